@@ -1,0 +1,126 @@
+"""Run: the one shape every result becomes before it enters the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+from bt_lake.warehouse.errors import UnknownName
+from bt_lake.warehouse.schema import RUNS
+
+_OWN = ("strategy", "equity", "trades", "metrics", "params", "config", "error", "tags")
+_COLUMNS = frozenset(RUNS.names) - set(_OWN)
+
+
+class Run:
+    """One backtest: labels, parameters, a curve, trades, and what the source says about itself.
+
+    `equity` and `trades` may be frames, series, arrays, lists or paths (see `ingest.curves` and
+    `ingest.trades`); `metrics` are in the lake's units; any other column of `runs` is a keyword.
+    """
+
+    __slots__ = (*_OWN, "columns", "origin")
+
+    def __init__(
+        self,
+        strategy: str | None = None,
+        *,
+        equity: Any = None,
+        trades: Any = None,
+        metrics: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        error: BaseException | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        origin: str = "",
+        **columns: Any,
+    ) -> None:
+        self.strategy = strategy
+        self.equity = equity
+        self.trades = trades
+        self.metrics = metrics
+        self.params = params
+        self.config = config
+        self.error = error
+        self.tags = tags
+        self.origin = origin
+        self.columns = columns
+        if not columns.keys() <= _COLUMNS:
+            raise unknown_column(next(name for name in columns if name not in _COLUMNS))
+
+    def set(self, **given: Any) -> Run:
+        """Fill in or override what the caller knows better than the source; None changes nothing."""
+        for name, value in given.items():
+            if value is None:
+                continue
+            if name in _OWN:
+                setattr(self, name, value)
+            elif name in _COLUMNS:
+                self.columns[name] = value
+            else:
+                raise unknown_column(name)
+        return self
+
+    def __repr__(self) -> str:
+        return f"Run({self.strategy!r}, {', '.join(f'{k}={v!r}' for k, v in self.columns.items())})"
+
+    @classmethod
+    def from_backtesting(cls, stats: Any, **columns: Any) -> Run | list[Run]:
+        """The stats of a backtesting.py run, or the heatmap of its `optimize`."""
+        return _one_or_many("backtesting", stats, columns)
+
+    @classmethod
+    def from_vectorbt(cls, portfolio: Any, **columns: Any) -> Run | list[Run]:
+        """A vectorbt Portfolio; each of its columns is a run."""
+        return _one_or_many("vectorbt", portfolio, columns)
+
+    @classmethod
+    def from_backtrader(cls, strategies: Any, **columns: Any) -> Run | list[Run]:
+        """A backtrader strategy, or what `cerebro.run()` returned."""
+        return _one_or_many("backtrader", strategies, columns)
+
+    @classmethod
+    def from_bt(cls, result: Any, **columns: Any) -> Run | list[Run]:
+        """A bt Result; each of its backtests is a run."""
+        return _one_or_many("bt", result, columns)
+
+    @classmethod
+    def from_nautilus(cls, engine: Any, **columns: Any) -> Run | list[Run]:
+        """A nautilus_trader engine or its BacktestResult."""
+        return _one_or_many("nautilus", engine, columns)
+
+    @classmethod
+    def from_zipline(cls, performance: Any, **columns: Any) -> Run | list[Run]:
+        """The performance frame of zipline."""
+        return _one_or_many("zipline", performance, columns)
+
+    @classmethod
+    def from_pybroker(cls, result: Any, **columns: Any) -> Run | list[Run]:
+        """The TestResult of pybroker."""
+        return _one_or_many("pybroker", result, columns)
+
+    @classmethod
+    def from_returns(cls, returns: Any, **columns: Any) -> Run | list[Run]:
+        """A series of simple returns, as quantstats and pyfolio take it."""
+        return _one_or_many("returns", returns, columns)
+
+
+def unknown_column(name: str) -> UnknownName:
+    known = (*_COLUMNS, *_OWN)
+    return UnknownName.near("column", name, known, " A metric of your own goes into `metrics`.")
+
+
+def adapt(engine: Any, obj: Any, given: Mapping[str, Any]) -> list[Run]:
+    """Runs of an engine's object: keywords the adapter names are its own, the rest are columns."""
+    parameters = signature(engine.to_runs).parameters
+    options = {name: value for name, value in given.items() if name in parameters}
+    columns = {name: value for name, value in given.items() if name not in parameters}
+    runs: list[Run] = engine.to_runs(obj, **options)
+    return [run.set(**columns) for run in runs]
+
+
+def _one_or_many(engine: str, obj: Any, given: Mapping[str, Any]) -> Run | list[Run]:
+    runs = adapt(import_module(f"bt_lake.ingest.engines.{engine}"), obj, given)
+    return runs[0] if len(runs) == 1 else runs
