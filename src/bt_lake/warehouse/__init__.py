@@ -1,0 +1,1 @@
+"""The lake on disk, and DuckDB over it."""

@@ -1,0 +1,131 @@
+"""Append: publish many runs at once, all or nothing, without a lock and without waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bt_lake.warehouse.files import (
+    explained,
+    fsync_file,
+    fsync_folder,
+    make_folder,
+    publish,
+    remove,
+    step,
+)
+from bt_lake.warehouse.frames import Frames, conform
+from bt_lake.warehouse.ids import new_commit_id
+from bt_lake.warehouse.layout import Layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
+_LARGE = 8_192
+
+
+def append(layout: Layout, frames: Frames) -> str:
+    """Commit the frames; when this returns they are durable and visible. Gives the commit id."""
+    commit = new_commit_id()
+    now = datetime.now(UTC)
+    tables = {name: conform(name, table) for name, table in frames.children().items()}
+    # runs last: its name is the commit
+    tables["runs"] = conform("runs", stamped(frames.runs, commit, now))
+    _write(layout, commit, now, tables)
+    return commit
+
+
+def append_events(layout: Layout, events: pa.Table) -> str:
+    """Commit events: notes, tags, deletions."""
+    commit = new_commit_id()
+    _write(layout, commit, datetime.now(UTC), {"events": conform("events", events)})
+    return commit
+
+
+def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
+    import pyarrow as pa
+
+    stamp = pa.scalar(now, pa.timestamp("us", "UTC"))
+    return runs.append_column("commit_id", pa.repeat(commit, len(runs))).append_column(
+        "ingested_at", pa.repeat(stamp, len(runs))
+    )
+
+
+def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Table]) -> None:
+    staged = {name: layout.stage / f"{commit}.{name}" for name in tables}
+    finals = {name: layout.month(name, now) / f"c-{commit}.parquet" for name in tables}
+    with explained(f"nothing was saved to {layout.root}"), _undone_on_error(staged, finals):
+        for name, table in tables.items():
+            write_file(staged[name], table)
+            step(f"commit.staged.{name}")
+        *children, last = tables
+        for name in children:
+            make_folder(finals[name].parent)
+            publish(staged[name], finals[name])
+            step(f"commit.published.{name}")
+        for name in children:
+            fsync_folder(finals[name].parent)
+        step("commit.children_durable")
+        make_folder(finals[last].parent)
+        publish(staged[last], finals[last])
+        step(f"commit.published.{last}")
+        fsync_folder(finals[last].parent)
+    step("commit.durable")
+    for path in staged.values():
+        remove(path)
+    step("commit.cleaned")
+
+
+@contextlib.contextmanager
+def _undone_on_error(staged: dict[str, Path], finals: dict[str, Path]) -> Iterator[None]:
+    """Take back what an unsuccessful commit left, the commit itself first."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for name in reversed(staged):
+                # Only what we linked ourselves: the name holds an id that nobody else has.
+                remove(finals[name])
+                remove(staged[name])
+        raise
+
+
+def write_file(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    if len(table) < _LARGE:
+        pq.write_table(
+            table,
+            path,
+            compression="none",
+            use_dictionary=["run_id"] if len(table) > 1 else False,
+            store_schema=False,
+        )
+    else:
+        texts = [f.name for f in table.schema if f.type in ("string", "timestamp[us, tz=UTC]")]
+        numbers = [f.name for f in table.schema if f.type == "double"]
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            use_dictionary=texts,
+            use_byte_stream_split=numbers,
+            store_schema=False,
+            row_group_size=65_536,
+        )
+    fsync_file(path)
+
+
+def count_commits(layout: Layout) -> int:
+    """Commit files on disk, removed ones that linger included: a cheap upper bound."""
+    return sum(
+        name.startswith("c-")
+        for month in os.scandir(layout.table("runs"))
+        if month.is_dir()
+        for name in os.listdir(month.path)
+    )

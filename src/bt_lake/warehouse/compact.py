@@ -1,0 +1,172 @@
+"""Compaction: many small files become few large ones, by itself and on request."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from bisect import bisect_left
+from collections import defaultdict
+from math import log as logarithm
+
+from bt_lake.warehouse import log
+from bt_lake.warehouse.commit import count_commits
+from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.maintenance import LiveFile, Task, maintenance_lock, run
+from bt_lake.warehouse.quoting import path_list
+from bt_lake.warehouse.rewrite import MAX_ROWS
+from bt_lake.warehouse.schema import TABLES
+
+# An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
+FOLD_AT = 256
+LOOK_EVERY = 16
+# FAN_IN files of one tier (a power of FAN_IN in size) become one of the next.
+FAN_IN = 16
+TIER_BYTES = 64 * 1024
+# What an append may rewrite while its caller waits; the rest is left for the next one.
+LARGE_BYTES = 256 * 1024
+MERGE_BYTES = 32 * 1024 * 1024
+MERGE_SECONDS = 0.7
+# A full compaction leaves files of this size alone.
+FULL_BYTES = 64 * 1024 * 1024
+
+
+def fold_if_due(layout: Layout, *, chance: int = LOOK_EVERY) -> None:
+    """After an append: fold small commits when too many have piled up, unless somebody else does.
+
+    The append is durable already, so nothing that goes wrong here is an error of the caller.
+    """
+    from duckdb import Error
+
+    if os.urandom(1)[0] % chance:
+        return
+    try:
+        if count_commits(layout) < FOLD_AT or _standing_commits(layout) < FOLD_AT:
+            return
+        fold(layout)
+    except (LakeError, Error, OSError) as error:
+        warnings.warn(
+            f"the run is saved, but compaction failed: {error} Run `bt-lake compact`.",
+            stacklevel=2,
+        )
+
+
+def _standing_commits(layout: Layout) -> int:
+    removed = sum(
+        path.startswith("runs/") and "/c-" in path for path in log.newest(layout).removed
+    )
+    return count_commits(layout) - removed
+
+
+def fold(layout: Layout) -> bool:
+    """Turn small commits into one file a table, then merge full tiers for a moment."""
+    with maintenance_lock(layout, wait=False) as held:
+        if not held:
+            return False
+        started = time.monotonic()
+        changed = run(layout, _fold_commits)
+        while time.monotonic() - started < MERGE_SECONDS and run(layout, _merge_a_tier):
+            changed = True
+        return changed
+
+
+def _fold_commits(task: Task) -> None:
+    commits = [file for file in task.files() if file.commit_id is not None]
+    for table in TABLES:
+        files = [file for file in commits if file.table == table]
+        small = [file for file in files if file.bytes < LARGE_BYTES]
+        if small:
+            task.rewriter.write(table, [file.path for file in small])
+        for file in files:
+            if file.bytes >= LARGE_BYTES:
+                task.rewriter.adopt(table, file.path)
+        task.drops |= {file.path for file in files}
+
+
+def _merge_a_tier(task: Task) -> None:
+    tiers: dict[tuple[str, int, bool], list[LiveFile]] = defaultdict(list)
+    for file in task.files():
+        if file.commit_id is None:
+            tiers[file.table, _tier(file.bytes), file.folded].append(file)
+    for (table, _, folded), files in sorted(tiers.items()):
+        group = files[:FAN_IN]
+        if len(group) == FAN_IN and sum(file.bytes for file in group) <= MERGE_BYTES:
+            paths = [file.path for file in group]
+            task.rewriter.write(table, paths, folded=folded)
+            task.drops |= set(paths)
+            return
+
+
+def _tier(size: int) -> int:
+    return max(0, int(logarithm(size / TIER_BYTES, FAN_IN))) if size > TIER_BYTES else 0
+
+
+def compact(layout: Layout, *, grace_s: float | None = None) -> bool:
+    """Fold events into their runs, drop the curves of deleted runs, merge everything small.
+
+    Gives whether there was anything to do.
+    """
+    with maintenance_lock(layout, wait=True):
+        changed = run(layout, _compact_all, grace_s=grace_s)
+        log.unlink_overdue(layout, log.newest(layout))
+        return changed
+
+
+def _compact_all(task: Task) -> None:
+    pending = any(not file.folded for file in task.files("events"))
+    if pending:
+        _note_concerned_runs(task)
+    for table in ("equity", "trades", "runs", "events"):
+        files = task.files(table)
+        touched = _touched(files, task) if pending and table != "events" else set()
+        if pending and table == "events":
+            touched = {file.path for file in files if not file.folded}
+        chosen = [file for file in files if file.path in touched or not _is_full(file)]
+        if len(chosen) < 2 and not any(f.path in touched or f.commit_id for f in chosen):
+            continue
+        paths = [file.path for file in chosen]
+        task.rewriter.write(
+            table,
+            paths,
+            source=_rows_with_events(task, paths) if pending and table == "runs" else "",
+            without="hidden_runs" if pending and table in ("equity", "trades") else "",
+            folded=table == "events",
+        )
+        task.drops |= set(paths)
+
+
+def _is_full(file: LiveFile) -> bool:
+    return file.bytes >= FULL_BYTES or file.rows >= MAX_ROWS[file.table] // 2
+
+
+def _note_concerned_runs(task: Task) -> None:
+    """Remember which runs the pending events concern, and which of them are deleted now."""
+    task.connection.execute(
+        """
+        create or replace temp table concerned as select distinct run_id from lake_pending_events;
+        create or replace temp table hidden_runs as
+          select run_id from trials
+          where deleted_at is not null and run_id in (select run_id from concerned)
+        """
+    )
+
+
+def _touched(files: list[LiveFile], task: Task) -> set[str]:
+    """Files that may hold a run some pending event concerns."""
+    ids = [row[0] for row in task.connection.execute("from concerned order by all").fetchall()]
+
+    def concerned(file: LiveFile) -> bool:
+        if file.min_run_id is None or file.max_run_id is None:
+            return True
+        first = bisect_left(ids, file.min_run_id)
+        return first < len(ids) and ids[first] <= file.max_run_id
+
+    return {file.path for file in files if concerned(file)}
+
+
+def _rows_with_events(task: Task, paths: list[str]) -> str:
+    """The view that folds events in, over some files only."""
+    files = path_list(task.layout.root / path for path in paths)
+    task.connection.execute(f"set variable lake_runs = {files}")
+    return "lake_rows_with_events"

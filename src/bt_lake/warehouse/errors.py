@@ -1,0 +1,76 @@
+"""What can go wrong, as one small tree; every message says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Self
+
+
+class LakeError(Exception):
+    """Base of every error bt-lake raises on purpose. `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class BadInput(LakeError):
+    """Something given by the caller cannot be used: a value, a file, an option."""
+
+
+class UnknownName(BadInput):
+    """A metric, column, filter or command that does not exist."""
+
+    @classmethod
+    def near(cls, kind: str, name: str, known: Iterable[str], hint: str = "") -> Self:
+        return cls(f"no {kind} '{name}'{did_you_mean(name, known)}{hint}")
+
+
+class NotFound(LakeError):
+    """No such run, file or lake."""
+
+    exit_code = 3
+
+
+class Ambiguous(BadInput):
+    """An abbreviated run id fits several runs."""
+
+
+class Duplicate(BadInput):
+    """The same configuration is already in the lake, and `unique` was asked for."""
+
+
+class MissingExtra(BadInput):
+    """An optional dependency is needed and not installed."""
+
+    @classmethod
+    def needs(cls, what: str, extra: str) -> Self:
+        return cls(f'{what} needs an optional part: pip install "bt-lake[{extra}]"')
+
+
+class Damaged(LakeError):
+    """The lake on disk is not what it should be; `bt-lake check` tells more."""
+
+    exit_code = 4
+
+
+class FormatTooNew(Damaged):
+    """The lake was written by a newer bt-lake."""
+
+
+class CannotWrite(LakeError):
+    """The file system refused: no space, no permission, read-only."""
+
+    exit_code = 4
+
+
+class Conflict(LakeError):
+    """Others changed the lake at the same moment, again and again."""
+
+    exit_code = 4
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    names = sorted(set(known))
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    near += [n for n in names if name and n.startswith(name) and n not in near][: 3 - len(near)]
+    return f". Did you mean {', '.join(near)}?" if near else "."

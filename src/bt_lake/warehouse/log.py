@@ -1,0 +1,150 @@
+"""The log of epochs: each file is the whole state that one act of maintenance left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.files import fsync_folder, publish, remove, step, write_durably
+from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.layout import Layout
+
+KEPT_EPOCHS = 16
+GRACE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A live file that maintenance wrote."""
+
+    table: str
+    path: str
+    rows: int
+    bytes: int
+    min_run_id: str | None
+    max_run_id: str | None
+    # Of an events file: its events are in the rows of `runs` already.
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    epoch: int
+    at: str
+    grace_s: float
+    adds: tuple[Added, ...] = ()
+    removed: dict[str, float] = field(default_factory=dict)  # path -> Unix time of its removal
+
+    @staticmethod
+    def empty() -> State:
+        return State(0, datetime.now(UTC).isoformat(timespec="seconds"), GRACE_S)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+class Lost(Exception):
+    """Another process wrote the next epoch first."""
+
+
+def epochs(layout: Layout) -> list[int]:
+    return sorted(int(p[:-5]) for p in os.listdir(layout.log) if p.endswith(".json"))
+
+
+def log_path(layout: Layout, epoch: int) -> Path:
+    return layout.log / f"{epoch:08d}.json"
+
+
+def newest(layout: Layout) -> State:
+    """The newest state; a log file that vanished under the reader is looked up again."""
+    for _ in range(100):
+        numbers = epochs(layout)
+        if not numbers:
+            raise Damaged(
+                f"{layout.log} is empty: the log of the lake is lost. Restore _log from a backup; "
+                "`bt-lake check --repair` can rebuild it from the files that are left."
+            )
+        with contextlib.suppress(FileNotFoundError):
+            return read(log_path(layout, numbers[-1]))
+    raise Damaged(f"{layout.log} changes faster than it can be read.")
+
+
+def read(path: Path) -> State:
+    text = path.read_bytes()
+    try:
+        raw = json.loads(text)
+        return State(
+            epoch=int(raw["epoch"]),
+            at=str(raw["at"]),
+            grace_s=float(raw["grace_s"]),
+            adds=tuple(Added(**add) for add in raw["adds"]),
+            removed={str(k): float(v) for k, v in raw["removed"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"{path} is not a readable log ({error}). Restore it from a backup, or run "
+            "`bt-lake check --repair`."
+        ) from None
+
+
+def advance(
+    layout: Layout,
+    state: State,
+    *,
+    adds: list[Added],
+    drops: set[str],
+    grace_s: float | None = None,
+) -> State:
+    """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
+    now = time.time()
+    gone = unlink_overdue(layout, state, now)
+    removed = {path: at for path, at in state.removed.items() if path not in gone}
+    following = State(
+        epoch=state.epoch + 1,
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        grace_s=state.grace_s if grace_s is None else grace_s,
+        adds=(*(add for add in state.adds if add.path not in drops), *adds),
+        removed={**removed, **dict.fromkeys(sorted(drops), now)},
+    )
+    staged = layout.staged(f"{uuid7().hex}.log")
+    write_durably(staged, following.to_json().encode())
+    step("log.staged")
+    try:
+        publish(staged, log_path(layout, following.epoch))
+    except FileExistsError:
+        raise Lost from None
+    finally:
+        remove(staged)
+    step("log.published")
+    fsync_folder(layout.log)
+    # Logs are pruned oldest first: if the one before is still there, nobody pruned ours away
+    # before we wrote it, and the number was really free.
+    if not log_path(layout, state.epoch).exists():
+        remove(log_path(layout, following.epoch))
+        raise Lost
+    for number in epochs(layout):
+        if number <= following.epoch - KEPT_EPOCHS:
+            remove(log_path(layout, number))
+    step("log.pruned")
+    return following
+
+
+def unlink_overdue(layout: Layout, state: State, now: float | None = None) -> set[str]:
+    """Unlink files removed longer ago than the grace period; the paths that are gone for good."""
+    now = time.time() if now is None else now
+    gone = set()
+    for path in sorted(p for p, at in state.removed.items() if now - at >= state.grace_s):
+        with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
+            remove(layout.root / path)
+            gone.add(path)
+        step("unlink.one")
+    for folder in {(layout.root / path).parent for path in gone}:
+        with contextlib.suppress(FileNotFoundError):
+            fsync_folder(folder)
+    return gone

@@ -1,0 +1,125 @@
+"""One act of maintenance: alone on this machine, on a fresh snapshot, ending in a new epoch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bt_lake.warehouse import log
+from bt_lake.warehouse.database import Database, vanished
+from bt_lake.warehouse.errors import Conflict
+from bt_lake.warehouse.files import advisory_lock, explained, make_folder
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.rewrite import Rewriter
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    table: str
+    path: str
+    commit_id: str | None
+    rows: int
+    bytes: int
+    min_run_id: str | None
+    max_run_id: str | None
+    folded: bool
+
+
+@dataclass(slots=True)
+class Task:
+    """What one epoch is to change: filled in by the act, carried out by `run`."""
+
+    layout: Layout
+    connection: DuckDBPyConnection
+    state: log.State
+    rewriter: Rewriter
+    drops: set[str] = field(default_factory=set)
+
+    def files(self, table: str | None = None) -> list[LiveFile]:
+        """The live files of the snapshot."""
+        rows = self.connection.execute(
+            "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
+            "max_run_id, folded from lake_files order by path"
+        ).fetchall()
+        return [
+            LiveFile(*row[:4], row[4] or self._size(row[1]), *row[5:])
+            for row in rows
+            if table is None or row[0] == table
+        ]
+
+    def _size(self, path: str) -> int:
+        return (self.layout.root / path).stat().st_size
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.drops or self.rewriter.added)
+
+
+@contextlib.contextmanager
+def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
+    """Saves two processes of one machine the same work; correctness rests on the epochs."""
+    with explained(f"cannot maintain {layout.root}"):
+        make_folder(layout.stage)
+        lock = layout.stage / "maintenance.lock"
+        with advisory_lock(lock, wait=wait) as held:
+            yield held
+
+
+def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
+    """Carry out one act, again from the start where another was faster; whether it changed the lake."""
+    database = Database(layout)
+    database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
+    try:
+        for _ in range(_TRIES):
+            with contextlib.suppress(log.Lost):
+                return _attempt(layout, database, act, grace_s)
+            database.take_snapshot()
+    finally:
+        database.connection.close()
+    raise Conflict(
+        f"{layout.root}: other processes maintained the lake {_TRIES} times meanwhile. Try again."
+    )
+
+
+def _attempt(
+    layout: Layout, database: Database, act: Callable[[Task], None], grace_s: float | None
+) -> bool:
+    from duckdb import Error
+
+    connection = database.connection
+    seen = connection.execute("select getvariable('lake_log')").fetchall()[0][0]
+    try:
+        state = log.read(Path(seen))
+    except FileNotFoundError:
+        raise log.Lost from None
+    rewriter = Rewriter(layout, connection, state.epoch + 1)
+    task = Task(layout, connection, state, rewriter)
+    try:
+        act(task)
+        if not task.changes and grace_s is None:
+            return False
+        rewriter.publish()
+        log.advance(
+            layout,
+            state,
+            adds=rewriter.added,
+            drops=task.drops,
+            grace_s=grace_s,
+        )
+    except (Error, FileNotFoundError) as error:
+        rewriter.discard()
+        if vanished(error):
+            raise log.Lost from None
+        raise
+    except BaseException:
+        rewriter.discard()
+        raise
+    return True

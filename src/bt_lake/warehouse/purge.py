@@ -1,0 +1,61 @@
+"""Purge and replace: take rows out of the lake for good, or put others in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from bt_lake.warehouse.commit import stamped
+from bt_lake.warehouse.frames import Frames, conform
+from bt_lake.warehouse.ids import new_commit_id
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
+from bt_lake.warehouse.schema import TABLES
+
+
+def forget(layout: Layout, run_ids: Iterable[str]) -> bool:
+    """Remove runs with their curves, trades and events, without a trace."""
+    return _replace(layout, run_ids, tables=tuple(TABLES))
+
+
+def replace(layout: Layout, frames: Frames) -> bool:
+    """Put these runs in the place of those of the same ids, in one step for every reader."""
+    run_ids = frames.runs["run_id"].to_pylist()
+    return _replace(layout, run_ids, tables=("runs", "equity", "trades"), frames=frames)
+
+
+def _replace(
+    layout: Layout, run_ids: Iterable[str], *, tables: Sequence[str], frames: Frames | None = None
+) -> bool:
+    ids = sorted(set(run_ids))
+
+    def act(task: Task) -> None:
+        import pyarrow as pa
+
+        task.connection.register("purged_ids", pa.table({"run_id": pa.array(ids, pa.string())}))
+        task.connection.execute("create or replace temp table purged as from purged_ids")
+        for file in task.files():
+            if file.table in tables and _holds_any(task, file.table, file.path):
+                task.rewriter.write(
+                    file.table, [file.path], without="purged", folded=file.folded
+                )
+                task.drops.add(file.path)
+        if frames is not None:
+            _add(task, frames)
+
+    with maintenance_lock(layout, wait=True):
+        return run(layout, act)
+
+
+def _holds_any(task: Task, table: str, path: str) -> bool:
+    rows = task.rewriter.rows(table, [path])
+    found = task.connection.execute(
+        f"select exists(from {rows} where run_id in (select run_id from purged))"
+    ).fetchall()
+    return bool(found[0][0])
+
+
+def _add(task: Task, frames: Frames) -> None:
+    runs = stamped(frames.runs, new_commit_id(), datetime.now(UTC))
+    for table, rows in {"runs": runs, **frames.children()}.items():
+        task.rewriter.write_frame(table, conform(table, rows))

@@ -1,0 +1,163 @@
+"""Write live rows anew, sorted and well encoded, into files that maintenance may publish."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bt_lake.warehouse.commit import write_file
+from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.files import fsync_file, fsync_folder, make_folder, publish, remove, step
+from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.log import Added
+from bt_lake.warehouse.quoting import identifier, literal, path_list
+from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.surface import read_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+# Rows of one file: enough to be read well, few enough for a file to be rewritten in seconds.
+MAX_ROWS = {"runs": 131_072, "equity": 16_777_216, "trades": 4_194_304, "events": 1_048_576}
+
+
+class Rewriter:
+    """Stages new files for one epoch; `publish` gives them their names, `discard` forgets them."""
+
+    def __init__(self, layout: Layout, connection: DuckDBPyConnection, epoch: int) -> None:
+        self._layout = layout
+        self._connection = connection
+        self._epoch = epoch
+        self._staged: list[tuple[Path, Path]] = []
+        self.added: list[Added] = []
+
+    def write(
+        self,
+        table: str,
+        paths: Sequence[str],
+        *,
+        source: str = "",
+        without: str = "",
+        folded: bool = False,
+    ) -> None:
+        """Write the rows of some files as one or more new files.
+
+        `source` is a relation to read instead of the plain rows of `paths`; `without` is a
+        relation of run_ids to leave out.
+        """
+        source = source or self.rows(table, paths)
+        if without:
+            source = f"(from {source} where run_id not in (select run_id from {without}))"
+        for low, high in self._ranges(table, source):
+            self._write_file(table, source, low, high, folded)
+
+    def _ranges(self, table: str, source: str) -> list[tuple[str | None, str | None]]:
+        """Split by run_id, so that no file grows too large; one range when all fits."""
+        execute = self._connection.execute
+        count = execute(f"select count(*) from {source}").fetchall()[0][0]
+        if count <= MAX_ROWS[table]:
+            return [(None, None)] if count else []
+        pieces = -(-count // MAX_ROWS[table])
+        starts = execute(
+            f"""
+            select min(run_id) from (
+              select run_id, (sum(count(*)) over (order by run_id) - 1) * {pieces} // {count} as piece
+              from {source} group by run_id
+            ) group by piece order by piece
+            """
+        ).fetchall()
+        lows: list[str | None] = [None, *(row[0] for row in starts[1:])]
+        return list(zip(lows, [*lows[1:], None], strict=True))
+
+    def _write_file(
+        self, table: str, source: str, low: str | None, high: str | None, folded: bool
+    ) -> None:
+        declared = TABLES[table]
+        staged, final = self._new_file(table)
+        columns = ", ".join(identifier(name) for name in declared.names)
+        order = ", ".join(identifier(name) for name in declared.sort_by)
+        bounds = [f"run_id >= {literal(low)}"] if low is not None else []
+        bounds += [f"run_id < {literal(high)}"] if high is not None else []
+        where = f"where {' and '.join(bounds)}" if bounds else ""
+        ids = ", ".join(f"{identifier(c.name)}: {c.field_id}" for c in declared.columns)
+        written = self._connection.execute(
+            f"""
+            copy (select {columns} from {source} {where} order by {order})
+            to {literal(str(staged))} (
+              format parquet, parquet_version v2, compression zstd,
+              row_group_size {declared.row_group_size}, field_ids {{{ids}}}
+            )
+            """
+        ).fetchall()[0][0]
+        fsync_file(staged)
+        step(f"rewrite.staged.{table}")
+        added = self._added(table, staged, final, folded)
+        if added.rows != written:
+            raise Damaged(f"{staged}: {written} rows written, {added.rows} read. Nothing changed.")
+
+    def write_frame(self, table: str, rows: pa.Table) -> None:
+        """Write rows that were not in the lake before."""
+        staged, final = self._new_file(table)
+        write_file(staged, rows)
+        self._added(table, staged, final, folded=False)
+
+    def adopt(self, table: str, path: str) -> None:
+        """Take a large file of a commit over as it is, under a name of maintenance."""
+        staged, final = self._new_file(table)
+        try:
+            os.link(self._layout.root / path, staged)
+        except OSError:
+            shutil.copyfile(self._layout.root / path, staged)
+            fsync_file(staged)
+        self._added(table, staged, final, folded=False)
+
+    def _new_file(self, table: str) -> tuple[Path, Path]:
+        name = f"m-{self._epoch:08d}-{uuid7().hex}.parquet"
+        pair = self._layout.staged(name), self._layout.month(table) / name
+        self._staged.append(pair)
+        return pair
+
+    def _added(self, table: str, staged: Path, final: Path, folded: bool) -> Added:
+        count, first, last = self._connection.execute(
+            f"select count(*), min(run_id), max(run_id) from {self._read(table, [staged])}"
+        ).fetchall()[0]
+        added = Added(
+            table=table,
+            path=self._layout.relative(final),
+            rows=count,
+            bytes=staged.stat().st_size,
+            min_run_id=first,
+            max_run_id=last,
+            folded=folded,
+        )
+        self.added.append(added)
+        return added
+
+    def rows(self, table: str, paths: Iterable[str]) -> str:
+        return self._read(table, [self._layout.root / path for path in paths])
+
+    def _read(self, table: str, files: Iterable[Path]) -> str:
+        return (
+            f"read_parquet({path_list(files)}, hive_partitioning = false, "
+            f"schema = {read_schema(TABLES[table])})"
+        )
+
+    def publish(self) -> None:
+        for staged, final in self._staged:
+            make_folder(final.parent)
+            publish(staged, final)
+            remove(staged)
+            step("rewrite.published")
+        for folder in {final.parent for _, final in self._staged}:
+            fsync_folder(folder)
+        step("rewrite.durable")
+
+    def discard(self) -> None:
+        for staged, final in self._staged:
+            remove(staged)
+            remove(final)

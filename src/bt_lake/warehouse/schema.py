@@ -1,0 +1,284 @@
+"""The four tables, declared once: Parquet schema, views, validation and documentation follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT_VERSION = 1
+
+Kind = Literal[
+    "string", "json", "double", "int64", "timestamp", "list<string>", "map<string,double>"
+]
+
+DUCKDB_TYPES: dict[Kind, str] = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "double": "DOUBLE",
+    "int64": "BIGINT",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "list<string>": "VARCHAR[]",
+    "map<string,double>": "MAP(VARCHAR, DOUBLE)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    kind: Kind
+    field_id: int
+    group: str
+    unit: str
+    meaning: str
+    better: Literal["higher", "lower", ""] = ""
+    required: bool = False
+
+    @property
+    def duckdb_type(self) -> str:
+        return DUCKDB_TYPES[self.kind]
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind in ("double", "int64")
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    columns: tuple[Column, ...]
+    sort_by: tuple[str, ...]
+    row_group_size: int
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.by_name)
+
+    def __getitem__(self, name: str) -> Column:
+        return self.by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.by_name
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Read the declaration below: `id name kind unit better meaning`, groups on lines of their own."""
+    columns: list[Column] = []
+    group = ""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line.startswith("["):
+            group = line.strip("[]")
+            continue
+        number, name, kind, unit, better, meaning = line.split(maxsplit=5)
+        columns.append(
+            Column(
+                name=name.rstrip("!"),
+                kind=kind,  # type: ignore[arg-type]
+                field_id=int(number),
+                group=group,
+                unit="" if unit == "-" else unit,
+                meaning=meaning,
+                better={"+": "higher", "_": "lower", "-": ""}[better],  # type: ignore[arg-type]
+                required=name.endswith("!"),
+            )
+        )
+    return tuple(columns)
+
+
+# A field id is never reused or renumbered: old files are read by it. New columns take new ids.
+# `!` marks a column that is never NULL; `+` more is better, `_` less is better, `-` neither.
+RUNS = Table(
+    "runs",
+    sort_by=("run_id",),
+    row_group_size=16_384,
+    columns=_columns("""
+[identity]
+1   run_id!         string     -         - the run; generated ids are UUIDv7, ids of older stores are kept
+2   commit_id!      string     -         - the commit that brought the run in
+3   created_at!     timestamp  UTC       - when the backtest ran
+4   ingested_at!    timestamp  UTC       - when the lake took it in
+5   status!         string     -         - 'ok' or 'failed'
+6   error           string     -         - why a failed run failed
+7   duration_s      double     s         _ how long the backtest took
+[label]
+8   strategy!       string     -         - name of the strategy
+9   strategy_type   string     -         - family of strategies, such as trend_following
+10  strategy_version string    -         - version of the strategy's code, as its author counts
+11  symbol          string     -         - instrument; NULL for a portfolio
+12  timeframe       string     -         - bar size, such as 1d or 1h
+13  exit_rule       string     -         - name of the exit rule
+14  model_path      string     -         - file of a trained model
+15  data_source     string     -         - where the prices came from
+16  engine          string     -         - backtest engine
+17  engine_version  string     -         - version of the engine
+18  sweep           string     -         - label of the sweep the run belongs to
+19  fold            string     -         - walk-forward fold
+20  sample          string     -         - 'in' or 'out' of sample
+21  tags            list<string> -       - free labels
+22  notes           string     -         - free text
+[reproduction]
+23  entrypoint      string     -         - module:function that made the run
+24  reproduced_from string     -         - run_id this run repeats
+25  code_hash       string     -         - hash of the strategy's code
+26  data_hash       string     -         - hash of the price data
+27  params          json       -         - the strategy's parameters
+28  params_hash     string     -         - hash of the canonical params: equal for equal parameters
+29  config          json       -         - everything else needed to repeat the run
+[period]
+30  start_at        timestamp  UTC       - first bar
+31  end_at          timestamp  UTC       - last bar
+32  bars            int64      bars      - points of the curve, or bars as the source says
+33  periods_per_year double    1/year    - periods a year that annualised numbers use
+77  time_zone       string     -         - the curve's own time zone (IANA), in which its months are counted; NULL means UTC
+[money]
+34  currency        string     -         - currency of the account
+35  initial_capital double     money     - capital before the first bar
+36  final_equity    double     money     + equity at the end
+[curve]
+37  total_return    double     fraction  + end over start, minus 1
+38  cagr            double     fraction  + compound growth a calendar year of 365.25 days; NULL under 30 days
+39  volatility      double     fraction  _ standard deviation of returns (ddof 1), annualised
+40  sharpe_ratio    double     ratio     + mean over standard deviation (ddof 1) of returns, annualised, no risk-free rate
+41  sortino_ratio   double     ratio     + mean over downside deviation of returns, annualised; NULL without a losing period
+42  calmar_ratio    double     ratio     + cagr over the depth of the worst drawdown; NULL without one
+43  max_drawdown    double     fraction  + deepest fall from a running peak; negative or 0
+44  drawdown_peak_at timestamp UTC       - last point at the peak before the deepest fall
+45  drawdown_trough_at timestamp UTC     - first point at the bottom of the deepest fall
+46  drawdown_recovered_at timestamp UTC  - first later point at or above that peak; NULL if never
+47  max_underwater_days double days      _ longest time below a peak, still running ones included
+48  ulcer_index     double     fraction  _ root mean square of the drawdown
+49  var_95          double     fraction  + 5 % quantile (linear) of returns; a loss is negative
+50  cvar_95         double     fraction  + mean of the returns at or below var_95
+51  tail_ratio      double     ratio     + 95 % quantile over the 5 % quantile of returns, both absolute
+52  skew            double     ratio     + skewness of returns (biased)
+53  kurtosis        double     ratio     _ kurtosis of returns (biased, not excess: 3 for a normal)
+54  sharpe_period   double     ratio     + Sharpe ratio per period, not annualised
+55  n_returns       int64      count     - returns the ratios rest on
+56  best_period     double     fraction  + best single return
+57  worst_period    double     fraction  + worst single return
+[trade]
+58  total_trades    int64      count     - closed trades
+59  winning_trades  int64      count     + closed trades with a net profit
+60  losing_trades   int64      count     _ closed trades with a net loss
+61  win_rate        double     fraction  + winning over all closed trades
+62  profit_factor   double     ratio     + gross profit over gross loss; NULL without losses
+63  expectancy      double     money     + mean net profit of a trade
+64  avg_trade_return double    fraction  + mean return of a trade
+65  avg_win         double     money     + mean profit of the winners
+66  avg_loss        double     money     + mean loss of the losers; negative
+67  best_trade      double     money     + largest net profit
+68  worst_trade     double     money     + largest net loss
+69  avg_trade_hours double     hours     - mean time in a trade
+70  max_consecutive_losses int64 count   _ longest row of losing trades
+71  sqn             double     ratio     + system quality number: sqrt(n) * mean / standard deviation of net profits
+72  exposure        double     fraction  - share of the period with at least one trade open
+[source]
+73  metrics_from    string     -         - 'curve' where computed by bt-lake, 'reported' where taken from the source
+74  reported        map<string,double> - - what the source itself claimed, in the lake's units
+75  extra           map<string,double> - - metrics of the user's own
+76  deleted_at      timestamp  UTC       - when the run was deleted; NULL for a live run
+"""),
+)
+
+EQUITY = Table(
+    "equity",
+    sort_by=("run_id", "ts"),
+    row_group_size=65_536,
+    columns=_columns("""
+[curve]
+1   run_id!         string     -         - the run
+2   ts!             timestamp  UTC       - time of the point
+3   equity!         double     money     - account value
+4   cash            double     money     - uninvested part of it
+5   exposure        double     fraction  - invested share, as the engine reports it
+6   benchmark       double     money     - value of the benchmark
+"""),
+)
+
+TRADES = Table(
+    "trades",
+    sort_by=("run_id", "trade_no"),
+    row_group_size=65_536,
+    columns=_columns("""
+[trade]
+1   run_id!         string     -         - the run
+2   trade_no!       int64      count     - number of the trade within the run, from 1
+3   symbol          string     -         - instrument traded
+4   side            string     -         - 'long' or 'short'
+5   quantity        double     units     - size, unsigned
+6   entry_at        timestamp  UTC       - time of entry
+7   exit_at         timestamp  UTC       - time of exit; NULL while open
+8   entry_price     double     money     - average entry price
+9   exit_price      double     money     - average exit price
+10  pnl             double     money     - profit net of fees; NULL while open
+11  return          double     fraction  - net return of the trade
+12  fees            double     money     - fees paid
+13  mae             double     money     - maximum adverse excursion
+14  mfe             double     money     - maximum favourable excursion
+15  entry_tag       string     -         - why it was entered
+16  exit_reason     string     -         - why it was left
+17  extra           json       -         - whatever else the engine recorded
+"""),
+)
+
+EVENTS = Table(
+    "events",
+    sort_by=("at", "event_id"),
+    row_group_size=65_536,
+    columns=_columns("""
+[event]
+1   event_id!       string     -         - the event
+2   at!             timestamp  UTC       - when it happened
+3   run_id!         string     -         - the run it concerns
+4   kind!           string     -         - note, tag, untag, delete or restore
+5   value           string     -         - text of the note, or the tag
+"""),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (RUNS, EQUITY, TRADES, EVENTS)}
+STATUSES = ("ok", "failed")
+SAMPLES = ("in", "out")
+EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
+METRIC_GROUPS = ("money", "curve", "trade")
+
+
+def metrics() -> tuple[Column, ...]:
+    """The numeric columns of `runs` that a leaderboard can rank by."""
+    return tuple(c for c in RUNS.columns if c.is_number)
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    import pyarrow as pa
+
+    def field_id(number: int) -> dict[str, str]:
+        return {"PARQUET:field_id": str(number)}
+
+    def arrow_type(column: Column) -> pa.DataType:
+        base = column.field_id * 1000
+        match column.kind:
+            case "string" | "json":
+                return pa.string()
+            case "double":
+                return pa.float64()
+            case "int64":
+                return pa.int64()
+            case "timestamp":
+                return pa.timestamp("us", "UTC")
+            case "list<string>":
+                return pa.list_(pa.field("element", pa.string(), metadata=field_id(base + 1)))
+            case "map<string,double>":
+                key = pa.field("key", pa.string(), nullable=False, metadata=field_id(base + 1))
+                return pa.map_(key, pa.field("value", pa.float64(), metadata=field_id(base + 2)))
+
+    return pa.schema(
+        pa.field(c.name, arrow_type(c), nullable=not c.required, metadata=field_id(c.field_id))
+        for c in TABLES[table].columns
+    )

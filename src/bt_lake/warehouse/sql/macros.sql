@@ -1,0 +1,1 @@
+-- 4. Questions with parameters.

@@ -1,0 +1,192 @@
+"""A lake's store: append, ask, and look after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from bt_lake.warehouse.commit import append, append_events
+from bt_lake.warehouse.compact import compact, fold_if_due
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.files import advisory_lock, explained
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.schema import EVENT_KINDS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.check import Report
+    from bt_lake.warehouse.database import Database
+
+T = TypeVar("T")
+
+# What makes two runs the same execution to a user who asks for `unique`.
+CONFIGURATION = (
+    "strategy",
+    "symbol",
+    "timeframe",
+    "start_at",
+    "end_at",
+    "params_hash",
+    "exit_rule",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of the runs of one append."""
+
+    added: list[str]
+    already: list[str] = field(default_factory=list)
+    duplicates: dict[str, str] = field(default_factory=dict)  # run_id -> the run it repeats
+
+
+class Store:
+    """One lake folder; made on the first write."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(os.path.expanduser(path)))
+        self.layout = Layout(self.path)
+        self._checked = False
+
+    def _prepare_write(self) -> None:
+        if not self._checked:
+            self.layout.create()
+            self.layout.check_format()
+            self._checked = True
+
+    def append(self, frames: Frames) -> str:
+        """Commit new runs; when this returns they are on disk and every reader sees them."""
+        self._prepare_write()
+        commit = append(self.layout, frames)
+        fold_if_due(self.layout)
+        return commit
+
+    def append_new(self, frames: Frames, *, unique: bool = False) -> Appended:
+        """Commit those runs that the lake does not hold yet.
+
+        The look and the commit happen under a lock of their own: two processes may read the
+        same files in different batches. The lock ends with its process.
+        """
+        self._prepare_write()
+        with (
+            explained(f"nothing was saved to {self.path}"),
+            advisory_lock(self.layout.stage / "ingest.lock", wait=True),
+        ):
+            ids = frames.runs["run_id"].to_pylist()
+            known = self.known(ids)
+            repeats = self._repeats(frames, known) if unique else {}
+            left_out = known | repeats.keys()
+            if left_out:
+                frames = frames.only(set(ids) - left_out)
+            if len(frames.runs):
+                append(self.layout, frames)
+        fold_if_due(self.layout, chance=1)
+        return Appended(
+            added=[i for i in ids if i not in left_out],
+            already=[i for i in ids if i in known],
+            duplicates=repeats,
+        )
+
+    def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
+        from bt_lake.warehouse.events import events_table
+
+        if kind not in EVENT_KINDS:
+            raise BadInput(f"no kind of event '{kind}'; there are {', '.join(EVENT_KINDS)}")
+        if run_ids:
+            self._prepare_write()
+            append_events(self.layout, events_table(kind, run_ids, value))
+            fold_if_due(self.layout)
+
+    def known(self, run_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are in the lake, deleted runs included."""
+        import pyarrow as pa
+
+        wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
+
+        def question(connection: DuckDBPyConnection) -> set[str]:
+            connection.register("wanted", wanted)
+            try:
+                rows = connection.execute(
+                    "select run_id from lake_rows where run_id in (select run_id from wanted)"
+                ).fetchall()
+            finally:
+                connection.unregister("wanted")
+            return {row[0] for row in rows}
+
+        return self.ask(question)
+
+    def _repeats(self, frames: Frames, known: set[str]) -> dict[str, str]:
+        """Runs whose configuration is in the lake, or earlier in these frames, already."""
+        import pyarrow as pa
+
+        names = [name for name in CONFIGURATION if name in frames.runs.column_names]
+        absent = [name for name in CONFIGURATION if name not in names]
+        table = frames.runs.select(["run_id", *names]).append_column(
+            "place", pa.array(range(len(frames.runs)))
+        )
+        same = " and ".join(
+            [f"o.{name} is not distinct from n.{name}" for name in names]
+            + [f"o.{name} is null" for name in absent]
+        )
+        earlier = " and ".join(f"e.{name} is not distinct from n.{name}" for name in names)
+
+        def question(connection: DuckDBPyConnection) -> dict[str, str]:
+            connection.register("incoming", table)
+            try:
+                rows = connection.execute(
+                    f"""
+                    select n.run_id, o.run_id from incoming n join runs o on {same}
+                    where o.run_id <> n.run_id
+                    union all
+                    select n.run_id, e.run_id from incoming n join incoming e on {earlier}
+                    where e.place < n.place
+                    """
+                ).fetchall()
+            finally:
+                connection.unregister("incoming")
+            return {new: old for new, old in rows if new not in known}
+
+        return self.ask(question)
+
+    @cached_property
+    def _database(self) -> Database:
+        from bt_lake.warehouse.database import Database
+
+        return Database(self.layout)
+
+    def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
+        """Answer a question on a consistent snapshot of the lake as it is now."""
+        return self._database.ask(question)
+
+    def connect(self) -> DuckDBPyConnection:
+        """A DuckDB connection of the caller's own, with the lake's views on a snapshot of now."""
+        from bt_lake.warehouse.database import Database
+
+        return Database(self.layout).connection
+
+    def compact(self, *, grace_s: float | None = None) -> bool:
+        self.layout.check_format()
+        return compact(self.layout, grace_s=grace_s)
+
+    def forget(self, run_ids: Iterable[str]) -> bool:
+        from bt_lake.warehouse.purge import forget
+
+        self.layout.check_format()
+        return forget(self.layout, run_ids)
+
+    def replace(self, frames: Frames) -> bool:
+        from bt_lake.warehouse.purge import replace
+
+        self._prepare_write()
+        return replace(self.layout, frames)
+
+    def check(self, *, repair: bool = False) -> Report:
+        from bt_lake.warehouse.check import check
+
+        return check(self.layout, repair=repair)
