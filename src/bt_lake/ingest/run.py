@@ -51,7 +51,7 @@ class Run:
             raise unknown_column(next(name for name in columns if name not in _COLUMNS))
 
     def set(self, **given: Any) -> Run:
-        """Fill in or override what the caller knows better than the source; None changes nothing."""
+        """Fill in or override what the caller knows better; None changes nothing."""
         for name, value in given.items():
             if value is None:
                 continue
