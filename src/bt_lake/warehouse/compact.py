@@ -53,9 +53,7 @@ def fold_if_due(layout: Layout, *, chance: int = LOOK_EVERY) -> None:
 
 
 def _standing_commits(layout: Layout) -> int:
-    removed = sum(
-        path.startswith("runs/") and "/c-" in path for path in log.newest(layout).removed
-    )
+    removed = sum(path.startswith("runs/") and "/c-" in path for path in log.newest(layout).removed)
     return count_commits(layout) - removed
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 
 class LakeError(Exception):
-    """Base of every error bt-lake raises on purpose. `exit_code` is what the command line returns."""
+    """Base of every error bt-lake raises on purpose; the command line exits with its code."""
 
     exit_code = 2
 

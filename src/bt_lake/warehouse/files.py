@@ -78,7 +78,11 @@ def _rename_without_replacing(staged: Path, final: Path) -> None:
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    old, new, here = os.fsencode(staged), os.fsencode(final), -2 if sys.platform == "darwin" else -100
+    old, new, here = (
+        os.fsencode(staged),
+        os.fsencode(final),
+        -2 if sys.platform == "darwin" else -100,
+    )
     if sys.platform == "darwin":
         failed = libc.renamex_np(old, new, 4)
     else:

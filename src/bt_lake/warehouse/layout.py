@@ -20,6 +20,7 @@ from bt_lake.warehouse.files import (
 )
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.schema import FORMAT_VERSION, TABLES
+from bt_lake.warehouse.surface import lake_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Layout:
             version = int(card["format"])
         except FileNotFoundError:
             raise NotFound(
-                f"no lake at {self.root}. `bt-lake init` makes one; --lake or $BT_LAKE names another."
+                f"no lake at {self.root}. `bt-lake init` makes one; "
+                "--lake or $BT_LAKE names another."
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise Damaged(
@@ -89,17 +91,21 @@ class Layout:
             for folder in (self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)):
                 make_folder(folder)
             step("create.folders")
-            self._write_seeds()
-            self._publish_text(self.log / f"{0:08d}.json", empty_log())
-            self._publish_text(self.sql, shell_sql())
-            step("create.before_card")
-            card = {
-                "format": FORMAT_VERSION,
-                "lake_id": str(uuid7()),
-                "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-            # The card comes last: a folder with one is a whole lake.
-            self._publish_text(self.card, json.dumps(card, indent=2) + "\n")
+            self._publish_text(self.log / f"{0:08d}.json", _empty_log())
+            self.furnish()
+
+    def furnish(self) -> None:
+        """Write what stands around the tables, as far as it is missing."""
+        self._write_seeds()
+        self._publish_text(self.sql, lake_sql())
+        step("create.before_card")
+        card = {
+            "format": FORMAT_VERSION,
+            "lake_id": str(uuid7()),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        # The card comes last: a folder with one is a whole lake.
+        self._publish_text(self.card, json.dumps(card, indent=2) + "\n")
 
     def _write_seeds(self) -> None:
         """A zero-row file of each table: a list of files to read is never empty."""
@@ -127,13 +133,7 @@ class Layout:
         fsync_folder(final.parent)
 
 
-def empty_log() -> str:
+def _empty_log() -> str:
     from bt_lake.warehouse.log import State
 
     return State.empty().to_json()
-
-
-def shell_sql() -> str:
-    from bt_lake.warehouse.surface import lake_sql
-
-    return lake_sql()

@@ -112,17 +112,7 @@ def advance(
         adds=(*(add for add in state.adds if add.path not in drops), *adds),
         removed={**removed, **dict.fromkeys(sorted(drops), now)},
     )
-    staged = layout.staged(f"{uuid7().hex}.log")
-    write_durably(staged, following.to_json().encode())
-    step("log.staged")
-    try:
-        publish(staged, log_path(layout, following.epoch))
-    except FileExistsError:
-        raise Lost from None
-    finally:
-        remove(staged)
-    step("log.published")
-    fsync_folder(layout.log)
+    write(layout, following)
     # Logs are pruned oldest first: if the one before is still there, nobody pruned ours away
     # before we wrote it, and the number was really free.
     if not log_path(layout, state.epoch).exists():
@@ -133,6 +123,21 @@ def advance(
             remove(log_path(layout, number))
     step("log.pruned")
     return following
+
+
+def write(layout: Layout, state: State) -> None:
+    """Create the log of an epoch, or raise Lost: it exists whole or not at all."""
+    staged = layout.staged(f"{uuid7().hex}.log")
+    write_durably(staged, state.to_json().encode())
+    step("log.staged")
+    try:
+        publish(staged, log_path(layout, state.epoch))
+    except FileExistsError:
+        raise Lost from None
+    finally:
+        remove(staged)
+    step("log.published")
+    fsync_folder(layout.log)
 
 
 def unlink_overdue(layout: Layout, state: State, now: float | None = None) -> set[str]:

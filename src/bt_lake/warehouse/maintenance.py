@@ -50,9 +50,9 @@ class Task:
             "max_run_id, folded from lake_files order by path"
         ).fetchall()
         return [
-            LiveFile(*row[:4], row[4] or self._size(row[1]), *row[5:])
-            for row in rows
-            if table is None or row[0] == table
+            LiveFile(name, path, commit, count, size or self._size(path), first, last, folded)
+            for name, path, commit, count, size, first, last, folded in rows
+            if table is None or name == table
         ]
 
     def _size(self, path: str) -> int:
@@ -74,7 +74,7 @@ def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
 
 
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
-    """Carry out one act, again from the start where another was faster; whether it changed the lake."""
+    """Carry out one act, from the start again where another was faster; was there a change?"""
     database = Database(layout)
     database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
     try:

@@ -36,9 +36,7 @@ def _replace(
         task.connection.execute("create or replace temp table purged as from purged_ids")
         for file in task.files():
             if file.table in tables and _holds_any(task, file.table, file.path):
-                task.rewriter.write(
-                    file.table, [file.path], without="purged", folded=file.folded
-                )
+                task.rewriter.write(file.table, [file.path], without="purged", folded=file.folded)
                 task.drops.add(file.path)
         if frames is not None:
             _add(task, frames)

@@ -53,22 +53,28 @@ class Rewriter:
         source = source or self.rows(table, paths)
         if without:
             source = f"(from {source} where run_id not in (select run_id from {without}))"
-        for low, high in self._ranges(table, source):
+        count = self._connection.execute(f"select count(*) from {source}").fetchall()[0][0]
+        written = sum(
             self._write_file(table, source, low, high, folded)
+            for low, high in self._ranges(table, source, count)
+        )
+        if written != count:
+            raise Damaged(
+                f"{count} rows of {table} to rewrite, {written} written. Nothing changed."
+            )
 
-    def _ranges(self, table: str, source: str) -> list[tuple[str | None, str | None]]:
+    def _ranges(self, table: str, source: str, count: int) -> list[tuple[str | None, str | None]]:
         """Split by run_id, so that no file grows too large; one range when all fits."""
-        execute = self._connection.execute
-        count = execute(f"select count(*) from {source}").fetchall()[0][0]
         if count <= MAX_ROWS[table]:
             return [(None, None)] if count else []
         pieces = -(-count // MAX_ROWS[table])
-        starts = execute(
+        starts = self._connection.execute(
             f"""
-            select min(run_id) from (
-              select run_id, (sum(count(*)) over (order by run_id) - 1) * {pieces} // {count} as piece
+            with placed as (
+              select run_id, sum(count(*)) over (order by run_id) - 1 as place
               from {source} group by run_id
-            ) group by piece order by piece
+            )
+            select min(run_id) from placed group by place * {pieces} // {count} order by 1
             """
         ).fetchall()
         lows: list[str | None] = [None, *(row[0] for row in starts[1:])]
@@ -76,16 +82,16 @@ class Rewriter:
 
     def _write_file(
         self, table: str, source: str, low: str | None, high: str | None, folded: bool
-    ) -> None:
+    ) -> int:
         declared = TABLES[table]
         staged, final = self._new_file(table)
-        columns = ", ".join(identifier(name) for name in declared.names)
-        order = ", ".join(identifier(name) for name in declared.sort_by)
+        columns = ", ".join(map(identifier, declared.names))
+        order = ", ".join(map(identifier, declared.sort_by))
         bounds = [f"run_id >= {literal(low)}"] if low is not None else []
         bounds += [f"run_id < {literal(high)}"] if high is not None else []
         where = f"where {' and '.join(bounds)}" if bounds else ""
         ids = ", ".join(f"{identifier(c.name)}: {c.field_id}" for c in declared.columns)
-        written = self._connection.execute(
+        self._connection.execute(
             f"""
             copy (select {columns} from {source} {where} order by {order})
             to {literal(str(staged))} (
@@ -93,12 +99,10 @@ class Rewriter:
               row_group_size {declared.row_group_size}, field_ids {{{ids}}}
             )
             """
-        ).fetchall()[0][0]
+        )
         fsync_file(staged)
         step(f"rewrite.staged.{table}")
-        added = self._added(table, staged, final, folded)
-        if added.rows != written:
-            raise Damaged(f"{staged}: {written} rows written, {added.rows} read. Nothing changed.")
+        return self._added(table, staged, final, folded).rows
 
     def write_frame(self, table: str, rows: pa.Table) -> None:
         """Write rows that were not in the lake before."""
@@ -123,29 +127,12 @@ class Rewriter:
         return pair
 
     def _added(self, table: str, staged: Path, final: Path, folded: bool) -> Added:
-        count, first, last = self._connection.execute(
-            f"select count(*), min(run_id), max(run_id) from {self._read(table, [staged])}"
-        ).fetchall()[0]
-        added = Added(
-            table=table,
-            path=self._layout.relative(final),
-            rows=count,
-            bytes=staged.stat().st_size,
-            min_run_id=first,
-            max_run_id=last,
-            folded=folded,
-        )
+        added = describe(self._layout, self._connection, table, staged, final, folded=folded)
         self.added.append(added)
         return added
 
     def rows(self, table: str, paths: Iterable[str]) -> str:
-        return self._read(table, [self._layout.root / path for path in paths])
-
-    def _read(self, table: str, files: Iterable[Path]) -> str:
-        return (
-            f"read_parquet({path_list(files)}, hive_partitioning = false, "
-            f"schema = {read_schema(TABLES[table])})"
-        )
+        return plain_rows(table, [self._layout.root / path for path in paths])
 
     def publish(self) -> None:
         for staged, final in self._staged:
@@ -161,3 +148,33 @@ class Rewriter:
         for staged, final in self._staged:
             remove(staged)
             remove(final)
+
+
+def plain_rows(table: str, files: Iterable[Path]) -> str:
+    """The relation of the rows in some files."""
+    schema = read_schema(TABLES[table])
+    return f"read_parquet({path_list(files)}, hive_partitioning = false, schema = {schema})"
+
+
+def describe(
+    layout: Layout,
+    connection: DuckDBPyConnection,
+    table: str,
+    file: Path,
+    final: Path | None = None,
+    *,
+    folded: bool = False,
+) -> Added:
+    """What the log says of a file; reading it back proves that it can be read."""
+    count, first, last = connection.execute(
+        f"select count(*), min(run_id), max(run_id) from {plain_rows(table, [file])}"
+    ).fetchall()[0]
+    return Added(
+        table=table,
+        path=layout.relative(final or file),
+        rows=count,
+        bytes=file.stat().st_size,
+        min_run_id=first,
+        max_run_id=last,
+        folded=folded,
+    )

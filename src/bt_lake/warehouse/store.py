@@ -50,7 +50,7 @@ class Store:
     """One lake folder; made on the first write."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(os.path.expanduser(path)))
+        self.path = Path(os.path.abspath(Path(path).expanduser()))
         self.layout = Layout(self.path)
         self._checked = False
 

@@ -1,0 +1,206 @@
+"""Look for every kind of damage, say what to do about it, and mend what can be mended."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bt_lake.warehouse import log
+from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.rules import broken_rules
+from bt_lake.warehouse.schema import TABLES, arrow_schema
+
+# Younger leftovers may belong to a process that is still at work.
+LEFTOVER_S = 3600.0
+_NAME = re.compile(r"(c-[0-9a-f]{32}|m-(\d{8})-[0-9a-f]{32})\.parquet")
+
+
+@dataclass(slots=True)
+class Finding:
+    kind: str
+    path: str
+    message: str
+    remedy: str
+    # Damage makes answers wrong or impossible; anything else only takes up room.
+    damage: bool = True
+    repaired: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    files: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def damaged(self) -> bool:
+        return any(finding.damage and not finding.repaired for finding in self.findings)
+
+
+def check(layout: Layout, *, repair: bool = False) -> Report:
+    from bt_lake.warehouse.repair import mend
+
+    report = Report(findings=[*_furniture(layout)])
+    if repair:
+        mend(layout, report.findings)
+    if not report.damaged:
+        layout.check_format()
+        report.files, found = _files(layout)
+        if repair:
+            mend(layout, found)
+        report.findings += found
+    if not report.damaged:
+        report.findings += broken_rules(layout)
+    return report
+
+
+def _furniture(layout: Layout) -> Iterator[Finding]:
+    """The parts of a lake that are not tables."""
+    if not layout.log.is_dir() or not layout.table("runs").is_dir():
+        layout.check_format()
+    if not layout.card.is_file():
+        yield Finding(
+            "furniture", "lake.json", "the lake's card is lost", "--repair writes a new one"
+        )
+    for table in TABLES:
+        if not layout.seed(table).is_file():
+            path = layout.relative(layout.seed(table))
+            yield Finding(
+                "furniture", path, "the zero-row file is lost", "--repair writes it again"
+            )
+    if not layout.sql.is_file():
+        yield Finding(
+            "furniture", "lake.sql", "the file is lost", "--repair writes it again", damage=False
+        )
+    try:
+        log.newest(layout)
+    except (Damaged, FileNotFoundError) as error:
+        yield Finding(
+            "log", "_log", str(error), "--repair rebuilds the log from the files that are left"
+        )
+
+
+def _files(layout: Layout) -> tuple[int, list[Finding]]:
+    state = log.newest(layout)
+    listed = {add.path for add in state.adds}
+    findings = [
+        Finding(
+            "missing",
+            add.path,
+            f"the log names this file of {add.rows} rows, and it is not there",
+            "restore it from a backup; --repair strikes it from the log, its rows are lost",
+        )
+        for add in state.adds
+        if not (layout.root / add.path).is_file()
+    ]
+    on_disk = {table: sorted(_table_files(layout, table)) for table in TABLES}
+    commits = {path.name for path in on_disk["runs"] if path.name.startswith("c-")}
+    for table, paths in on_disk.items():
+        for path in paths:
+            found = _file(layout, state, listed, commits, table, path)
+            if found is not None:
+                findings.append(found)
+    findings += _staging(layout)
+    return sum(map(len, on_disk.values())), findings
+
+
+def _table_files(layout: Layout, table: str) -> Iterator[Path]:
+    for month in layout.table(table).iterdir():
+        if month.is_dir():
+            yield from month.iterdir()
+
+
+def _file(
+    layout: Layout, state: log.State, listed: set[str], commits: set[str], table: str, path: Path
+) -> Finding | None:
+    relative = layout.relative(path)
+    if relative in state.removed:
+        return None
+    name = _NAME.fullmatch(path.name)
+    if name is None:
+        return Finding(
+            "foreign",
+            relative,
+            "not a file of bt-lake; readers pass it over",
+            "move it elsewhere",
+            damage=False,
+        )
+    maintained = name.group(2) is not None
+    if maintained and relative not in listed:
+        # A later epoch's file may be one that is being written right now.
+        if int(name.group(2)) > state.epoch or _young(path):
+            return None
+        return _leftover(relative, "compaction that did not come to its end")
+    if not maintained and table in ("equity", "trades") and path.name not in commits:
+        return (
+            None if _young(path) else _leftover(relative, "child of a commit that was never made")
+        )
+    return _torn_or_foreign(table, path, relative)
+
+
+def _leftover(relative: str, what: str) -> Finding:
+    return Finding(
+        "leftover",
+        relative,
+        f"left over from a {what}; readers pass it over",
+        "--repair moves it to _quarantine",
+        damage=False,
+    )
+
+
+def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    remedy = (
+        "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
+    )
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).split("\n")[0]
+        return Finding("torn", relative, f"not a whole Parquet file: {reason}", remedy)
+    declared = arrow_schema(table)
+    wanted = {f.metadata[b"PARQUET:field_id"]: f for f in declared}
+    for found in schema:
+        field_id = (found.metadata or {}).get(b"PARQUET:field_id")
+        known = wanted.get(field_id)
+        if known is None or known.name != found.name or not _same_type(known.type, found.type):
+            return Finding(
+                "foreign",
+                relative,
+                f"column '{found.name}' ({found.type}) is not one of {table}",
+                remedy,
+            )
+    return None
+
+
+def _same_type(wanted: object, found: object) -> bool:
+    # Nested types differ in the names of their inner fields, depending on who wrote them.
+    return str(wanted).split("<")[0] == str(found).split("<")[0]
+
+
+def _young(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < LEFTOVER_S
+    except FileNotFoundError:
+        return True
+
+
+def _staging(layout: Layout) -> Iterator[Finding]:
+    if not layout.stage.is_dir():
+        return
+    for entry in os.scandir(layout.stage):
+        if entry.name.endswith(".lock") or _young(Path(entry.path)):
+            continue
+        yield Finding(
+            "staging",
+            f"_stage/{entry.name}",
+            "left over from a write that did not come to its end; it was never part of the lake",
+            "--repair deletes it",
+            damage=False,
+        )

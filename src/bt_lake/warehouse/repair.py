@@ -1,0 +1,112 @@
+"""Mend a damaged lake without losing anything that can still be read."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from bt_lake.warehouse import log
+from bt_lake.warehouse.files import explained, fsync_folder, make_folder, remove
+from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.maintenance import maintenance_lock
+from bt_lake.warehouse.rewrite import describe, plain_rows
+from bt_lake.warehouse.schema import TABLES
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.check import Finding
+
+
+def mend(layout: Layout, findings: list[Finding]) -> None:
+    """Mend what each finding names and write into it what was done."""
+    with maintenance_lock(layout, wait=True), explained(f"cannot repair {layout.root}"):
+        for finding in findings:
+            finding.repaired = _mend_one(layout, finding)
+        lost = [f for f in findings if f.kind in ("torn", "missing", "foreign") and f.damage]
+        _strike_from_log(layout, {finding.path for finding in lost})
+
+
+def _mend_one(layout: Layout, finding: Finding) -> str:
+    path = layout.root / finding.path
+    if finding.kind == "furniture":
+        layout.furnish()
+        return "written again"
+    if finding.kind == "missing":
+        return "struck from the log"
+    if finding.kind == "log":
+        return _rebuild_log(layout)
+    if finding.kind == "staging":
+        remove(path)
+        return "deleted"
+    if finding.kind in ("torn", "leftover") or (finding.kind == "foreign" and finding.damage):
+        return _quarantine(layout, path)
+    return ""
+
+
+def _quarantine(layout: Layout, path: Path) -> str:
+    target = layout.root / "_quarantine" / path.relative_to(layout.root)
+    make_folder(target.parent)
+    while target.exists():
+        target = target.with_name(f"{target.name}.{uuid7().hex[-6:]}")
+    os.rename(path, target)
+    fsync_folder(path.parent)
+    fsync_folder(target.parent)
+    return f"moved to {layout.relative(target)}"
+
+
+def _strike_from_log(layout: Layout, paths: set[str]) -> None:
+    state = log.newest(layout)
+    gone = {add.path for add in state.adds} & paths
+    if gone:
+        log.advance(layout, state, adds=[], drops=gone)
+
+
+def _rebuild_log(layout: Layout) -> str:
+    """A new log from the files on disk: of rows that lie in several, the newest file's are live.
+
+    Files that maintenance removed linger for a while, so a run may be found in an older file too.
+    """
+    of_files = [int(path.name[2:10]) for path in layout.root.glob("*/month=*/m-*.parquet")]
+    epoch = 1 + max([*log.epochs(layout), *of_files], default=0)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with duckdb.connect() as connection:
+        adds, removed = _live_by_content(layout, connection)
+    log.write(layout, log.State(epoch, now, log.GRACE_S, adds, removed))
+    return f"rebuilt as epoch {epoch} from {len(adds)} compacted files"
+
+
+def _live_by_content(
+    layout: Layout, connection: DuckDBPyConnection
+) -> tuple[tuple[log.Added, ...], dict[str, float]]:
+    adds: list[log.Added] = []
+    removed: dict[str, float] = {}
+    for table in TABLES:
+        key = "event_id" if table == "events" else "run_id"
+        connection.execute("create or replace temp table seen (id varchar)")
+        paths = sorted(layout.table(table).glob("month=*/[cm]-*.parquet"), key=_newest_first)
+        for path in paths:
+            source = plain_rows(table, [path])
+            try:
+                known = connection.execute(
+                    f"select exists(from {source} where {key} in (from seen))"
+                ).fetchall()[0][0]
+                connection.execute(f"insert into seen select distinct {key} from {source}")
+            except duckdb.Error:
+                continue  # torn: the search for torn files comes next
+            if path.name.startswith("m-") and not known:
+                adds.append(describe(layout, connection, table, path))
+            if path.name.startswith("c-") and known:
+                removed[layout.relative(path)] = time.time()
+    return tuple(adds), removed
+
+
+def _newest_first(path: Path) -> tuple[int, str]:
+    epoch = int(path.name[2:10]) if path.name.startswith("m-") else -1
+    return -epoch, path.name

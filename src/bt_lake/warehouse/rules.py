@@ -1,0 +1,98 @@
+"""Rows that break the schema's rules, found in one pass over the live files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.quoting import identifier, literal
+from bt_lake.warehouse.schema import EVENT_KINDS, SAMPLES, STATUSES, TABLES
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.check import Finding
+
+_SOURCES = {
+    "runs": "lake_rows",
+    "equity": "lake_curves",
+    "trades": "lake_trade_rows",
+    "events": "events",
+}
+_KEYS = {
+    "runs": ("run_id",),
+    "equity": ("run_id", "ts"),
+    "trades": ("run_id", "trade_no"),
+    "events": ("event_id",),
+}
+
+
+def broken_rules(layout: Layout) -> Iterator[Finding]:
+    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.database import Database
+
+    connection = Database(layout).connection
+    try:
+        for table, source in _SOURCES.items():
+            for rule, count, example in _broken(connection, table, source):
+                yield Finding(
+                    "rule",
+                    table,
+                    f"{count} row(s) break the rule '{rule}', the first of run {example}",
+                    "see which with `bt-lake sql`; `bt-lake delete --forget` takes a run out, and "
+                    "ingesting its source again brings it back",
+                )
+    finally:
+        connection.close()
+
+
+def _broken(
+    connection: DuckDBPyConnection, table: str, source: str
+) -> Iterator[tuple[str, int, str]]:
+    rules = dict(_row_rules(table))
+    counts = ", ".join(
+        f"count(*) filter ({broken}), min(run_id) filter ({broken})" for broken in rules.values()
+    )
+    row = connection.execute(f"select {counts} from {source}").fetchall()[0]
+    for rule, count, example in zip(rules, row[::2], row[1::2], strict=True):
+        if count:
+            yield rule, count, example
+    keys = ", ".join(map(identifier, _KEYS[table]))
+    repeated = connection.execute(
+        f"select count(*), min(run_id) from (select any_value(run_id) as run_id from {source} "
+        f"group by {keys} having count(*) > 1)"
+    ).fetchall()[0]
+    if repeated[0]:
+        yield f"{' and '.join(_KEYS[table])} occur once", *repeated
+    if table in ("equity", "trades"):
+        orphans = connection.execute(
+            f"select count(*), min(run_id) from {source} where run_id not in "
+            "(select run_id from lake_rows)"
+        ).fetchall()[0]
+        if orphans[0]:
+            yield "the run exists", *orphans
+
+
+def _row_rules(table: str) -> Iterator[tuple[str, str]]:
+    """Each rule with the SQL that is true of a row that breaks it."""
+    for column in TABLES[table].columns:
+        name = identifier(column.name)
+        if column.required:
+            yield f"{column.name} is not NULL", f"{name} is null"
+        if column.kind == "double":
+            yield f"{column.name} is finite", f"not isfinite({name})"
+    if table == "runs":
+        yield "status is known", f"status not in {_listed(STATUSES)}"
+        yield "sample is known", f"sample not in {_listed(SAMPLES)}"
+        yield "max_drawdown is not positive", "max_drawdown > 0"
+        yield "params is JSON", "not json_valid(params)"
+    if table == "trades":
+        yield "side is known", "side not in ('long', 'short')"
+        yield "exit_at is not before entry_at", "exit_at < entry_at"
+    if table == "events":
+        yield "kind is known", f"kind not in {_listed(EVENT_KINDS)}"
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return f"({', '.join(map(literal, values))})"
