@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A run of a file that could not be read; `row` counts from 1 and is None for the whole file."""
+    """A run of a file that could not be read; `row` counts from 1, None is the whole file."""
 
     file: str
     row: int | None

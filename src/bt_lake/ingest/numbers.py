@@ -1,0 +1,89 @@
+"""Numbers of any form -> float64, NaN where missing; text is never taken for one, true counts as 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest.times import Problems, shown
+
+Floats = NDArray[np.float64]
+
+
+def parse(values: Any) -> tuple[Floats, Problems]:
+    """The numbers of one column and the rows that are none."""
+    if isinstance(values, (list, tuple)):
+        return _parse_objects(values)
+    if hasattr(values, "to_arrow"):  # polars
+        values = values.to_arrow()
+    if hasattr(values, "type"):  # pyarrow
+        return _parse_arrow(values)
+    array = np.atleast_1d(np.asarray(values))
+    if array.ndim != 1:
+        return np.full(1, np.nan), [(0, f"numbers have one dimension, not {array.ndim}")]
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64), []
+    return _parse_objects(array.tolist())
+
+
+def one(value: Any) -> float:
+    """A single number, NaN where missing; raises ValueError with the reason."""
+    kind = type(value)
+    if kind is float:
+        return float(value)
+    if kind is int or kind is bool:
+        return _float_of_whole(value)
+    if value is None:
+        return math.nan
+    if isinstance(value, (int, float, Decimal, Fraction, np.number, np.bool_)) and not isinstance(
+        value, np.complexfloating
+    ):
+        return float(value)
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' missing values
+        return math.nan
+    raise ValueError(f"{shown(value)} is not a number")
+
+
+def _float_of_whole(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("the number is too large") from None
+
+
+def _parse_arrow(values: Any) -> tuple[Floats, Problems]:
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    kind = values.type
+    if types.is_integer(kind) or types.is_floating(kind):
+        numbers: Floats = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return numbers, []
+    return _parse_objects(values.to_pylist())
+
+
+def _parse_objects(values: Sequence[Any]) -> tuple[Floats, Problems]:
+    import pyarrow as pa
+
+    try:
+        # Strict where numpy is not: text and bytes are refused.
+        return pa.array(values, pa.float64()).to_numpy(zero_copy_only=False), []
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError):
+        return _parse_each(values)
+
+
+def _parse_each(values: Sequence[Any]) -> tuple[Floats, Problems]:
+    numbers = np.full(len(values), np.nan)
+    problems: Problems = []
+    for row, value in enumerate(values):
+        try:
+            numbers[row] = one(value)
+        except ValueError as error:
+            problems.append((row, str(error)))
+    return numbers, problems
