@@ -7,7 +7,6 @@ import time
 import warnings
 from bisect import bisect_left
 from collections import defaultdict
-from math import log as logarithm
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.commit import count_commits
@@ -21,9 +20,8 @@ from bt_lake.warehouse.schema import TABLES
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
 LOOK_EVERY = 16
-# FAN_IN files of one tier (a power of FAN_IN in size) become one of the next.
+# FAN_IN files of one tier (a power of FAN_IN in rows) become one of the next.
 FAN_IN = 16
-TIER_BYTES = 64 * 1024
 # What an append may rewrite while its caller waits; the rest is left for the next one.
 LARGE_BYTES = 256 * 1024
 MERGE_BYTES = 32 * 1024 * 1024
@@ -32,14 +30,14 @@ MERGE_SECONDS = 0.7
 FULL_BYTES = 64 * 1024 * 1024
 
 
-def fold_if_due(layout: Layout, *, chance: int = LOOK_EVERY) -> None:
+def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
     """After an append: fold small commits when too many have piled up, unless somebody else does.
 
     The append is durable already, so nothing that goes wrong here is an error of the caller.
     """
     from duckdb import Error
 
-    if os.urandom(1)[0] % chance:
+    if os.urandom(1)[0] % (look_every or LOOK_EVERY):
         return
     try:
         if count_commits(layout) < FOLD_AT or _standing_commits(layout) < FOLD_AT:
@@ -86,7 +84,7 @@ def _merge_a_tier(task: Task) -> None:
     tiers: dict[tuple[str, int, bool], list[LiveFile]] = defaultdict(list)
     for file in task.files():
         if file.commit_id is None:
-            tiers[file.table, _tier(file.bytes), file.folded].append(file)
+            tiers[file.table, _tier(file.rows), file.folded].append(file)
     for (table, _, folded), files in sorted(tiers.items()):
         group = files[:FAN_IN]
         if len(group) == FAN_IN and sum(file.bytes for file in group) <= MERGE_BYTES:
@@ -96,8 +94,9 @@ def _merge_a_tier(task: Task) -> None:
             return
 
 
-def _tier(size: int) -> int:
-    return max(0, int(logarithm(size / TIER_BYTES, FAN_IN))) if size > TIER_BYTES else 0
+def _tier(rows: int) -> int:
+    """The power of FAN_IN below a number of rows."""
+    return (rows.bit_length() - 1) // (FAN_IN.bit_length() - 1)
 
 
 def compact(layout: Layout, *, grace_s: float | None = None) -> bool:

@@ -86,7 +86,7 @@ class Store:
                 frames = frames.only(set(ids) - left_out)
             if len(frames.runs):
                 append(self.layout, frames)
-        fold_if_due(self.layout, chance=1)
+        fold_if_due(self.layout, look_every=1)
         return Appended(
             added=[i for i in ids if i not in left_out],
             already=[i for i in ids if i in known],

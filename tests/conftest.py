@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bt_lake.warehouse.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "lake")
+
+
+@pytest.fixture
+def rows(store: Store):
+    """Ask the lake a question in SQL."""
+
+    def ask(sql: str, *values: object) -> list[tuple]:
+        return store.ask(lambda connection: connection.execute(sql, list(values)).fetchall())
+
+    return ask
+
+
+@pytest.fixture
+def fold_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compaction that runs by itself after a handful of commits."""
+    monkeypatch.setattr("bt_lake.warehouse.compact.FOLD_AT", 4)
+    monkeypatch.setattr("bt_lake.warehouse.compact.LOOK_EVERY", 1)

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+from factory import frames, ids
+
+from bt_lake.warehouse import compact, log
+from bt_lake.warehouse.maintenance import maintenance_lock
+from bt_lake.warehouse.store import Store
+
+
+def live(store: Store, table: str) -> int:
+    count = "select count(*) from lake_files where table_name = ?"
+    return store.ask(lambda c: c.execute(count, [table]).fetchall())[0][0]
+
+
+def test_compaction_changes_no_answer(store, rows):
+    everything = (
+        "select (select list(r order by run_id) from lake_rows r), "
+        "(select list(e order by run_id, ts) from lake_curves e), "
+        "(select list(t order by run_id, trade_no) from lake_trade_rows t)"
+    )
+    for _ in range(5):
+        store.append(frames(3))
+    before = rows(f"select hash(x) from ({everything}) x")
+    assert store.compact()
+    assert [live(store, t) for t in ("runs", "equity", "trades")] == [1, 1, 1]
+    assert rows(f"select hash(x) from ({everything}) x") == before
+    assert not store.compact(), "a second compaction has nothing to do"
+
+
+def test_appends_fold_themselves(store, rows, fold_early):
+    for _ in range(21):
+        store.append(frames(1))
+    assert live(store, "runs") < 12
+    assert rows(
+        "select count(*), count(distinct run_id), (select count(*) from equity) from runs"
+    ) == [(21, 21, 105)]
+
+
+def test_tiers_merge_so_that_a_row_is_written_few_times(store, rows, fold_early, monkeypatch):
+    monkeypatch.setattr(compact, "FAN_IN", 4)
+    written = 0
+    advance = log.advance
+
+    def counting(layout, state, *, adds, drops, grace_s=None):
+        nonlocal written
+        written += sum(add.rows for add in adds if add.table == "runs")
+        return advance(layout, state, adds=adds, drops=drops, grace_s=grace_s)
+
+    monkeypatch.setattr(log, "advance", counting)
+    for _ in range(100):
+        store.append(frames(1))
+    assert rows("select count(*) from runs") == [(100,)]
+    assert live(store, "runs") <= 3 + 3 + 4
+    assert written <= 100 * 4
+
+
+def test_large_commits_are_taken_over_without_rewriting(store, rows, monkeypatch):
+    monkeypatch.setattr(compact, "LARGE_BYTES", 4096)
+    made = frames(1, points=2000)
+    store.append(made)
+    (path,) = store.path.glob("equity/month=*/c-*.parquet")
+    inode = path.stat().st_ino
+    assert compact.fold(store.layout)
+    (adopted,) = store.path.glob("equity/month=*/m-*.parquet")
+    assert adopted.stat().st_ino == inode
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(1, 2000)]
+
+
+def test_folding_does_not_wait_for_others(store, fold_early):
+    store.append(frames(1))
+    with maintenance_lock(store.layout, wait=True):
+        started = time.monotonic()
+        for _ in range(8):
+            store.append(frames(1))
+        assert live(store, "runs") == 9, "somebody else is at it"
+    assert time.monotonic() - started < 30
+
+
+def test_removed_files_linger_for_the_grace_period(store):
+    store.append(frames(1))
+    store.append(frames(1))
+    store.compact()
+    assert len(list(store.path.glob("runs/month=*/c-*"))) == 2
+    store.append(frames(1))
+    store.compact(grace_s=0)
+    assert list(store.path.glob("runs/month=*/c-*")) == []
+    assert len(list(store.path.glob("runs/month=*/m-*"))) == 1
+
+
+def test_a_reader_whose_files_vanish_asks_again(store):
+    reader = Store(store.path)
+    store.append(frames(1))
+    count = lambda c: c.execute("select count(*), sum(bars) from runs").fetchall()  # noqa: E731
+    assert reader.ask(count) == [(1, 5)]
+    database = reader._database
+    store.append(frames(1))
+    store.compact(grace_s=0)
+    # As if the snapshot had been taken before all that.
+    database.refresh = lambda: None
+    assert reader.ask(count) == [(2, 10)]
+
+
+def test_events_fold_into_runs(store, rows):
+    made = frames(3)
+    a, b, c = ids(made)
+    store.append(made)
+    store.append_events("tag", [a, b], "hot")
+    store.append_events("tag", [a], "live")
+    store.append_events("untag", [b], "hot")
+    store.append_events("note", [a], "first")
+    store.append_events("note", [a], "second")
+    store.append_events("delete", [c])
+    expected = [(a, ["hot", "live"], "first\nsecond"), (b, None, None)]
+    question = "select run_id, tags, notes from runs order by run_id"
+    assert rows(question) == expected
+    store.compact()
+    assert rows(question) == expected
+    assert rows("select count(*) from events") == [(7,)], "the audit trail stays"
+    store.append_events("untag", [a], "hot")
+    store.append_events("note", [a], "third")
+    assert rows(question)[0] == (a, ["live"], "first\nsecond\nthird")
+    store.compact()
+    assert rows(question)[0] == (a, ["live"], "first\nsecond\nthird")
+
+
+def test_deleting_hides_and_restoring_brings_back(store, rows):
+    made = frames(2)
+    store.append(made)
+    gone = ids(made)[:1]
+    store.append_events("delete", gone)
+    assert rows(
+        "select count(*), (select count(*) from equity), (select count(*) from trades) from runs"
+    ) == [(1, 5, 2)]
+    assert rows("select count(*) from trials") == [(2,)]
+    store.append_events("restore", gone)
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
+
+
+def test_folding_keeps_the_curve_of_a_deleted_run_and_compaction_drops_it(store, rows):
+    made = frames(2)
+    store.append(made)
+    gone = ids(made)[:1]
+    store.append_events("delete", gone)
+    compact.fold(store.layout)
+    store.append_events("restore", gone)
+    assert rows("select count(*) from equity") == [(10,)]
+    store.append_events("delete", gone)
+    store.compact()
+    assert rows("select count(*), count(deleted_at) from trials") == [(2, 1)]
+    store.append_events("restore", gone)
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 5)]
+
+
+def test_forgetting_leaves_no_trace(store, rows):
+    made = frames(3)
+    store.append(made)
+    store.append_events("tag", ids(made), "x")
+    store.compact()
+    store.append_events("note", ids(made), "n")
+    store.forget(ids(made)[:2])
+    assert rows("select count(*) from trials") == [(1,)]
+    assert rows("select count(distinct run_id) from lake_curves") == [(1,)]
+    assert rows("select count(distinct run_id) from lake_trade_rows") == [(1,)]
+    assert rows("select count(distinct run_id) from events") == [(1,)]
+    assert rows("select tags, notes from runs") == [(["x"], "n")]
+
+
+def test_replacing_is_one_step(store, rows):
+    made = frames(3)
+    store.append(made)
+    store.append_events("tag", ids(made), "kept")
+    store.replace(frames(points=9, run_ids=ids(made)[:1], symbol="NEW"))
+    assert rows("select symbol, bars, tags from runs order by symbol nulls last") == [
+        ("NEW", 9, ["kept"]),
+        (None, 5, ["kept"]),
+        (None, 5, ["kept"]),
+    ]
+    assert rows("select count(*) from equity") == [(19,)]
+
+
+def test_who_loses_the_race_for_an_epoch_starts_again(store, rows, monkeypatch):
+    store.append(frames(2))
+    store.append(frames(2))
+    raced = []
+    publish = log.write
+
+    def overtaken(layout, state):
+        if not raced:
+            raced.append(state.epoch)
+            other = log.newest(layout)
+            publish(layout, log.State(state.epoch, other.at, other.grace_s))
+        publish(layout, state)
+
+    monkeypatch.setattr(log, "write", overtaken)
+    assert store.compact()
+    assert raced == [1]
+    assert log.newest(store.layout).epoch == 2
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(4, 20)]
+    assert len(list(store.path.glob("runs/month=*/m-*"))) == 1, "the loser's work is thrown away"
+
+
+def test_a_stale_epoch_cannot_come_back(store):
+    """A process held up for many epochs must not win a number whose log was pruned meanwhile."""
+    store.append(frames(1))
+    stale = log.newest(store.layout)
+    for _ in range(log.KEPT_EPOCHS + 4):
+        state = log.newest(store.layout)
+        log.advance(store.layout, state, adds=[], drops=set())
+    newest = log.newest(store.layout).epoch
+    with pytest.raises(log.Lost):
+        log.advance(store.layout, stale, adds=[], drops={"runs/month=2024-01/c-x.parquet"})
+    assert log.newest(store.layout).epoch == newest
+    assert len(log.epochs(store.layout)) == log.KEPT_EPOCHS
+
+
+def test_a_compaction_that_fails_is_a_warning_not_an_error_of_the_save(
+    store, rows, fold_early, monkeypatch
+):
+    def broken(layout):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(compact, "fold", broken)
+    with pytest.warns(UserWarning, match="the run is saved"):
+        for _ in range(6):
+            store.append(frames(1))
+    assert rows("select count(*) from runs") == [(6,)]
+
+
+def test_files_split_by_run_id_so_that_one_curve_is_in_one_file(store, rows, monkeypatch):
+    monkeypatch.setitem(compact.MAX_ROWS, "equity", 50)
+    for _ in range(4):
+        store.append(frames(10))
+    store.compact()
+    spans = rows(
+        "select min_run_id, max_run_id from lake_files where table_name = 'equity' order by 1"
+    )
+    assert len(spans) == 4
+    assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert rows("select count(*), count(distinct run_id) from equity") == [(200, 40)]
+
+
+def test_threads_of_one_process_append_side_by_side(store, rows, fold_early):
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(10):
+                store.append(frames(1))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert rows(
+        "select count(*), count(distinct run_id), (select count(*) from equity) from runs"
+    ) == [(60, 60, 300)]
+
+
+def test_the_log_names_only_files_that_are_there(store, fold_early):
+    for _ in range(20):
+        store.append(frames(1))
+    state = log.newest(store.layout)
+    assert state.epoch > 2
+    assert all(os.path.exists(store.path / add.path) for add in state.adds)
