@@ -1,0 +1,181 @@
+"""The filters every reading question shares, as one SQL condition over `runs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, timedelta
+from re import fullmatch
+from typing import TYPE_CHECKING, Any, Self
+
+from bt_lake.queries.guard import checked_condition
+from bt_lake.queries.names import param
+from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
+from bt_lake.warehouse.quoting import identifier
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LABELS = ("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "status")
+_COMPARISONS = ("<=", ">=", "!=", "<", ">")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+Texts = str | Iterable[str] | None
+Time = datetime | date | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """SQL over the columns of `runs`, with its named values."""
+
+    sql: str = "true"
+    values: Mapping[str, Any] = field(default_factory=dict)
+    user_sql: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which runs a question is about; what is None does not filter.
+
+    - strategy, symbol, timeframe, exit_rule, engine, sweep, status: a value, or several of which
+      one must fit.
+    - tag: a tag, or several all of which must be there.
+    - since, until: when the run was made, both ends included; a date or its text means the whole
+      day, "30d", "12h", "2w" mean so long ago.
+    - params: values of parameters. 10, 10.0 and "10" are the same; several values mean any of
+      them; None means absent. A name may end in <, <=, >, >=, != : {"fast>=": 10}.
+    - where: a condition in SQL over the columns of `runs`.
+    """
+
+    strategy: Texts = None
+    symbol: Texts = None
+    timeframe: Texts = None
+    exit_rule: Texts = None
+    engine: Texts = None
+    sweep: Texts = None
+    tag: Texts = None
+    status: Texts = None
+    since: Time = None
+    until: Time = None
+    params: Mapping[str, Any] | None = None
+    where: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Filters from keywords, with near matches for those that do not exist."""
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise UnknownName.near("filter", name, known, f" There are {', '.join(known)}.")
+        return cls(**given)
+
+    @property
+    def user_sql(self) -> bool:
+        return self.where is not None
+
+    def condition(self, connection: DuckDBPyConnection) -> Condition:
+        parts: list[str] = []
+        values: dict[str, Any] = {}
+
+        def bind(value: Any) -> str:
+            name = f"filter{len(values)}"
+            values[name] = value
+            return f"${name}"
+
+        for label in LABELS:
+            wanted = _texts(label, getattr(self, label))
+            if wanted is not None:
+                parts.append(_one_of(identifier(label), [bind(text) for text in wanted]))
+        for tag in _texts("tag", self.tag) or ():
+            parts.append(f"list_contains(tags, {bind(tag)})")
+        if self.since is not None:
+            start = moment("since", self.since).isoformat()
+            parts.append(f"created_at >= {bind(start)}::timestamptz")
+        if self.until is not None:
+            last = moment("until", self.until)
+            operator, end = ("<", last + timedelta(days=1)) if _is_day(self.until) else ("<=", last)
+            parts.append(f"created_at {operator} {bind(end.isoformat())}::timestamptz")
+        for name, value in (self.params or {}).items():
+            parts.append(_param_condition(name, value, bind))
+        if self.where is not None:
+            parts.append(f"({checked_condition(connection, self.where)})")
+        return Condition(" and ".join(parts) or "true", values, self.user_sql)
+
+
+def moment(name: str, given: datetime | date | str, now: datetime | None = None) -> datetime:
+    """A point in time from what a user may give; text without a zone is UTC."""
+    if isinstance(given, datetime):
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+    if isinstance(given, date):
+        return datetime(given.year, given.month, given.day, tzinfo=UTC)
+    ago = fullmatch(r"(\d+)\s*([mhdw])", given.strip())
+    if ago:
+        span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return (now or datetime.now(UTC)) - span
+    try:
+        return moment(name, datetime.fromisoformat(given.strip()))
+    except ValueError:
+        raise BadInput(
+            f"{name}: '{given}' is not a time. Use 2026-11-20, "
+            "2026-11-20T14:00:00Z, or 30d for 30 days ago."
+        ) from None
+
+
+def _is_day(given: Time) -> bool:
+    if isinstance(given, str):
+        return fullmatch(r"\d{4}-?\d{2}-?\d{2}", given.strip()) is not None
+    return not isinstance(given, datetime)
+
+
+def _texts(name: str, given: Texts) -> list[str] | None:
+    if given is None:
+        return None
+    texts = [given] if isinstance(given, str) else list(given)
+    for text in texts:
+        if not isinstance(text, str):
+            raise BadInput(f"{name}: {text!r} is not a text")
+    return texts
+
+
+def _one_of(column: str, values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"{column} = {values[0]}"
+    return f"{column} in ({', '.join(values)})" if values else "false"
+
+
+def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
+    operator = next((c for c in _COMPARISONS if name.endswith(c)), "=")
+    name = name.removesuffix(operator).rstrip()
+    if isinstance(value, list | tuple | set | frozenset):
+        if operator not in ("=", "!="):
+            raise BadInput(f"params: {name} {operator} takes one value")
+        fits = [_param_fits(name, "=", each, bind) for each in value]
+        return f"{'not ' * (operator == '!=')}({' or '.join(fits) or 'false'})"
+    return _param_fits(name, operator, value, bind)
+
+
+def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]) -> str:
+    plain = json.loads(to_json(value, f"params.{name}"))
+    if isinstance(plain, dict):
+        raise BadInput(f"params: look for a part of {name} by its path, such as {name}.part")
+    sql = param(name)
+    if plain is None:
+        return f"{sql} is {'not ' * (operator == '!=')}null"
+    number = _as_number(plain)
+    if number is not None:
+        return f"coalesce(try_cast({sql} as double) {operator} {bind(number)}, {operator == '!='})"
+    text = plain if isinstance(plain, str) else to_json(plain)
+    return f"coalesce({sql} {operator} {bind(text)}, {operator == '!='})"
+
+
+def _as_number(value: Any) -> float | None:
+    """The number a value or its text stands for, unless a double cannot hold it."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if abs(number) <= EXACT_INTEGERS else None

@@ -1,0 +1,127 @@
+"""Names a user gives: metrics, parameters, columns to sort by, dimensions to group by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.quoting import identifier, literal
+from bt_lake.warehouse.schema import RUNS, metrics
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PARAM = "param."
+PERIODS = ("day", "week", "month", "year")
+DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
+_SORTABLE = ("string", "double", "int64", "timestamp")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of each run. `sql` is an expression over the columns of `runs`.
+
+    A metric that is not `declared` by the schema is one of the user's own, if any run has it.
+    """
+
+    name: str
+    sql: str
+    better: Literal["higher", "lower", ""]
+    declared: bool
+
+    @property
+    def ascending(self) -> bool:
+        return self.better == "lower"
+
+
+def metric(name: str) -> Metric:
+    """A column of `runs`, a parameter as `param.fast`, or a metric of the user's own."""
+    if name.startswith(PARAM):
+        return Metric(name, f"try_cast({param(name.removeprefix(PARAM))} as double)", "", False)
+    if name not in RUNS:
+        return Metric(name, f"extra[{literal(name)}]", "", False)
+    column = RUNS[name]
+    if not column.is_number:
+        raise BadInput(f"'{name}' is not a number. {_where_they_are()}")
+    return Metric(name, identifier(name), column.better, True)
+
+
+def param(name: str) -> str:
+    """The text of a parameter; a dot leads into a nested one, unless a name has the dot itself."""
+    paths = ["/" + _escaped(name)]
+    if "." in name:
+        paths.append("/" + "/".join(map(_escaped, name.split("."))))
+    found = [f"params ->> {literal(path)}" for path in paths]
+    return f"({found[0]})" if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+
+def _escaped(key: str) -> str:
+    """A key as a part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def sort_keys(name: str) -> tuple[str, ...]:
+    """Expressions to sort by, most important first: numbers before texts."""
+    if name.startswith(PARAM):
+        return metric(name).sql, param(name.removeprefix(PARAM))
+    if name in RUNS and RUNS[name].kind in _SORTABLE:
+        return (identifier(name),)
+    return (metric(name).sql,)
+
+
+def dimension(name: str) -> str:
+    """What runs can be grouped by: a label, a parameter, or the time they were made."""
+    if name.startswith(PARAM):
+        return param(name.removeprefix(PARAM))
+    if name in PERIODS:
+        return f"date_trunc({literal(name)}, timezone('UTC', created_at))::date"
+    if name in DIMENSIONS:
+        return identifier(name)
+    hint = f" Group by a label, param.NAME, or {', '.join(PERIODS)}."
+    raise UnknownName.near("label", name, (*DIMENSIONS, *PERIODS), hint)
+
+
+def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
+    """Refuse a metric or parameter that no run of the lake has."""
+    for one in wanted:
+        if one.declared or _any_run_has(connection, one):
+            continue
+        if one.name.startswith(PARAM):
+            name = one.name.removeprefix(PARAM)
+            if _any_run_has_text(connection, name):
+                continue
+            raise UnknownName.near("parameter", name, own_params(connection))
+        own = own_metrics(connection)
+        known = [*(column.name for column in metrics()), *own]
+        raise UnknownName.near("metric", one.name, known, f"\n{_where_they_are(own)}")
+
+
+def own_metrics(connection: DuckDBPyConnection) -> list[str]:
+    """Names of the user's own metrics, which live in `extra`."""
+    rows = connection.execute("select distinct unnest(map_keys(extra)) from trials order by 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+def own_params(connection: DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("select distinct unnest(json_keys(params)) from trials order by 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+def _any_run_has(connection: DuckDBPyConnection, one: Metric) -> bool:
+    sql = f"select 1 from trials where {one.sql} is not null limit 1"
+    return bool(connection.execute(sql).fetchall())
+
+
+def _any_run_has_text(connection: DuckDBPyConnection, name: str) -> bool:
+    sql = f"select 1 from trials where {param(name)} is not null limit 1"
+    return bool(connection.execute(sql).fetchall())
+
+
+def _where_they_are(own: list[str] | None = None) -> str:
+    text = f"`bt-lake metrics` lists all {len(metrics())}"
+    if own:
+        more = ", ..." if len(own) > _SHOWN else ""
+        text += f" and your own {len(own)} ({', '.join(own[:_SHOWN])}{more})"
+    return text + "."

@@ -1,0 +1,96 @@
+"""A reader: a connection that sees the lake as it is now, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar
+
+from bt_lake.queries.guard import lock
+from bt_lake.warehouse.database import Database, explain, vanished
+from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.layout import Layout
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, Error
+
+T = TypeVar("T")
+_TRIES = 8
+
+
+class Reader:
+    """Asks questions of a lake, one at a time, each on a consistent snapshot of now."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._lock = RLock()
+        self._database: Database | None = None
+
+    def ask(self, question: Callable[[DuckDBPyConnection], T], *, user_sql: bool = False) -> T:
+        """Answer a question; `user_sql` says that a mistake in it may be the user's own."""
+        import duckdb
+
+        with self._lock:
+            database = self._open()
+            for _ in range(_TRIES):
+                try:
+                    return question(database.connection)
+                except duckdb.Error as error:
+                    if not vanished(error):
+                        raise _explained(error, self.layout, user_sql) from error
+                    last = error
+                    database.take_snapshot()
+        raise explain(last, self.layout) from last
+
+    def _open(self) -> Database:
+        if self._database is None:
+            self._database = Database(self.layout)
+            lock(self._database.connection, self.layout.root)
+        else:
+            self._database.refresh()
+        return self._database
+
+    def close(self) -> None:
+        with self._lock:
+            if self._database is not None:
+                self._database.connection.close()
+                self._database = None
+
+
+@contextmanager
+def streaming(reader: Reader) -> Iterator[Reader]:
+    """A reader of its own, for an answer given away piece by piece: nothing else can use it."""
+    import duckdb
+
+    own = Reader(reader.layout)
+    try:
+        yield own
+    except duckdb.Error as error:
+        raise explain(error, own.layout) from error
+    finally:
+        own.close()
+
+
+def _explained(error: Error, layout: Layout, user_sql: bool) -> LakeError:
+    import duckdb
+
+    slips = (
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.ConversionException,
+        duckdb.InvalidInputException,
+        duckdb.OutOfRangeException,
+        duckdb.ParserException,
+        duckdb.PermissionException,
+    )
+    if user_sql and isinstance(error, slips):
+        return BadInput(f"SQL: {_first_lines(error)}")
+    return explain(error, layout)
+
+
+def _first_lines(error: Error) -> str:
+    """DuckDB's words without the kind of error before them and the excerpt after."""
+    text = str(error).split("\n\nLINE ")[0]
+    _, _, message = text.partition(": ")
+    return " ".join((message or text).split())
