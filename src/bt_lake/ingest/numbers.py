@@ -1,4 +1,4 @@
-"""Numbers of any form -> float64, NaN where missing; text is never taken for one, true counts as 1."""
+"""Numbers of any form -> float64, NaN where missing; text is none, true counts as 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.ingest.times import Problems, shown
+from bt_lake.ingest.times import Problems, missing, shown
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,12 @@ def parse(values: Any) -> tuple[Floats, Problems]:
     return _parse_objects(array.tolist())
 
 
+def parse_finite(values: Any) -> tuple[Floats, Problems]:
+    """The same, where infinity is no value."""
+    numbers, problems = parse(values)
+    return np.where(np.isfinite(numbers), numbers, np.nan), problems
+
+
 def one(value: Any) -> float:
     """A single number, NaN where missing; raises ValueError with the reason."""
     kind = type(value)
@@ -39,13 +45,11 @@ def one(value: Any) -> float:
         return float(value)
     if kind is int or kind is bool:
         return _float_of_whole(value)
-    if value is None:
-        return math.nan
     if isinstance(value, (int, float, Decimal, Fraction, np.number, np.bool_)) and not isinstance(
         value, np.complexfloating
     ):
         return float(value)
-    if type(value).__name__ in ("NAType", "NaTType"):  # pandas' missing values
+    if missing(value):
         return math.nan
     raise ValueError(f"{shown(value)} is not a number")
 

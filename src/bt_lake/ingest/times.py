@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.metrics import NONE
 
-NONE = int(np.iinfo(np.int64).min)
 Micros = NDArray[np.int64]
 # Where a column is bad: row number and what is wrong there.
 Problems = list[tuple[int, str]]
@@ -173,7 +173,7 @@ def _parse_each(values: Sequence[Any]) -> tuple[Micros, Problems]:
 def _parse_one(value: Any) -> int:
     if isinstance(value, str):
         value = datetime.fromisoformat(value.strip())
-    elif value is None or value != value:  # NaN and NaT are not equal to themselves
+    elif missing(value):
         return NONE
     elif isinstance(value, np.datetime64):
         return int(value.astype("datetime64[us]").astype(np.int64))
@@ -233,6 +233,13 @@ def _year_problem(micros: int) -> str:
 
 def _nothing(rows: int) -> Micros:
     return np.full(rows, NONE, np.int64)
+
+
+def missing(value: Any) -> bool:
+    """None, NaN, NaT or the NA of pandas."""
+    if isinstance(value, (float, np.floating, np.datetime64)):
+        return bool(value != value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def shown(value: Any) -> str:

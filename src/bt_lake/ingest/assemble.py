@@ -1,0 +1,180 @@
+"""Runs -> the frames of a commit, with their metrics, thousands at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest.batch import Batch, gather
+from bt_lake.ingest.claims import METRICS
+from bt_lake.ingest.run import Run
+from bt_lake.ingest.times import Micros
+from bt_lake.ingest.trades import SIDE_NAMES, Trades
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.ids import new_run_id
+from bt_lake.warehouse.metrics import (
+    NONE,
+    curve_metrics,
+    timeframe_of,
+    trade_metrics,
+    undefined,
+)
+from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table, arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Columns = dict[str, NDArray[Any]]
+_BY_TRADES = {c.name for c in RUNS.columns if c.group == "trade"}
+
+
+def assemble(runs: Sequence[Run], *, run_ids: Sequence[str] | None = None) -> Frames:
+    """Parse, validate, compute; the ids are those given, else the runs' own, else new ones."""
+    batch = gather(runs)
+    own = batch.labels.text("run_id")
+    return frames_of(batch, run_ids or [run_id or new_run_id() for run_id in own])
+
+
+def frames_of(batch: Batch, run_ids: Sequence[str], *, made_at: Micros | None = None) -> Frames:
+    """The tables of a batch; `made_at` is for runs that do not say when they were made."""
+    if len(set(run_ids)) < len(run_ids):
+        twice = next(run_id for run_id in run_ids if run_ids.count(run_id) > 1)
+        raise BadInput(f"run_id '{twice}' is there twice; every run needs an id of its own")
+    curves, trades = batch.curves, batch.trades
+    columns: dict[str, Any] = {
+        **batch.labels.texts,
+        **batch.labels.times,
+        **_metrics(batch),
+        "run_id": run_ids,
+        "created_at": _created_at(batch, made_at),
+        "timeframe": _timeframes(batch),
+        "tags": batch.labels.tags,
+        "reported": batch.claims.reported,
+        "extra": batch.claims.extra,
+        "metrics_from": _metrics_from(batch),
+    }
+    points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
+    return Frames(
+        runs=_table(RUNS, columns),
+        equity=_children(EQUITY, points, run_ids, curves.offsets),
+        trades=_children(TRADES, _trade_columns(trades), run_ids, trades.offsets),
+    )
+
+
+def _metrics(batch: Batch) -> Columns:
+    """Computed where there is a curve or there are trades, else what the source claims."""
+    curves, claims, times = batch.curves, batch.claims.columns, batch.labels.times
+    nothing = np.full(len(batch), np.nan)
+    columns: Columns = {**claims}
+    if curves.given.any():
+        computed = curve_metrics(
+            curves.ts,
+            curves.equity,
+            curves.offsets,
+            claims.get("initial_capital", nothing),
+            claims.get("periods_per_year", nothing),
+        )
+        _take(columns, computed, curves.given, {**claims, **times})
+    usable = _usable(batch.trades)
+    if usable.any():
+        computed = trade_metrics(
+            batch.trades.offsets,
+            batch.trades.numbers("pnl"),
+            batch.trades.numbers("return"),
+            batch.trades.times("entry_at"),
+            batch.trades.times("exit_at"),
+            columns.get("start_at", times.get("start_at", np.full(len(batch), NONE))),
+            columns.get("end_at", times.get("end_at", np.full(len(batch), NONE))),
+        )
+        _take(columns, computed, usable, claims)
+    return columns
+
+
+def _take(columns: Columns, computed: Columns, where: NDArray[np.bool_], claimed: Columns) -> None:
+    """Add computed columns; runs outside `where` keep what they claim."""
+    for name, values in computed.items():
+        nothing = NONE if values.dtype.kind == "i" else np.nan
+        columns[name] = np.where(where, values, claimed.get(name, nothing))
+
+
+def _usable(trades: Trades) -> NDArray[np.bool_]:
+    """Runs whose trades can be counted: not those where none has both an exit and a profit."""
+    ended, known = trades.times("exit_at") != NONE, ~np.isnan(trades.numbers("pnl"))
+    closed = _per_run(ended & known, trades.offsets)
+    halves = _per_run(ended ^ known, trades.offsets)
+    usable: NDArray[np.bool_] = trades.given & ((closed > 0) | (halves == 0))
+    return usable
+
+
+def _per_run(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.diff(np.concatenate(([0], which.cumsum()))[offsets])
+
+
+def _created_at(batch: Batch, made_at: Micros | None) -> Micros:
+    named = batch.labels.times.get("created_at", np.full(len(batch), NONE))
+    if made_at is None:
+        made_at = np.array(np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"), "int64")
+    return np.where(named == NONE, made_at, named)
+
+
+def _timeframes(batch: Batch) -> list[str | None]:
+    named = batch.labels.text("timeframe")
+    if all(named) or not batch.curves.given.any():
+        return named
+    seen = timeframe_of(batch.curves.ts, batch.curves.offsets)
+    return [name or own for name, own in zip(named, seen, strict=True)]
+
+
+def _metrics_from(batch: Batch) -> list[str | None]:
+    return [
+        "curve" if given else "reported" if claimed and not METRICS.isdisjoint(claimed) else None
+        for given, claimed in zip(batch.curves.given, batch.claims.reported, strict=True)
+    ]
+
+
+def _trade_columns(trades: Trades) -> dict[str, Any]:
+    columns = dict(trades.columns)
+    if "side" in columns:
+        columns["side"] = [SIDE_NAMES.get(side) for side in columns["side"].tolist()]
+    starts = np.repeat(trades.offsets[:-1], np.diff(trades.offsets))
+    columns["trade_no"] = np.arange(1, len(starts) + 1) - starts
+    return columns
+
+
+def _children(
+    table: Table, columns: dict[str, Any], run_ids: Sequence[str], offsets: NDArray[np.int64]
+) -> pa.Table | None:
+    """The rows of a table that belong to runs, each with its run's id."""
+    import pyarrow as pa
+
+    if not offsets[-1]:
+        return None
+    owner = np.repeat(np.arange(len(run_ids), dtype=np.int32), np.diff(offsets))
+    ids = pa.DictionaryArray.from_arrays(owner, pa.array(run_ids, pa.string()))
+    return _table(table, {**columns, "run_id": ids})
+
+
+def _table(table: Table, columns: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    names = [name for name in table.names if name in columns]
+    schema = arrow_schema(table.name)
+    return pa.Table.from_arrays([_array(columns[n], schema.field(n).type) for n in names], names)
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    """A column in the schema's type; NaN, NaT and None are NULL."""
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array):
+        return values
+    if not isinstance(values, np.ndarray):
+        return pa.array([list(v.items()) if type(v) is dict else v for v in values], kind)
+    if pa.types.is_timestamp(kind):
+        return pa.array(values.view("datetime64[us]"), kind)
+    return pa.array(values, mask=undefined(values)).cast(kind)

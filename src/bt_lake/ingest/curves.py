@@ -1,0 +1,159 @@
+"""Equity curves of any form -> flat arrays over all runs of a batch.
+
+A curve is a pandas series or frame, a polars or pyarrow frame, a mapping of columns, a list of
+`[ts, equity]`, a pair `(values, times)`, or the path of a Parquet or CSV file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest import numbers, times
+from bt_lake.ingest.columns import Columns, columns_of, columns_of_objects, length
+from bt_lake.ingest.faults import Faults, parse_pieces
+from bt_lake.ingest.numbers import Floats
+from bt_lake.ingest.run import Run
+from bt_lake.ingest.times import Micros
+from bt_lake.warehouse.errors import BadInput, LakeError, UnknownName
+from bt_lake.warehouse.metrics import NONE, clean
+from bt_lake.warehouse.schema import EQUITY
+
+EXTRAS = ("cash", "exposure", "benchmark")
+# The lake's own views and exports carry these beside a curve.
+_IGNORED = {"run_id", "drawdown"}
+_FORMS = (
+    "give a series with a time index, a frame or a mapping with `ts` and `equity`, "
+    "a list of [ts, equity], a pair (values, times), or a file"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Run i has the points from offsets[i] to offsets[i + 1], in order of time."""
+
+    ts: Micros
+    equity: Floats
+    offsets: NDArray[np.int64]
+    extras: dict[str, Floats]
+    zones: list[str | None]
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        return np.diff(self.offsets) > 0
+
+
+def gather(runs: Sequence[Run], faults: Faults) -> Curves:
+    """The cleaned curves of a batch; what is wrong goes to `faults`."""
+    pieces: dict[int, Columns] = {}
+    zones: list[str | None] = [None] * len(runs)
+    for place, run in enumerate(runs):
+        if run.equity is not None:
+            try:
+                pieces[place] = columns = _columns(run.equity)
+                zones[place] = times.zone_of(columns["ts"])
+            except LakeError as error:
+                pieces.pop(place, None)
+                faults.add(place, str(error))
+    if not pieces:
+        none = np.zeros(0)
+        return Curves(none.astype(np.int64), none, np.zeros(len(runs) + 1, np.int64), {}, zones)
+    lengths = np.zeros(len(runs), np.int64)
+    lengths[list(pieces)] = [len(columns["ts"]) for columns in pieces.values()]
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    ts, equity, extras = _parsed(pieces, offsets, faults)
+    _check(ts, equity, offsets, faults)
+    ts, equity, kept, extras = clean(ts, equity, offsets, extras)
+    for place in np.flatnonzero((np.diff(kept) == 0) & (lengths > 0)).tolist():
+        faults.add(place, "equity has no numbers")
+    return Curves(ts, equity, kept, extras, zones)
+
+
+def _columns(curve: Any) -> Columns:
+    """The columns of one curve, named as in the schema and of one length."""
+    columns = _series_or_list(curve) or columns_of(curve, EQUITY)
+    if columns is None:
+        raise BadInput(f"equity is a {type(curve).__name__}; {_FORMS}")
+    if "ts" not in columns and hasattr(curve, "iloc"):
+        columns["ts"] = curve.index
+    for name in columns.keys() - set(EQUITY.names) - _IGNORED:
+        raise UnknownName.near("column of equity", name, EQUITY.names)
+    for name in ("ts", "equity"):
+        if name not in columns:
+            raise BadInput(f"equity has no column `{name}`; {_FORMS}")
+    points = length(columns["ts"])
+    for name, values in columns.items():
+        if length(values) != points or points < 0 or getattr(values, "ndim", 1) != 1:
+            raise BadInput(f"equity.{name} is not a column as long as equity.ts; {_FORMS}")
+    if points == 0:
+        raise BadInput("equity is empty; leave it out for a run without a curve")
+    return columns
+
+
+def _series_or_list(curve: Any) -> Columns | None:
+    if isinstance(curve, Mapping):
+        return None
+    if hasattr(curve, "iloc") and not hasattr(curve, "columns"):
+        return {"ts": curve.index, "equity": curve}
+    if isinstance(curve, tuple) and len(curve) == 2 and min(map(length, curve)) >= 0:
+        return {"ts": curve[1], "equity": curve[0]}
+    if not isinstance(curve, (list, tuple)):
+        return None
+    if all(isinstance(point, Mapping) for point in curve):
+        return columns_of_objects(curve) if curve else {"ts": [], "equity": []}
+    for row, point in enumerate(curve):
+        if length(point) != 2:
+            raise BadInput(f"equity[{row}] is not a pair [ts, equity]")
+    return {"ts": [point[0] for point in curve], "equity": [point[1] for point in curve]}
+
+
+def _parsed(
+    pieces: Mapping[int, Columns], offsets: NDArray[np.int64], faults: Faults
+) -> tuple[Micros, Floats, dict[str, Floats]]:
+    places = list(pieces)
+
+    def column(name: str, parse: Any, flat: bool) -> Any:
+        def fault(piece: int, row: int, reason: str) -> None:
+            faults.add(places[piece], f"equity[{row}].{name}: {reason}")
+
+        values = [columns[name] for columns in pieces.values()]
+        return np.concatenate(parse_pieces(values, parse, flat=flat, fault=fault))
+
+    lists = all(
+        type(columns["ts"]) is type(columns["equity"]) is list for columns in pieces.values()
+    )
+    texts = lists and all(type(columns["ts"][0]) is str for columns in pieces.values())
+    ts = column("ts", times.parse, texts)
+    equity = column("equity", numbers.parse, lists)
+    extras = {
+        name: _extra(name, pieces, offsets, faults)
+        for name in EXTRAS
+        if any(name in columns for columns in pieces.values())
+    }
+    return ts, equity, extras
+
+
+def _extra(
+    name: str, pieces: Mapping[int, Columns], offsets: NDArray[np.int64], faults: Faults
+) -> Floats:
+    """A column that some of the curves have."""
+    values = np.full(offsets[-1], np.nan)
+    for place, columns in pieces.items():
+        if name in columns:
+            parsed, problems = numbers.parse(columns[name])
+            for row, reason in problems:
+                faults.add(place, f"equity[{row}].{name}: {reason}")
+            values[offsets[place] : offsets[place + 1]] = parsed
+    values[np.isinf(values)] = np.nan
+    return values
+
+
+def _check(ts: Micros, equity: Floats, offsets: NDArray[np.int64], faults: Faults) -> None:
+    faults.add_rows(np.flatnonzero(ts == NONE), offsets, "equity[{row}].ts: the time is missing")
+    faults.add_rows(
+        np.flatnonzero(np.isinf(equity)), offsets, "equity[{row}].equity: infinity is no amount"
+    )

@@ -1,0 +1,117 @@
+"""Run ids made from content: the same run read again, from any file, has the same id."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest.curves import EXTRAS
+from bt_lake.warehouse.metrics import NONE, undefined
+from bt_lake.warehouse.schema import TRADES
+
+if TYPE_CHECKING:
+    from bt_lake.ingest.batch import Batch
+
+Parts = list[bytes]
+_MOST_MILLIS = (1 << 48) - 1
+
+
+def content_ids(batch: Batch) -> list[str]:
+    """The given id, else a UUIDv8: the run's time, then a hash of everything that was given.
+
+    What the lake computes or looks up (metrics, the time of a file) is not part of it, and
+    neither are the other runs of the batch.
+    """
+    curves, trades = batch.curves, batch.trades
+    columns = [
+        _label_parts(batch),
+        _number_parts(curves.ts, curves.offsets),
+        _number_parts(curves.equity, curves.offsets),
+        *(_number_parts(curves.extras.get(name), curves.offsets) for name in EXTRAS),
+        *(_column_parts(trades.columns.get(name), trades.offsets) for name in TRADES.names),
+    ]
+    return [
+        given or _uuid8(millis, parts)
+        for given, millis, *parts in zip(
+            batch.labels.text("run_id"), _millis(batch), *columns, strict=True
+        )
+    ]
+
+
+def _uuid8(millis: int, parts: Parts) -> str:
+    digest = blake2b(digest_size=10)
+    for part in parts:
+        digest.update(b"%d:" % len(part))
+        digest.update(part)
+    bits = int.from_bytes(digest.digest()) & ((1 << 74) - 1)
+    high, low = bits >> 62, bits & ((1 << 62) - 1)
+    return str(UUID(int=millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low))
+
+
+def _millis(batch: Batch) -> list[int]:
+    """When the run was made, else when it ends, else 0."""
+    curves, times = batch.curves, batch.labels.times
+    none = np.full(len(batch), NONE)
+    last = none.copy()
+    last[curves.given] = curves.ts[curves.offsets[1:][curves.given] - 1]
+    micros = times.get("created_at", none)
+    for other in (last, times.get("end_at", none)):
+        micros = np.where(micros == NONE, other, micros)
+    millis: list[int] = (np.where(micros == NONE, 0, micros) // 1000).clip(0, _MOST_MILLIS).tolist()
+    return millis
+
+
+def _label_parts(batch: Batch) -> Parts:
+    labels, claims = batch.labels, batch.claims
+    # The order of keys is no content: params count by their hash.
+    texts = {n: c for n, c in labels.texts.items() if n not in ("run_id", "params")}
+    numbers = {**labels.times, **claims.columns}
+    known = {name: _known(column) for name, column in numbers.items()}
+    columns = dict(sorted({**texts, **known}.items()))
+    columns |= {"tags": labels.tags, "trades": batch.trades.given.tolist()}
+    columns |= {
+        name: [sorted(named.items()) if named else None for named in column]
+        for name, column in (("reported", claims.reported), ("extra", claims.extra))
+    }
+    rows = zip(*columns.values(), strict=True)
+    return [
+        "\x1f".join(
+            f"{n}={v!r}" for n, v in zip(columns, row, strict=True) if v is not None
+        ).encode()
+        for row in rows
+    ]
+
+
+def _known(column: NDArray[Any]) -> list[Any]:
+    unknown = undefined(column).tolist()
+    return [None if no else value for value, no in zip(column.tolist(), unknown, strict=True)]
+
+
+def _column_parts(column: Any, offsets: NDArray[np.int64]) -> Parts:
+    if column is None or isinstance(column, np.ndarray):
+        return _number_parts(column, offsets)
+    texts = [text or "" for text in column.to_pylist()]
+    joined = ("\x1f".join(texts[start:stop]) for start, stop in pairwise(offsets.tolist()))
+    return [text.encode() if text.strip("\x1f") else b"" for text in joined]
+
+
+def _number_parts(column: NDArray[Any] | None, offsets: NDArray[np.int64]) -> Parts:
+    """The bytes of each run, none where it has no value: others may have brought the column."""
+    if column is None:
+        return [b""] * (len(offsets) - 1)
+    if column.dtype == np.float64:
+        there = ~np.isnan(column)
+        column = np.where(there, column + 0.0, np.nan)  # one NaN, and no -0.0
+    else:
+        there = (column != NONE) & (column != 0)
+    counts = np.concatenate(([0], np.cumsum(there)))[offsets]
+    data = memoryview(column.astype(column.dtype.newbyteorder("<")).tobytes())
+    return [
+        bytes(data[8 * start : 8 * stop]) if has else b""
+        for (start, stop), has in zip(pairwise(offsets.tolist()), np.diff(counts) > 0, strict=True)
+    ]
