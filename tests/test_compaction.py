@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 from factory import frames, ids
@@ -240,7 +241,7 @@ def test_files_split_by_run_id_so_that_one_curve_is_in_one_file(store, rows, mon
         "select min_run_id, max_run_id from lake_files where table_name = 'equity' order by 1"
     )
     assert len(spans) == 4
-    assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(spans))
     assert rows("select count(*), count(distinct run_id) from equity") == [(200, 40)]
 
 

@@ -18,8 +18,9 @@ set variable lake_format = (
   from read_text(lake_literal(getvariable('lake')) || '/lake.json')
 );
 
--- The newest epoch first, then the commits, then their children: a child is published before
--- its commit, so every commit that is listed has all of them.
+-- The newest epoch first, then events, commits, and their children. A child is published before
+-- its commit, so every commit that is listed has all of them; an event comes after the commit
+-- of its run, so every event that is listed finds its run.
 set variable lake_log = (select max(file) from lake_list('/_log/*.json'));
 set variable lake_state = (
   select from_json(content, '{
@@ -28,26 +29,26 @@ set variable lake_state = (
               "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}')
   from read_text(lake_literal(getvariable('lake_log')))
 );
+set variable lake_event_commits = (select list(file) from lake_list('/events/month=*/c-*.parquet'));
 set variable lake_commits = (select list(file) from lake_list('/runs/month=*/c-*.parquet'));
 
 -- Live files: the commits' (c-) that no epoch has removed, and maintenance's (m-) that the
 -- newest epoch lists. Children of a commit whose `runs` file is not live do not exist.
 create or replace temp table lake_files as
 with
-  listed as (
+  found as (
     select 'runs' as table_name, unnest(getvariable('lake_commits')) as file
     union all select 'equity', file from lake_list('/equity/month=*/c-*.parquet')
     union all select 'trades', file from lake_list('/trades/month=*/c-*.parquet')
-    union all select 'events', file from lake_list('/events/month=*/c-*.parquet')
+    union all select 'events', unnest(getvariable('lake_event_commits'))
+  ),
+  listed as (
+    select table_name, table_name || '/' || regexp_extract(file, '[^/]+/[^/]+$') as path from found
   ),
   removed as (select unnest(map_keys(getvariable('lake_state').removed)) as path),
   standing as (
-    select
-      table_name,
-      file[length(getvariable('lake')) + 2:] as path,
-      regexp_extract(file, 'c-([^/]*)\.parquet$', 1) as commit_id
-    from listed
-    where file[length(getvariable('lake')) + 2:] not in (select path from removed)
+    select table_name, path, regexp_extract(path, 'c-([^/]*)\.parquet$', 1) as commit_id
+    from listed where path not in (select path from removed)
   ),
   maintained as (select unnest(getvariable('lake_state').adds, recursive := true))
 select

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from factory import frames, ids, table
+
+from bt_lake.warehouse import check, log
+from bt_lake.warehouse.errors import Damaged, NotFound
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.store import Store
+
+
+def kinds(store: Store) -> list[tuple[str, bool]]:
+    return sorted({(f.kind, f.damage) for f in store.check().findings})
+
+
+def only(store: Store, pattern: str) -> Path:
+    (path,) = store.path.glob(pattern)
+    return path
+
+
+def age(path: Path) -> None:
+    long_ago = time.time() - 2 * check.LEFTOVER_S
+    os.utime(path, (long_ago, long_ago))
+
+
+def test_a_sound_lake_has_no_findings(store):
+    store.append(frames(3))
+    store.append_events("tag", ["x"], "y")
+    store.compact()
+    store.append(frames(2))
+    report = store.check()
+    assert report.findings == []
+    assert report.files >= 6
+
+
+def test_no_lake(store):
+    with pytest.raises(NotFound):
+        store.check()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
+def test_a_torn_file_is_named_by_readers_and_by_check(store, rows, damage):
+    store.append(frames(2))
+    store.append(frames(1))
+    path = sorted(store.path.glob("runs/month=*/c-*"))[0]
+    content = {"truncated": path.read_bytes()[:-9], "empty": b"", "text": b"hello"}[damage]
+    path.write_bytes(content)
+    with pytest.raises(Damaged, match=path.name):
+        rows("select * from runs")
+    report = store.check()
+    assert [(f.kind, f.path) for f in report.findings] == [
+        ("torn", path.relative_to(store.path).as_posix())
+    ]
+    assert report.damaged
+    assert path.exists(), "nothing is moved without being asked"
+    report = store.check(repair=True)
+    assert not report.damaged
+    assert "_quarantine" in report.findings[0].repaired
+    assert (store.path / "_quarantine" / path.relative_to(store.path)).read_bytes() == content
+    assert rows("select count(*) from runs") == [(1,)]
+
+
+def test_a_torn_compacted_file_is_struck_from_the_log(store, rows):
+    made = frames(2)
+    store.append(made)
+    store.append(frames(1))
+    store.compact()
+    path = only(store, "equity/month=*/m-*")
+    path.write_bytes(path.read_bytes()[:100])
+    assert kinds(store) == [("torn", True)]
+    assert not store.check(repair=True).damaged
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(3, 0)]
+    assert store.check().findings == []
+
+
+def test_a_parquet_file_with_other_columns_is_foreign(store):
+    store.append(frames(1))
+    path = only(store, "trades/month=*/c-*")
+    pq.write_table(pa.table({"price": [1.0]}), path)
+    (finding,) = store.check().findings
+    assert (finding.kind, finding.damage) == ("foreign", True)
+    assert "price" in finding.message
+
+
+def test_a_stray_file_is_passed_over_and_left_alone(store, rows):
+    store.append(frames(1))
+    stray = store.layout.month("runs") / "backup.parquet"
+    pq.write_table(pa.table({"x": [1]}), stray)
+    assert rows("select count(*) from runs") == [(1,)]
+    assert kinds(store) == [("foreign", False)]
+    store.check(repair=True)
+    assert stray.exists()
+
+
+def test_a_missing_file_of_the_log_is_named(store, rows):
+    store.append(frames(1))
+    store.append(frames(1))
+    store.compact(grace_s=0)
+    path = only(store, "trades/month=*/m-*")
+    path.unlink()
+    (finding,) = store.check().findings
+    assert (finding.kind, finding.path) == ("missing", path.relative_to(store.path).as_posix())
+    assert "4 rows" in finding.message
+    assert not store.check(repair=True).damaged
+    assert rows("select count(*), (select count(*) from trades) from runs") == [(2, 0)]
+
+
+def test_a_child_without_its_run_is_a_leftover(store, rows):
+    store.append(frames(1))
+    store.append(frames(1))
+    runs = sorted(store.path.glob("runs/month=*/c-*"))[0]
+    runs.unlink()
+    assert store.check().findings == [], "it may be a commit on its way"
+    for child in ("equity", "trades"):
+        age(only(store, f"{child}/month=*/{runs.name}"))
+    assert kinds(store) == [("leftover", False)]
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(1, 5)]
+    store.check(repair=True)
+    assert store.check().findings == []
+    assert len(list(store.path.glob("_quarantine/*/month=*/c-*"))) == 2
+
+
+def test_staging_is_left_over_after_an_hour(store):
+    store.append(frames(1))
+    scrap = store.layout.stage / "abc.runs"
+    scrap.write_bytes(b"half")
+    assert store.check().findings == []
+    age(scrap)
+    assert kinds(store) == [("staging", False)]
+    store.check(repair=True)
+    assert not scrap.exists()
+
+
+def test_rows_that_break_the_rules_are_counted(store):
+    made = frames(2)
+    runs = made.runs.append_column("cagr", pa.array([1.0, float("nan")]))
+    twice = table("equity", {"run_id": ids(made)[:1] * 2, "ts": [0, 0], "equity": [1.0, 2.0]})
+    store.append(Frames(runs, twice))
+    store.append(Frames(made.runs.slice(0, 1)))
+    messages = [f.message for f in store.check().findings]
+    assert len(messages) == 3
+    assert any("cagr is finite" in m and ids(made)[1] in m for m in messages)
+    assert any("run_id occur once" in m for m in messages)
+    assert any("run_id and ts occur once" in m for m in messages)
+    assert store.check().damaged
+
+
+def test_lost_furniture_is_written_again(store, rows):
+    store.append(frames(2))
+    for path in (store.layout.card, store.layout.sql, store.layout.seed("trades")):
+        path.unlink()
+    assert {f.path for f in store.check().findings} == {
+        "lake.json",
+        "lake.sql",
+        "_seed/trades.parquet",
+    }
+    assert not store.check(repair=True).damaged
+    assert Store(store.path).check().findings == []
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+@pytest.mark.parametrize("how", ["torn", "lost"])
+@pytest.mark.parametrize("grace_s", [0, 60], ids=["unlinked", "lingering"])
+def test_the_log_is_rebuilt_from_the_files(store, rows, how, grace_s):
+    for _ in range(3):
+        store.append(frames(2))
+    store.compact(grace_s=grace_s)
+    store.append(frames(2))
+    store.append_events("tag", ["x"], "y")
+    store.compact(grace_s=grace_s)
+    store.append(frames(1))
+    before = rows("select list(run_id order by run_id), (select count(*) from equity) from runs")
+    for path in store.layout.log.iterdir():
+        if how == "torn":
+            path.write_bytes(b"{")
+        else:
+            path.unlink()
+    with pytest.raises(Damaged):
+        Store(store.path).ask(lambda connection: None)
+    assert kinds(store) == [("log", True)]
+    assert not store.check(repair=True).damaged
+    fresh = Store(store.path)
+    question = "select list(run_id order by run_id), (select count(*) from equity) from runs"
+    assert fresh.ask(lambda c: c.execute(question).fetchall()) == before
+    assert log.newest(store.layout).epoch > 2
+    assert fresh.check().findings == []

@@ -1,0 +1,82 @@
+"""The plain DuckDB shell opens the lake and sees what Python sees."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+from factory import frames, ids
+
+from bt_lake.warehouse.store import Store
+
+DUCKDB = Path(sysconfig.get_path("scripts")) / "duckdb"
+
+
+def shell(folder: Path, sql: str) -> list[list[str]]:
+    assert DUCKDB.exists(), "the package duckdb-cli belongs to the development dependencies"
+    done = subprocess.run(
+        [DUCKDB, "-init", "lake.sql", "-csv", "-noheader", "-bail", "-c", sql],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TZ": "UTC"},
+    )
+    assert done.returncode == 0, done.stderr
+    return list(csv.reader(io.StringIO(done.stdout)))
+
+
+@pytest.mark.parametrize("name", ["lake", "my 'lake' [1]*", "湖"])
+def test_the_shell_sees_what_python_sees(tmp_path, name):
+    store = Store(tmp_path / name)
+    for _ in range(3):
+        store.append(frames(2, points=4, symbol="AAPL", initial_capital=100.0))
+    store.compact()
+    made = frames(2)
+    store.append(made)
+    store.append_events("delete", ids(made)[:1])
+    store.append_events("tag", ids(made)[1:], "hot")
+    for sql in (
+        "select count(*), (select count(*) from trials), (select count(*) from equity), "
+        "(select count(*) from trades), (select count(*) from events) from runs",
+        "select run_id, symbol, array_to_string(tags, ','), bars from runs order by 1",
+        "select run_id, round(sum(drawdown), 9) from equity group by 1 order by 1",
+        'select run_id, month, round("return", 9) from monthly_returns order by 1, 2',
+    ):
+        ours = store.ask(lambda c, sql=sql: c.execute(sql).fetchall())
+        assert shell(store.path, sql) == [
+            ["NULL" if v is None else str(v) for v in row] for row in ours
+        ]
+
+
+def test_the_shell_reads_an_empty_lake(store):
+    store.layout.create()
+    assert shell(store.path, "select count(*) from runs") == [["0"]]
+
+
+def test_the_shell_refuses_a_newer_format(store):
+    store.append(frames(1))
+    card = store.layout.card
+    card.write_text(card.read_text().replace('"format": 1', '"format": 9'))
+    done = subprocess.run(
+        [DUCKDB, "-init", "lake.sql", "-bail", "-c", "select 1"],
+        cwd=store.path,
+        capture_output=True,
+        text=True,
+    )
+    assert "format 9" in done.stderr
+    assert "up to format 1" in done.stderr
+
+
+def test_lake_sql_of_the_folder_is_what_python_runs(store):
+    from bt_lake.warehouse.surface import lake_sql, snapshot_sql, views_sql
+
+    store.append(frames(1))
+    text = store.layout.sql.read_text()
+    assert text == lake_sql()
+    assert snapshot_sql() in text
+    assert views_sql() in text
