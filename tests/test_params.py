@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bt_lake.warehouse.errors import BadInput
@@ -169,16 +169,19 @@ def disguised(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_key_order_does_not_matter(params: dict[str, Any]) -> None:
     assert canonical(shuffled(params)) == canonical(params)
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_the_type_of_an_equal_value_does_not_matter(params: dict[str, Any]) -> None:
     assert params_hash(disguised(params)) == params_hash(params)
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_the_text_reads_back_as_the_same_values(params: dict[str, Any]) -> None:
     assert json.loads(canonical(params)) == params
@@ -186,17 +189,20 @@ def test_the_text_reads_back_as_the_same_values(params: dict[str, Any]) -> None:
     assert list(json.loads(to_json(params))) == list(params)
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_the_canonical_text_is_its_own_canonical_text(params: dict[str, Any]) -> None:
     assert canonical(json.loads(canonical(params))) == canonical(params)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**53) + 1, 2**53 - 1))
 def test_an_integral_number_is_written_as_that_integer(number: int) -> None:
     forms = [number, float(number), np.int64(number), np.float64(number), Decimal(number)]
     assert {canonical({"x": form}) for form in [*forms, Fraction(number)]} == {f'{{"x":{number}}}'}
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_decimal_or_fraction_is_the_float_it_equals(number: float) -> None:
     if abs(number) < 2**53:
@@ -204,6 +210,7 @@ def test_a_decimal_or_fraction_is_the_float_it_equals(number: float) -> None:
         assert canonical({"x": Fraction(number)}) == canonical({"x": number})
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(-12 * 60, 12 * 60))
 def test_a_moment_is_the_same_in_every_zone(moment: datetime, minutes: int) -> None:
     zone = timezone(timedelta(minutes=minutes))
