@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bt_lake.warehouse.metrics.segments import Bools, Floats, Segments
-
-# Returns as far apart as rounding alone puts them: a constant growth has no Sharpe ratio.
-SAME = 4 * np.finfo(np.float64).eps
+from bt_lake.warehouse.metrics.segments import ROUNDING, Bools, Floats, Segments
 
 
 def simple_returns(
@@ -36,7 +33,7 @@ def describe(returns: Segments, r: Floats, periods_per_year: Floats) -> dict[str
     n = returns.counts
     year = np.sqrt(periods_per_year)
     worst, best = returns.min(r), returns.max(r)
-    varied = best - worst > SAME
+    varied = best - worst > ROUNDING  # a constant growth has no Sharpe ratio
     mean = returns.sum(r) / n
     off = r - returns.spread(mean)
     square = off * off

@@ -13,6 +13,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 
 NONE: Final = int(np.iinfo(np.int64).min)  # an undefined time or count; numpy's NaT is the same
+ROUNDING: Final = 4 * float(np.finfo(np.float64).eps)  # values no farther apart count as equal
 
 
 def undefined(values: NDArray[Any]) -> Bools:

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.warehouse.metrics.periods import HOUR
-from bt_lake.warehouse.metrics.segments import NONE, Bools, Floats, Ints, Segments
-
-# Profits as far apart as rounding alone puts them have no deviation to divide by.
-SAME = 4 * np.finfo(np.float64).eps
+from bt_lake.warehouse.metrics.segments import (
+    NONE,
+    ROUNDING,
+    Bools,
+    Floats,
+    Ints,
+    Segments,
+)
 
 
 def trade_metrics(
@@ -60,7 +64,7 @@ def _results(trades: Segments, pnl: Floats) -> dict[str, Floats]:
     mean = trades.sum(pnl) / n
     off = pnl - trades.spread(mean)
     deviation = np.sqrt(trades.sum(off * off) / (n - 1))
-    varied = best - worst > SAME * np.maximum(np.abs(best), np.abs(worst))
+    varied = best - worst > ROUNDING * np.maximum(np.abs(best), np.abs(worst))
     return {
         "win_rate": wins / n,
         "profit_factor": np.where(losses > 0, profit / -loss, np.nan),
