@@ -1,0 +1,1 @@
+"""What the best of N trials is worth: the statistics of selection, on numpy alone."""
