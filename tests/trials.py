@@ -1,0 +1,87 @@
+"""Families of trials with known returns, and the ground truth of the sweep."""
+
+from __future__ import annotations
+
+import csv
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from bt_lake.queries.overfit.align import Curves
+from bt_lake.queries.overfit.arrays import Floats
+from bt_lake.queries.overfit.family import Family
+
+TRUTH = Path(__file__).parent / "data" / "truth"
+DAY = 86_400_000_000
+
+
+def expected(name: str) -> Any:
+    return json.loads((TRUTH / "expected" / f"{name}.json").read_text())
+
+
+def sweep_returns() -> Floats:
+    """200 trials of 1,000 daily returns, stored as whole hundred-thousandths."""
+    parts = [pq.read_table(TRUTH / "sweep" / f"sweep_noise_{i}.parquet") for i in range(3)]
+    columns = [part[name].to_numpy() for part in parts for name in part.column_names[1:]]
+    return np.column_stack(columns) / 1e5
+
+
+def sweep_params() -> list[dict[str, Any]]:
+    with (TRUTH / "sweep" / "params.csv").open() as file:
+        return [
+            {"family": row["family"], "p1": int(row["p1"]), "p2": int(row["p2"])}
+            for row in csv.DictReader(file)
+        ]
+
+
+def moments(returns: Floats) -> dict[str, Floats]:
+    """Sharpe per period (ddof 1), biased skew and kurtosis of each column; NaN where constant."""
+    centred = returns - returns.mean(axis=0)
+    flat = np.ptp(returns, axis=0) <= 1e-15
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = centred / returns.std(axis=0)
+        sharpe = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
+    values = {"sharpe_period": sharpe, "skew": (z**3).mean(axis=0), "kurtosis": (z**4).mean(axis=0)}
+    return {name: np.where(flat, np.nan, value) for name, value in values.items()}
+
+
+def family(
+    returns: Floats,
+    *,
+    params: Sequence[Mapping[str, Any] | None] | None = None,
+    failed: int = 0,
+    capital: float = 100_000.0,
+    ids: Sequence[str] | None = None,
+) -> Family:
+    """One trial a column, on daily dates with a base before the first, then `failed` ones."""
+    rows, trials = returns.shape
+    total = trials + failed
+    lost = np.full(failed, np.nan)
+    equity = capital * np.cumprod(1.0 + returns, axis=0)
+    return Family(
+        ids=list(ids) if ids else [f"t{i:03}" for i in range(total)],
+        **{name: np.concatenate([value, lost]) for name, value in moments(returns).items()},
+        n_returns=np.concatenate([np.full(trials, float(rows)), lost]),
+        periods_per_year=np.concatenate([np.full(trials, 252.0), lost]),
+        failed=np.arange(total) >= trials,
+        deleted=np.zeros(total, bool),
+        params=[*(params or [None] * trials), *([None] * failed)],
+        curves=Curves(
+            ts=np.tile(np.arange(rows) * DAY, trials),
+            equity=equity.T.reshape(-1),
+            offsets=np.minimum(np.arange(total + 1), trials) * rows,
+            base=np.concatenate([np.full(trials, capital), lost]),
+        ),
+    )
+
+
+def seeded() -> np.random.Generator:
+    """A generator with a new seed each time, printed so that a failure can be repeated."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return np.random.default_rng(seed)
