@@ -1,0 +1,60 @@
+"""The trials a question is about, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bt_lake.queries.overfit.align import Curves
+from bt_lake.queries.overfit.arrays import Bools, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """All trials, deleted and failed ones too, in the order of their ids: ties go to the first.
+
+    Columns are those of `runs`, NaN for NULL. `params` may hold labels beside the parameters, such
+    as the symbol: neighbours in the grid then share them.
+    """
+
+    ids: Sequence[str]
+    sharpe_period: Floats
+    n_returns: Floats
+    skew: Floats
+    kurtosis: Floats
+    periods_per_year: Floats
+    failed: Bools
+    deleted: Bools
+    params: Sequence[Mapping[str, Any] | None]
+    curves: Curves | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def best(self) -> int | None:
+        """The live trial with the highest annual Sharpe ratio; None where no live trial has one."""
+        able = np.isfinite(self.sharpe_period) & ~self.failed & ~self.deleted
+        if not able.any():
+            return None
+        annual = self.sharpe_period * np.sqrt(self._periods_per_year())
+        return int(np.argmax(np.where(able, annual, -np.inf)))
+
+    def sharpe_in_periods_of(self, trial: int) -> Floats:
+        """Every trial's Sharpe ratio over periods as long as those of `trial`."""
+        periods = self._periods_per_year()
+        own = float(periods[trial])
+        return self.sharpe_period * np.sqrt(periods / own)
+
+    @property
+    def mixes_bar_sizes(self) -> bool:
+        periods = self._periods_per_year()
+        return bool(periods.size and periods.max() > 1.5 * periods.min())
+
+    def _periods_per_year(self) -> Floats:
+        """Unknown ones are taken to be the family's median."""
+        known = np.isfinite(self.periods_per_year) & (self.periods_per_year > 0)
+        usual = np.median(self.periods_per_year[known]) if known.any() else 1.0
+        return np.where(known, self.periods_per_year, usual)

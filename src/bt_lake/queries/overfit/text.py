@@ -1,0 +1,123 @@
+"""The report as text of 80 columns; Sharpe ratios annual where the periods of a year are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from textwrap import wrap
+
+from bt_lake.queries.overfit.results import Alignment, Best, OverfitReport
+from bt_lake.queries.overfit.verdict import p_text
+
+_WIDTH = 80
+_LABEL = 27
+_READINGS = {
+    "all": "all {:,.0f} trials",
+    "average_correlation": "{:,.0f} by correlation",
+    "clusters": "{:,.0f} by clusters",
+    "effective_rank": "{:,.0f} by effective rank",
+}
+_METHODS = {"bonferroni": "Bonferroni", "holm": "Holm", "harvey_liu": "Harvey-Liu BHY"}
+
+
+def render(report: OverfitReport, title: str) -> str:
+    lines = [f"{title}: {_trials(report)}", ""]
+    for label, text in _rows(report):
+        first, *rest = wrap(text, _WIDTH - _LABEL, break_on_hyphens=False)
+        lines.append(f"  {label:<{_LABEL - 2}}{first}")
+        lines += [" " * _LABEL + line for line in rest]
+    lines += ["", *wrap(report.verdict, _WIDTH)]
+    for note in report.notes:
+        lines += wrap(f"- {note}", _WIDTH, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def _trials(report: OverfitReport) -> str:
+    counts = report.counts
+    parts = [_plural(counts.trials)]
+    if counts.clusters is not None:
+        parts.append(f"{counts.clusters:,} independent by clustering")
+    others = ((counts.failed, "failed"), (counts.deleted, "deleted"))
+    return ", ".join(parts + [f"{n:,} {what}" for n, what in others if n])
+
+
+def _rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
+    if report.best is not None:
+        yield from _best(report.best)
+    if (found := report.overfitting) is not None:
+        used = found.rows - found.rows_dropped
+        yield (
+            "overfitting probability",
+            f"pbo {found.pbo:.2f} (S = {report.settings.splits}, {found.splits:,} splits of "
+            f"{used:,} returns)",
+        )
+        slope = "" if found.slope is None else f", degradation slope {found.slope:.2f}"
+        yield "winners out of sample", f"{found.probability_of_loss:.0%} lose{slope}"
+    if (check := report.reality_check) is not None:
+        yield (
+            "reality check, SPA",
+            f"p {p_text(check.reality_check)}, {p_text(check.spa)} ({check.bootstraps:,} "
+            f"bootstraps, block {check.block:g}, seed {check.seed})",
+        )
+    if report.alignment is not None:
+        yield "compared", _alignment(report.alignment)
+
+
+def _best(best: Best) -> Iterator[tuple[str, str]]:
+    scale = math.sqrt(best.periods_per_year or 1.0)
+    unit = "a year" if best.periods_per_year else "a period"
+    record = "" if best.years is None else f", {best.years:.1f} years"
+    record += "" if best.n_returns is None else f", {best.n_returns:,} returns"
+    yield "best run", f"…{best.run_id[-8:]}   sharpe {best.sharpe * scale:.2f} {unit}{record}"
+    strict = best.reading("all")
+    if strict is not None:
+        yield "expected best by luck", f"{strict.expected_max * scale:.2f}"
+    chances = [
+        f"{p_text(one.dsr)} ({_READINGS[one.name].format(one.n)})"
+        for one in best.readings
+        if one.dsr is not None
+    ]
+    if chances:
+        yield "chance it beats luck", f"dsr {', '.join(chances)}"
+    left = [
+        f"{one.haircut_sharpe * scale:.2f} ({_METHODS[one.method]})"
+        for one in best.adjusted
+        if one.method in _METHODS and one.haircut_sharpe is not None
+    ]
+    if left:
+        yield "haircut sharpe", ", ".join(left)
+    if best.years is not None and best.periods_per_year:
+        yield from _track_record(best, best.periods_per_year, best.years)
+    if (near := best.plateau) is not None:
+        text = f"sharpe {near.median * scale:.2f} in the median of {near.neighbours} neighbours"
+        if near.share_near is not None:
+            text += f", {near.share_near:.0%} of them within 20% of the best"
+        yield "plateau", text
+
+
+def _track_record(best: Best, a_year: float, years: float) -> Iterator[tuple[str, str]]:
+    strict = best.reading("all")
+    needs = (
+        (best.min_track_record, "against no skill"),
+        (strict and strict.min_track_record, "against luck"),
+    )
+    told = [f"{_years(need / a_year)} {against}" for need, against in needs if need]
+    if told:
+        yield "track record needed", f"{', '.join(told)}; you have {years:.1f}"
+
+
+def _years(years: float) -> str:
+    return f"{years:.1f} years" if years < 100 else "over 100 years"
+
+
+def _plural(trials: int) -> str:
+    return f"{trials:,} trial{'' if trials == 1 else 's'}"
+
+
+def _alignment(alignment: Alignment) -> str:
+    text = f"{_plural(alignment.trials)} on {alignment.rows:,} common returns"
+    if alignment.dates_left_out:
+        text += f", {alignment.dates_left_out:,} dates left out"
+    for why, trials in alignment.left_out.items():
+        text += f"; {trials:,} out: {why}"
+    return text
