@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 # Divisors that bring a source's unit to the lake's.
@@ -130,13 +131,21 @@ def dated(index: Any, engine: str) -> Any:
     return index
 
 
+def instants(index: Any) -> NDArray[np.datetime64]:
+    """A DatetimeIndex or an array of times in UTC."""
+    import numpy as np
+
+    naive = index.tz_convert(None) if getattr(index, "tz", None) is not None else index
+    return np.asarray(naive, dtype="datetime64[us]")
+
+
 def timeframe(index: Any) -> str | None:
     """Bar size by the median step of a DatetimeIndex or an array of times."""
     import numpy as np
 
     from bt_lake.warehouse.metrics import timeframe_of
 
-    at = np.asarray(getattr(index, "values", index), dtype="datetime64[us]").astype(np.int64)
+    at = instants(index).astype(np.int64)
     return timeframe_of(at, np.array([0, len(at)]))[0]
 
 
@@ -168,9 +177,9 @@ def net_returns(
     gross = np.nan_to_num(np.abs(net + np.asarray(fees, dtype=np.float64)))
     moved = np.nan_to_num(units * np.abs(exit_ - entry))
     totals = [np.bincount(code, weights=each, minlength=len(names)) for each in (gross, moved)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        multiplier = totals[0] / totals[1]
-        # prices and profits are rounded: what is nearly 1 is 1
-        plain_unit = ~np.isfinite(multiplier) | (np.abs(multiplier - 1) < 0.05) | (multiplier == 0)
-        result: NDArray[Any] = net / (units * entry * np.where(plain_unit, 1.0, multiplier)[code])
+    multiplier = totals[0] / np.where(totals[1] == 0, np.nan, totals[1])
+    # prices and profits are rounded: what is nearly 1 is 1
+    known = np.isfinite(multiplier) & (multiplier > 0) & (np.abs(multiplier - 1) > 0.05)
+    value = units * entry * np.where(known, multiplier, 1.0)[code]
+    result: NDArray[Any] = net / np.where(value == 0, np.nan, value)
     return result
