@@ -1,0 +1,28 @@
+"""Adapters: what a backtest engine returns -> runs. No engine is ever imported here.
+
+An adapter is a module with `matches(obj) -> bool`, which tells by type names, and
+`to_runs(obj, **options) -> list[Run]`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+# The one that goes by the name of a series comes last.
+NAMES = (
+    "backtesting",
+    "vectorbt",
+    "backtrader",
+    "bt",
+    "nautilus",
+    "pybroker",
+    "zipline",
+    "returns",
+)
+
+
+def recognise(obj: object) -> ModuleType | None:
+    """The adapter that understands the object, if one does."""
+    adapters = (import_module(f"{__name__}.{name}") for name in NAMES)
+    return next((adapter for adapter in adapters if adapter.matches(obj)), None)
