@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from adapted import reported, rows_of
 
 from bt_lake.ingest.engines import backtesting
 from bt_lake.ingest.run import Run
@@ -184,3 +185,28 @@ def test_data_without_dates_is_refused() -> None:
 def test_other_series_are_not_taken_for_stats() -> None:
     assert not backtesting.matches(pd.Series([1.0, 2.0], name="Return [%]"))
     assert not backtesting.matches(())
+
+
+AGREEING = ("total_return", "cagr", "max_drawdown", "win_rate", "sqn", "avg_trade_return")
+
+
+@pytest.mark.parametrize("name", ["daily", "daily_params", "ruin", "zero"])
+def test_what_is_computed_agrees_where_the_definitions_do(name: str) -> None:
+    (row,) = rows_of(backtesting, stats(name))
+    told = reported(row)
+    for metric in {*AGREEING, "final_equity", "total_trades", "max_underwater_days"} & told.keys():
+        assert row[metric] == pytest.approx(told[metric])
+    assert (row["metrics_from"], row["initial_capital"]) == ("curve", 10_000)
+
+
+def test_profit_factor_is_of_money_not_of_returns() -> None:
+    (row,) = rows_of(backtesting, stats("daily"))
+    assert reported(row)["profit_factor"] == pytest.approx(1.1708347873748175)
+    assert row["profit_factor"] == pytest.approx(1.030343380627625)
+
+
+def test_heatmap_cells_have_what_was_reported() -> None:
+    rows = rows_of(backtesting, heatmap(), timeframe="1d", symbol="AAPL")
+    assert {row["metrics_from"] for row in rows} == {"reported"}
+    assert [row["sharpe_ratio"] for row in rows] == heatmap().tolist()
+    assert len({row["params_hash"] for row in rows}) == len(rows)

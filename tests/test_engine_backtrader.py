@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from adapted import reported, rows_of
 
 from bt_lake.ingest.engines import backtrader
 from bt_lake.ingest.engines.backtrader_trades import times
@@ -263,3 +264,26 @@ def test_other_lists_are_left_alone() -> None:
     assert not backtrader.matches([{"strategy": "x"}])
     with pytest.raises(BadInput, match="backtrader"):
         backtrader.to_runs([1])
+
+
+AGREEING = ("total_return", "max_drawdown", "total_trades", "win_rate", "profit_factor")
+MONEY = ("expectancy", "avg_win", "avg_loss", "best_trade", "worst_trade")
+
+
+@pytest.mark.parametrize("name", ["daily", "ruin", "zero"])
+def test_what_is_computed_agrees_where_the_definitions_do(name: str) -> None:
+    (row,) = rows_of(backtrader, [SmaCross(name)])
+    told_ = reported(row)
+    for metric in {*AGREEING, *MONEY, "max_consecutive_losses"} & told_.keys():
+        assert row[metric] == pytest.approx(told_[metric])
+    assert row["initial_capital"] == 10_000
+    if name == "daily":  # it divides by n, not by n - 1
+        assert row["sqn"] * np.sqrt(24 / 23) == pytest.approx(told_["sqn"])
+        ours, risk_free = row["sharpe_ratio"] * np.sqrt(780 / 779), 0.0
+        assert ours == pytest.approx(told_["sharpe_ratio"] + risk_free, rel=1e-3)
+
+
+def test_cells_of_optstrategy_are_told_apart_by_their_params() -> None:
+    rows = rows_of(backtrader, optimized())
+    assert {row["metrics_from"] for row in rows} == {"reported"}
+    assert len({row["params_hash"] for row in rows}) == 6

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from adapted import reported, rows_of
 
 from bt_lake.ingest.engines import bt
 from bt_lake.ingest.run import Run
@@ -133,3 +134,13 @@ def test_fees_of_a_bar_are_shared_by_money_moved() -> None:
     days = np.array(["2024-01-01", "2024-01-01", "2024-01-02"], "datetime64[us]")
     fees = pd.Series([3.0, 1.0], index=pd.to_datetime(["2024-01-01", "2024-01-02"]))
     assert bt._fees(days, np.array([100.0, 200.0, 50.0]), fees).tolist() == [1.0, 2.0, 1.0]
+
+
+def test_what_is_computed_agrees_where_the_definitions_do() -> None:
+    for row in rows_of(bt, Result("grid")):  # stats start later here: at the first trade
+        for metric in ("total_return", "max_drawdown"):
+            assert row[metric] == pytest.approx(reported(row)[metric])
+    (row,) = rows_of(bt, Result("ruin"))
+    for metric in ("cagr", "calmar_ratio", "sharpe_ratio", "sortino_ratio", "volatility"):
+        assert row[metric] == pytest.approx(reported(row)[metric])
+    assert row["initial_capital"] == 1_000_000

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from adapted import reported, rows_of
 
 from bt_lake.ingest.engines import nautilus
 from bt_lake.ingest.run import Run
@@ -188,3 +189,15 @@ def test_orders_and_fills_add_nothing(name: str) -> None:
     without = {k: v for k, v in with_them.items() if k not in ("orders", "order_fills", "fills")}
     typed = with_them | {name: pd.read_parquet(DATA / f"daily_btc_{name}.parquet")}
     assert only(typed).metrics == only(without).metrics
+
+
+def test_metrics_are_of_the_trades_and_as_reported() -> None:
+    (row,) = rows_of(nautilus, reports("daily_btc"))
+    told_ = reported(row)
+    for metric in ("win_rate", "expectancy", "avg_win", "avg_loss", "best_trade", "worst_trade"):
+        assert row[metric] == pytest.approx(told_[metric])
+    assert (row["total_trades"], row["metrics_from"]) == (13, "reported")
+    assert row["total_return"] == pytest.approx(-0.00191487843)
+    assert row.get("sharpe_ratio") is None
+    (row,) = rows_of(nautilus, reports("ruin"))
+    assert (row.get("total_return"), row["total_trades"]) == (None, 0)

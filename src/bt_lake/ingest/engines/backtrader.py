@@ -42,7 +42,9 @@ def _run(strategy: Any, initial_capital: float | None) -> Run:
     broker = getattr(strategy, "broker", None)
     capital = initial_capital or number(getattr(broker, "startingcash", None))
     found = list(strategy.analyzers)
-    curve = _observed(strategy) or _returned(found, capital or 1.0)
+    curve = _observed(strategy)
+    if not curve and (curve := _returned(found, capital or 1.0)):
+        capital = capital or 1.0
     return Run(
         getattr(strategy, "strategycls", type(strategy)).__name__,
         equity=curve,
@@ -51,7 +53,7 @@ def _run(strategy: Any, initial_capital: float | None) -> Run:
         params=plain(strategy.p._getkwargs()),
         symbol=one(data._name for data in getattr(strategy, "datas", ())),
         timeframe=timeframe(curve["ts"]) if curve else None,
-        initial_capital=(capital or 1.0) if curve else capital,
+        initial_capital=capital or None,
         engine="backtrader",
         engine_version=version("backtrader"),
     )

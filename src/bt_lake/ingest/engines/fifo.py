@@ -46,8 +46,8 @@ def round_trips(
     exit_price = np.where(closed, cost[exit_], np.nan)
     fees = matched * (per_unit[entry] + np.where(closed, per_unit[exit_], 0.0))
     pnl = side * matched * scale[entry] * (exit_price - entry_price) - fees
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returned = pnl / (matched * scale[entry] * np.abs(entry_price))
+    value = matched * scale[entry] * np.abs(entry_price)
+    returned = pnl / np.where(value == 0, np.nan, value)
     exit_at = at[exit_]
     exit_at[~closed] = np.datetime64("NaT")
     return {

@@ -9,7 +9,7 @@ from bt_lake.ingest.engines.reading import (
     POSITIVE_DRAWDOWN_PERCENT,
     SAME,
     dated,
-    days,
+    instants,
     is_a,
     number,
     one,
@@ -23,6 +23,7 @@ from bt_lake.ingest.run import Run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Durations are left out: vectorbt counts bars as days. A year has 365 of them.
 STATS = {
     "Total Return [%]": ("total_return", PERCENT),
     "Max Drawdown [%]": ("max_drawdown", POSITIVE_DRAWDOWN_PERCENT),
@@ -62,7 +63,7 @@ def to_runs(obj: Any) -> list[Run]:
     labels = _labels(wrapper.get_columns())
     values, cash = (_columns(frame) for frame in (obj.value(), obj.cash()))
     capital = np.broadcast_to(np.asarray(obj.init_cash, dtype=np.float64), len(labels))
-    trades = _trades(obj.trades.values, index.values, np.array(symbols, dtype=object), groups)
+    trades = _trades(obj.trades.values, instants(index), np.array(symbols, dtype=object), groups)
     reports = _reports(obj)
     return [
         Run(
@@ -72,7 +73,7 @@ def to_runs(obj: Any) -> list[Run]:
             params=plain(params) or None,
             symbol=symbol or one(symbols[j] for j in np.flatnonzero(groups == i)),
             timeframe=bar,
-            initial_capital=number(capital[i]),
+            initial_capital=number(capital[i]) or None,
             engine="vectorbt",
             engine_version=version("vectorbt"),
         )
@@ -113,12 +114,7 @@ def _reports(portfolio: Any) -> list[dict[str, float]]:
     except ValueError:
         return []
     rows = stats.to_dict("records") if stats.ndim == 2 else [stats.to_dict()]
-    return [report(row, STATS) | _underwater(row) for row in rows]
-
-
-def _underwater(row: dict[str, Any]) -> dict[str, float]:
-    longest = days(row.get("Max Drawdown Duration"))  # a number of bars where there is no frequency
-    return {} if longest is None else {"max_underwater_days": longest}
+    return [report(row, STATS) for row in rows]
 
 
 def _trades(
