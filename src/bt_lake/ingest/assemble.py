@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.ingest.batch import Batch, gather
 from bt_lake.ingest.claims import METRICS
+from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Micros
 from bt_lake.ingest.trades import SIDE_NAMES, Trades
@@ -40,7 +40,7 @@ def assemble(runs: Sequence[Run], *, run_ids: Sequence[str] | None = None) -> Fr
     return frames_of(batch, run_ids or [run_id or new_run_id() for run_id in own])
 
 
-def frames_of(batch: Batch, run_ids: Sequence[str], *, made_at: Micros | None = None) -> Frames:
+def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None = None) -> Frames:
     """The tables of a batch; `made_at` is for runs that do not say when they were made."""
     if len(set(run_ids)) < len(run_ids):
         twice = next(run_id for run_id in run_ids if run_ids.count(run_id) > 1)
@@ -66,7 +66,7 @@ def frames_of(batch: Batch, run_ids: Sequence[str], *, made_at: Micros | None = 
     )
 
 
-def _metrics(batch: Batch) -> Columns:
+def _metrics(batch: Gathered) -> Columns:
     """Computed where there is a curve or there are trades, else what the source claims."""
     curves, claims, times = batch.curves, batch.claims.columns, batch.labels.times
     nothing = np.full(len(batch), np.nan)
@@ -115,14 +115,14 @@ def _per_run(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np
     return np.diff(np.concatenate(([0], which.cumsum()))[offsets])
 
 
-def _created_at(batch: Batch, made_at: Micros | None) -> Micros:
+def _created_at(batch: Gathered, made_at: Micros | None) -> Micros:
     named = batch.labels.times.get("created_at", np.full(len(batch), NONE))
     if made_at is None:
         made_at = np.array(np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"), "int64")
     return np.where(named == NONE, made_at, named)
 
 
-def _timeframes(batch: Batch) -> list[str | None]:
+def _timeframes(batch: Gathered) -> list[str | None]:
     named = batch.labels.text("timeframe")
     if all(named) or not batch.curves.given.any():
         return named
@@ -130,7 +130,7 @@ def _timeframes(batch: Batch) -> list[str | None]:
     return [name or own for name, own in zip(named, seen, strict=True)]
 
 
-def _metrics_from(batch: Batch) -> list[str | None]:
+def _metrics_from(batch: Gathered) -> list[str | None]:
     return [
         "curve" if given else "reported" if claimed and not METRICS.isdisjoint(claimed) else None
         for given, claimed in zip(batch.curves.given, batch.claims.reported, strict=True)
@@ -177,4 +177,4 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         return pa.array([list(v.items()) if type(v) is dict else v for v in values], kind)
     if pa.types.is_timestamp(kind):
         return pa.array(values.view("datetime64[us]"), kind)
-    return pa.array(values, mask=undefined(values)).cast(kind)
+    return pa.array(values, kind, mask=undefined(values))

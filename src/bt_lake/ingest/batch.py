@@ -1,53 +1,89 @@
-"""Batch: many runs, parsed and validated, as columns over all of them."""
+"""Many saves, few commits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from bt_lake.ingest import claims, curves, labels, trades
-from bt_lake.ingest.claims import Claims
-from bt_lake.ingest.curves import Curves
-from bt_lake.ingest.faults import Faults
-from bt_lake.ingest.labels import Labels
-from bt_lake.ingest.run import Run
-from bt_lake.ingest.trades import Trades
-from bt_lake.ingest.zones import check_zones
+from bt_lake.ingest.assemble import assemble
+from bt_lake.ingest.saving import commit, has_own_id, ids_of, runs_of
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A commit's size: large enough to be few, small enough to hold in memory.
+MOST_RUNS = 2_000
+MOST_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
 class Batch:
-    labels: Labels
-    claims: Claims
-    curves: Curves
-    trades: Trades
+    """Collects runs and commits them in bulk; the rest when the `with` block ends.
 
-    def __len__(self) -> int:
-        return len(self.labels.tags)
-
-
-def gather(runs: Sequence[Run], bad: dict[int, str] | None = None) -> Batch:
-    """Parse and validate; the first fault raises, unless `bad` collects them.
-
-    With `bad`, the runs at its places (with the reason of each) are left out of the batch.
+    If the block raises, what is not committed yet is dropped, and the error says how much is in.
     """
-    faults = Faults(runs, collect=bad is not None)
-    batch = _gather(runs, faults)
-    if bad is None or not faults.found:
-        return batch
-    bad |= faults.found
-    # What is left has no faults, so this is the last round.
-    return gather([run for place, run in enumerate(runs) if place not in faults.found])
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pending: list[Frames] = []
+        self._bytes = 0
+        self._named = False
+        self.saved: list[str] = []
+
+    def save(self, obj: Any = None, **columns: Any) -> Any:
+        """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
+        runs = runs_of(obj, columns)
+        frames = assemble(runs)
+        self._pending.append(frames)
+        self._bytes += sum(table.nbytes for table in _tables(frames))
+        self._named |= has_own_id(runs)
+        if len(self._pending) >= MOST_RUNS or self._bytes >= MOST_BYTES:
+            self.flush()
+        return ids_of(frames, obj)
+
+    def flush(self) -> None:
+        """Commit what is pending."""
+        if self._pending:
+            frames = concatenated(self._pending)
+            commit(self._store, frames, named=self._named)
+            self.saved += frames.runs["run_id"].to_pylist()
+            self._pending.clear()
+            self._bytes = 0
+            self._named = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.flush()
+        else:
+            dropped = sum(len(frames.runs) for frames in self._pending)
+            error.add_note(
+                f"bt-lake: of this batch {len(self.saved)} runs are saved, {dropped} are dropped"
+            )
 
 
-def _gather(runs: Sequence[Run], faults: Faults) -> Batch:
-    found = labels.gather(runs, faults)
-    batch = Batch(
-        labels=found,
-        claims=claims.gather(runs, faults),
-        curves=curves.gather(runs, faults),
-        trades=trades.gather(runs, faults),
+def concatenated(parts: list[Frames]) -> Frames:
+    """One commit's frames of many; a column that some lack is NULL there."""
+    import pyarrow as pa
+
+    def joined(tables: list[pa.Table | None]) -> pa.Table | None:
+        present = [table for table in tables if table is not None]
+        return pa.concat_tables(present, promote_options="default") if present else None
+
+    return Frames(
+        joined([part.runs for part in parts]),
+        joined([part.equity for part in parts]),
+        joined([part.trades for part in parts]),
     )
-    zones = zip(found.text("time_zone"), batch.curves.zones, strict=True)
-    found.texts["time_zone"] = check_zones([given or own for given, own in zones], faults)
-    return batch
+
+
+def _tables(frames: Frames) -> list[pa.Table]:
+    return [frames.runs, *frames.children().values()]

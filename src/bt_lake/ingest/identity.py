@@ -15,13 +15,13 @@ from bt_lake.warehouse.metrics import NONE, undefined
 from bt_lake.warehouse.schema import TRADES
 
 if TYPE_CHECKING:
-    from bt_lake.ingest.batch import Batch
+    from bt_lake.ingest.gathering import Gathered
 
 Parts = list[bytes]
 _MOST_MILLIS = (1 << 48) - 1
 
 
-def content_ids(batch: Batch) -> list[str]:
+def content_ids(batch: Gathered) -> list[str]:
     """The given id, else a UUIDv8: the run's time, then a hash of everything that was given.
 
     What the lake computes or looks up (metrics, the time of a file) is not part of it, and
@@ -53,7 +53,7 @@ def _uuid8(millis: int, parts: Parts) -> str:
     return str(UUID(int=millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low))
 
 
-def _millis(batch: Batch) -> list[int]:
+def _millis(batch: Gathered) -> list[int]:
     """When the run was made, else when it ends, else 0."""
     curves, times = batch.curves, batch.labels.times
     none = np.full(len(batch), NONE)
@@ -66,7 +66,7 @@ def _millis(batch: Batch) -> list[int]:
     return millis
 
 
-def _label_parts(batch: Batch) -> Parts:
+def _label_parts(batch: Gathered) -> Parts:
     labels, claims = batch.labels, batch.claims
     # The order of keys is no content: params count by their hash.
     texts = {n: c for n, c in labels.texts.items() if n not in ("run_id", "params")}

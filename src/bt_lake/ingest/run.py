@@ -12,6 +12,7 @@ from bt_lake.warehouse.schema import RUNS
 
 _OWN = ("strategy", "equity", "trades", "metrics", "params", "config", "error", "tags")
 _COLUMNS = frozenset(RUNS.names) - set(_OWN)
+KEYS = _COLUMNS | set(_OWN)
 
 
 class Run:
@@ -21,7 +22,7 @@ class Run:
     `ingest.trades`); `metrics` are in the lake's units; any other column of `runs` is a keyword.
     """
 
-    __slots__ = (*_OWN, "columns", "origin")
+    __slots__ = (*_OWN, "columns", "origin", "position", "row")
 
     def __init__(
         self,
@@ -46,22 +47,28 @@ class Run:
         self.error = error
         self.tags = tags
         self.origin = origin
+        # Where a file of many runs has this one: row from 1, and bytes up to its end.
+        self.row: int | None = None
+        self.position: int | None = None
         self.columns = columns
         if not columns.keys() <= _COLUMNS:
             raise unknown_column(next(name for name in columns if name not in _COLUMNS))
 
-    def set(self, **given: Any) -> Run:
-        """Fill in or override what the caller knows better; None changes nothing."""
-        for name, value in given.items():
-            if value is None:
-                continue
-            if name in _OWN:
-                setattr(self, name, value)
-            elif name in _COLUMNS:
-                self.columns[name] = value
-            else:
-                raise unknown_column(name)
-        return self
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], origin: str = "") -> Run:
+        """A run document, as files hold it and `save` takes it; unknown keys are refused."""
+        for name in document:
+            if name not in KEYS:
+                raise unknown_column(str(name))
+        return cls(**document, origin=origin)
+
+    def with_columns(self, given: Mapping[str, Any]) -> Run:
+        """A copy that says what the caller knows better; None changes nothing."""
+        own = {name: getattr(self, name) for name in _OWN}
+        better = {name: value for name, value in given.items() if value is not None}
+        run = Run(**{**own, **self.columns, **better}, origin=self.origin)
+        run.row, run.position = self.row, self.position
+        return run
 
     def __repr__(self) -> str:
         return f"Run({self.strategy!r}, {', '.join(f'{k}={v!r}' for k, v in self.columns.items())})"
@@ -108,8 +115,7 @@ class Run:
 
 
 def unknown_column(name: str) -> UnknownName:
-    known = (*_COLUMNS, *_OWN)
-    return UnknownName.near("column", name, known, " A metric of your own goes into `metrics`.")
+    return UnknownName.near("column", name, KEYS, " A metric of your own goes into `metrics`.")
 
 
 def adapt(engine: Any, obj: Any, given: Mapping[str, Any]) -> list[Run]:
@@ -118,7 +124,7 @@ def adapt(engine: Any, obj: Any, given: Mapping[str, Any]) -> list[Run]:
     options = {name: value for name, value in given.items() if name in parameters}
     columns = {name: value for name, value in given.items() if name not in parameters}
     runs: list[Run] = engine.to_runs(obj, **options)
-    return [run.set(**columns) for run in runs]
+    return [run.with_columns(columns) for run in runs]
 
 
 def _one_or_many(engine: str, obj: Any, given: Mapping[str, Any]) -> Run | list[Run]:

@@ -1,0 +1,126 @@
+"""Run documents: one as JSON, many as a JSON list or as lines, also gzipped, with files beside."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bt_lake.ingest.columns import read_table
+from bt_lake.ingest.formats.reading import Line, content, lines, steady
+from bt_lake.ingest.report import BadRow
+from bt_lake.ingest.run import KEYS, Run
+from bt_lake.ingest.times import shown
+from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.schema import EQUITY, TRADES, Table
+
+_BOM = b"\xef\xbb\xbf"
+_KEY = re.compile(rb'"(?:%s)"\s*:' % b"|".join(sorted(key.encode() for key in KEYS)))
+_FILES: dict[str, Table] = {"equity": EQUITY, "trades": TRADES}
+_SUFFIXES = (".parquet", ".csv")
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """JSON that names at least one key of a run document."""
+    return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[") and bool(_KEY.search(head))
+
+
+def read(path: Path) -> Iterator[Run | BadRow]:
+    """The runs of a file, in order."""
+    stream = lines(path)
+    written = (line for line in stream if line.text.strip())
+    start = list(itertools.islice(written, 2))
+    if len(start) == 2 and _is_object(start[0].text):
+        yield from read_lines(itertools.chain(start, written), str(path), path.parent)
+    elif start:
+        stream.close()
+        yield from _read_whole(path)
+
+
+def read_lines(documents: Iterable[Line], name: str, folder: Path) -> Iterator[Run | BadRow]:
+    """A run a line; a line that is none becomes a bad row."""
+    for line in documents:
+        if not line.text.strip():
+            continue
+        try:
+            run = _run(_parsed(line.text), f"{name}:{line.number}", folder)
+        except LakeError as error:
+            yield BadRow(name, line.number, str(error))
+            continue
+        run.row, run.position = line.number, line.position
+        yield run
+
+
+def _read_whole(path: Path) -> Iterator[Run | BadRow]:
+    """One document, or a list of them."""
+    try:
+        found = _parsed(content(path))
+    except LakeError as error:
+        yield BadRow(str(path), None, str(error).removeprefix(f"{path}: "))
+        return
+    several = isinstance(found, list)
+    for row, document in enumerate(found if several else [_with_files(found, path)], 1):
+        try:
+            run = _run(document, f"{path}:{row}" if several else str(path), path.parent)
+        except LakeError as error:
+            yield BadRow(str(path), row if several else None, str(error))
+            continue
+        run.row = row if several else None
+        yield run
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        return isinstance(_parsed(text), dict)
+    except BadInput:
+        return False
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text.removeprefix(_BOM))
+    except json.JSONDecodeError as error:
+        place = (
+            f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"{error.colno}"
+        )
+        raise BadInput(f"not valid JSON: {error.msg} at {place}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"not valid UTF-8 at byte {error.start + 1}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"not usable JSON: {error}") from None
+
+
+def _run(document: Any, origin: str, folder: Path) -> Run:
+    if not isinstance(document, dict):
+        raise BadInput(f"a run document is an object {{...}}, not {shown(document)}")
+    run = Run.from_document(document, origin)
+    for name, schema in _FILES.items():
+        value = document.get(name)
+        if isinstance(value, str):
+            beside = _beside(name, value, folder)
+            with steady(beside):
+                setattr(run, name, read_table(beside, schema))
+    return run
+
+
+def _with_files(document: Any, path: Path) -> Any:
+    """A folder with `run.json` needs not name the curve and trades that lie in it."""
+    if path.name != "run.json" or not isinstance(document, dict):
+        return document
+    files = (f"{name}{suffix}" for name in _FILES if name not in document for suffix in _SUFFIXES)
+    there = {Path(file).stem: file for file in files if (path.parent / file).is_file()}
+    return {**document, **there}
+
+
+def _beside(name: str, file: str, folder: Path) -> Path:
+    """The path of a document's file; one outside the document's folder is refused."""
+    inside = folder.resolve()
+    path = (inside / file).resolve()
+    if not path.is_relative_to(inside):
+        raise BadInput(f"{name}: '{file}' is outside the folder of the document")
+    if path.suffix not in _SUFFIXES:
+        raise BadInput(f"{name}: '{file}' is neither a .parquet nor a .csv file")
+    return path

@@ -1,0 +1,207 @@
+"""Summary rows: a Parquet or CSV file with one run a row and columns named as in `runs`.
+
+`param_*` and `params.*` columns become params; any other column holds numbers, a metric of the
+user's own.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bt_lake.ingest.columns import NO_VALUE, explain
+from bt_lake.ingest.formats.reading import explained, lines, steady
+from bt_lake.ingest.report import BadRow
+from bt_lake.ingest.run import KEYS, Run, unknown_column
+from bt_lake.ingest.times import missing, shown
+from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PARQUET = b"PAR1"
+_PARAMS = ("param_", "params.")
+_ROWS_AT_ONCE = 2_000
+_JSON = {"params", "config", "reported", "extra"}
+_NUMBERS = {c.name for c in RUNS.columns if c.is_number}
+
+
+class _Row(NamedTuple):
+    number: int  # from 1; in CSV the line of the file
+    values: Callable[[], dict[str, Any]]  # raises what is wrong with the row
+    position: int | None
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Columns of runs, and not those of a curve or of trades."""
+    names = set(_parquet_names(path) if head.startswith(_PARQUET) else _csv_names(head))
+    known = {name for name in names if name in KEYS or name.startswith(_PARAMS)}
+    others = max(len(names & set(table.names)) for table in (EQUITY, TRADES))
+    return "strategy" in names or len(known) > max(others, 1)
+
+
+def read(path: Path) -> Iterator[Run | BadRow]:
+    """The runs of a file, in order; a row that is none becomes a bad row."""
+    with explained(path), open(path, "rb") as file:
+        parquet = file.read(4) == _PARQUET
+    for row in _parquet_rows(path) if parquet else _csv_rows(path):
+        try:
+            run = _run(row.values(), f"{path}:{row.number}")
+        except LakeError as error:
+            yield BadRow(str(path), row.number, str(error))
+            continue
+        run.row, run.position = row.number, row.position
+        yield run
+
+
+def _run(row: Mapping[str, Any], origin: str) -> Run:
+    columns: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    params: dict[str, Any] = {}
+    for name, value in row.items():
+        prefix = next((prefix for prefix in _PARAMS if name.startswith(prefix)), None)
+        if missing(value):
+            continue
+        if prefix:
+            params[name.removeprefix(prefix)] = value
+        elif name in _JSON:
+            columns[name] = _object(name, value)
+        elif name in KEYS:
+            columns[name] = value
+        elif isinstance(value, (int, float)):
+            metrics[name] = value
+        else:
+            raise unknown_column(name)
+    if params:
+        columns["params"] = {**columns.get("params", {}), **params}
+    if metrics:
+        columns["metrics"] = metrics
+    return Run.from_document(columns, origin)
+
+
+def _object(name: str, value: Any) -> Any:
+    """A column of objects: JSON text, or a Parquet struct or map."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise BadInput(f"{name}: {shown(value)} is not valid JSON") from None
+    if isinstance(value, list):
+        value = dict(value)
+    if not isinstance(value, dict):
+        raise BadInput(f"{name}: {shown(value)} is not an object of names and values")
+    return value
+
+
+def _parquet_names(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return ["strategy"]  # damaged: `read` says so
+    return names
+
+
+def _parquet_rows(path: Path) -> Iterator[_Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with steady(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                for values in _plain(batch).to_pylist():
+                    number += 1
+                    yield _Row(number, partial(dict, values), None)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{path}: {explain(error)}") from None
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Times in microseconds: Python knows none finer."""
+    import pyarrow as pa
+
+    def plain(column: pa.Array) -> pa.Array:
+        kind = column.type
+        fine = pa.types.is_timestamp(kind) and kind.unit == "ns"
+        return column.cast(pa.timestamp("us", kind.tz), safe=False) if fine else column
+
+    return pa.RecordBatch.from_arrays([plain(c) for c in batch.columns], batch.schema.names)
+
+
+def _csv_names(head: bytes) -> list[str]:
+    try:
+        return next(csv.reader([head.split(b"\n", 1)[0].decode("utf-8-sig")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _csv_rows(path: Path) -> Iterator[_Row]:
+    position = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal position
+        for line in lines(path):
+            position = line.position
+            try:
+                yield line.text.decode("utf-8-sig" if line.number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                place = f"{path}:{line.number}"
+                raise BadInput(f"{place}: not valid UTF-8 at byte {error.start + 1}") from None
+
+    reader = csv.reader(texts(), strict=True)
+    try:
+        names = next(reader)
+        for cells in reader:
+            if cells:
+                yield _Row(reader.line_num, partial(_csv_values, names, cells), position)
+    except csv.Error as error:
+        raise BadInput(f"{path}:{reader.line_num}: not valid CSV: {error}") from None
+
+
+def _csv_values(names: list[str], cells: list[str]) -> dict[str, Any]:
+    if len(cells) != len(names):
+        raise BadInput(f"{len(cells)} values for {len(names)} columns")
+    return {
+        name: _csv_value(name, cell)
+        for name, cell in zip(names, cells, strict=True)
+        if cell not in NO_VALUE
+    }
+
+
+def _csv_value(name: str, cell: str) -> Any:
+    if name.startswith(_PARAMS):
+        return _scalar(cell)
+    if name in KEYS - _NUMBERS:
+        return _tags(cell) if name == "tags" else cell
+    try:
+        return float(cell)
+    except ValueError:
+        if name not in KEYS:
+            raise unknown_column(name) from None
+        raise BadInput(f"{name}: {shown(cell)} is not a number") from None
+
+
+def _scalar(cell: str) -> Any:
+    """A parameter: a number or a truth value where it is written as one, else text."""
+    try:
+        value = json.loads({"True": "true", "False": "false"}.get(cell, cell))
+    except ValueError:
+        return cell
+    return value if isinstance(value, (bool, int, float)) else cell
+
+
+def _tags(cell: str) -> list[str]:
+    """`["a","b"]` as JSON, `[a, b]` as DuckDB writes lists, or one tag."""
+    try:
+        found = json.loads(cell)
+    except ValueError:
+        found = [tag.strip() for tag in cell[1:-1].split(",")] if cell[:1] == "[" else [cell]
+    return found if isinstance(found, list) else [cell]

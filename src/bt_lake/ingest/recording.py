@@ -1,0 +1,46 @@
+"""Record an execution: how long it took, what came out, and the error if it failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from bt_lake.ingest.saving import save
+from bt_lake.warehouse.store import Store
+
+
+class Recording:
+    """What the body of a `with lake.record(...)` says about its run."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        self.result: Any = None
+        self.columns = dict(columns)
+        self.run_id: Any = None
+
+    def set(self, **columns: Any) -> None:
+        """Columns, metrics, a curve or trades that became known on the way."""
+        self.columns |= columns
+
+
+@contextmanager
+def record(store: Store, **columns: Any) -> Iterator[Recording]:
+    """Save the body's run when it ends; when it raises, save a failed one and let the error go on.
+
+    The body puts the engine's result into `.result`, or calls `.set(equity=..., ...)`.
+    """
+    run = Recording({"created_at": datetime.now(UTC), **columns})
+    begin = time.perf_counter()
+    try:
+        yield run
+    except BaseException as error:
+        try:
+            seen = {"duration_s": time.perf_counter() - begin, "status": "failed", "error": error}
+            run.run_id = save(store, **{**run.columns, **seen})
+        except Exception as also:
+            error.add_note(f"bt-lake could not record the failed run: {also}")
+        raise
+    run.columns.setdefault("duration_s", time.perf_counter() - begin)
+    run.run_id = save(store, run.result, **run.columns)

@@ -1,0 +1,70 @@
+"""Save what a script has at hand: a document, a Run, an engine's object, or several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bt_lake.ingest.assemble import assemble
+from bt_lake.ingest.run import Run, adapt
+from bt_lake.warehouse.errors import BadInput, Duplicate
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.store import Store
+
+
+def save(store: Store, obj: Any = None, *, unique: bool = False, **columns: Any) -> Any:
+    """Commit what `obj` holds; gives the run id, or a list of them where it holds several runs."""
+    runs = runs_of(obj, columns)
+    if not runs:
+        raise BadInput("there is no run to save: the list is empty")
+    frames = assemble(runs)
+    commit(store, frames, named=has_own_id(runs), unique=unique)
+    return ids_of(frames, obj)
+
+
+def has_own_id(runs: list[Run]) -> bool:
+    return any(run.columns.get("run_id") is not None for run in runs)
+
+
+def ids_of(frames: Frames, obj: Any) -> Any:
+    """One id for one run; a list where the object may hold several."""
+    run_ids = frames.runs["run_id"].to_pylist()
+    return run_ids if len(run_ids) > 1 or isinstance(obj, (list, tuple)) else run_ids[0]
+
+
+def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
+    """The runs that an object holds; `columns` are what the caller knows better."""
+    if obj is None:
+        return [Run.from_document(columns)]
+    if isinstance(obj, Run):
+        return [obj.with_columns(columns)]
+    if type(obj) is dict:
+        return [Run.from_document(obj).with_columns(columns)]
+    from bt_lake.ingest.engines import recognise
+
+    engine = recognise(obj)
+    if engine is not None:
+        return adapt(engine, obj, columns)
+    if isinstance(obj, Mapping):
+        return [Run.from_document(obj).with_columns(columns)]
+    if isinstance(obj, (list, tuple)):
+        return [run for item in obj for run in runs_of(item, columns)]
+    raise BadInput(
+        f"cannot save a {type(obj).__module__}.{type(obj).__name__}: give an engine's result, a "
+        "run document (dict), a Run, or equity=..., trades=..., metrics=... by name"
+    )
+
+
+def commit(store: Store, frames: Frames, *, named: bool, unique: bool = False) -> None:
+    """Append; ids that the caller chose, and `unique` runs, must not be in the lake yet."""
+    if not (named or unique):
+        store.append(frames)
+        return
+    appended = store.append_new(frames, unique=unique)
+    if appended.already:
+        raise Duplicate(f"run {appended.already[0]} is in the lake already")
+    for run_id, other in appended.duplicates.items():
+        raise Duplicate(
+            f"run {other} has the same strategy, symbol, timeframe, period, params and exit rule; "
+            f"leave out `unique` to save {run_id} nevertheless"
+        )
