@@ -51,72 +51,56 @@ OTHER_DATES = "too few dates in common with the others"
 
 def align(curves: Curves) -> Aligned:
     lengths = np.diff(curves.offsets)
-    lowest = np.full(lengths.shape, np.inf)
-    some = lengths > 0
-    if some.any():
-        lowest[some] = np.minimum.reduceat(curves.equity, curves.offsets[:-1][some])
-    negative = (lengths > 1) & ((lowest < 0) | (curves.base <= 0))
+    negative = (lengths > 1) & ((_lowest(curves, lengths) < 0) | (curves.base <= 0))
     able = (lengths > 1) & ~negative
-    dates, present = _presence(curves, able)
-    joined = _largest_block(present)
-    comparable = np.flatnonzero(able)
-    kept = comparable[joined]
-    common = present[joined].all(axis=0) if kept.size else np.zeros(dates.size, bool)
-    ts, returns = _returns(curves, kept, dates[common])
+    points = np.repeat(able, lengths)
+    dates = np.unique(curves.ts[points])
+    date = np.searchsorted(dates, curves.ts[points])
+    trial = np.repeat(np.arange(np.count_nonzero(able)), lengths[able])
+    present = np.zeros((np.count_nonzero(able), dates.size), bool)
+    present[trial, date] = True
+    joined, common = _largest_block(present)
+    equity = curves.equity[points][joined[trial] & common[date]]
+    kept = np.flatnonzero(able)[joined]
+    ts, returns = _returns(curves, kept, dates[common], equity.reshape(kept.size, common.sum()))
     left_out = {
         NO_CURVE: int(np.count_nonzero(lengths <= 1)),
         NEGATIVE: int(np.count_nonzero(negative)),
-        OTHER_DATES: comparable.size - kept.size,
+        OTHER_DATES: int(np.count_nonzero(~joined)),
     }
     return Aligned(kept, ts, returns, dates.size, {why: n for why, n in left_out.items() if n})
 
 
-def _presence(curves: Curves, able: Bools) -> tuple[Ints, Bools]:
-    """All dates, and which of the `able` trials has which."""
-    trials = int(able.sum())
-    if trials == 0:
-        return np.zeros(0, np.int64), np.zeros((0, 0), bool)
-    lengths = np.diff(curves.offsets)
-    points = np.repeat(able, lengths)
-    ts = curves.ts[points]
-    length = lengths[able]
-    if (length == length[0]).all():  # the common sweep: every trial has the same dates
-        same = ts.reshape(trials, -1)
-        if (same == same[0]).all():
-            return same[0], np.ones((trials, same.shape[1]), bool)
-    dates = np.unique(ts)
-    present = np.zeros((trials, dates.size), bool)
-    present[np.repeat(np.arange(trials), length), np.searchsorted(dates, ts)] = True
-    return dates, present
+def _lowest(curves: Curves, lengths: Ints) -> Floats:
+    lowest = np.full(lengths.shape, np.inf)
+    some = lengths > 0
+    if some.any():
+        lowest[some] = np.minimum.reduceat(curves.equity, curves.offsets[:-1][some])
+    return lowest
 
 
-def _largest_block(present: Bools) -> Ints:
-    """The trials whose common dates make the largest block of cells."""
-    if not present.size:
-        return np.zeros(0, np.int64)
+def _largest_block(present: Bools) -> tuple[Bools, Bools]:
+    """The trials (rows of `present`) and their common dates that make the most cells."""
     trials_of = present.sum(axis=0)
     shared = np.array([trials_of[own].sum() for own in present])
     order = np.argsort(-shared, kind="stable")
     common = np.ones(present.shape[1], bool)
-    best, until = 0, 0
-    for joined, trial in enumerate(order, start=1):
+    joined, block, cells = 0, np.zeros_like(common), 0
+    for count, trial in enumerate(order, start=1):
         common &= present[trial]
-        complete = joined == order.size or shared[order[joined]] != shared[trial]
-        cells = joined * int(np.count_nonzero(common)) if complete else 0
-        if cells and cells >= best:
-            best, until = cells, joined
-    return np.sort(order[:until])
+        tied = count < order.size and shared[order[count]] == shared[trial]
+        found = count * int(np.count_nonzero(common))
+        if not tied and found and found >= cells:
+            joined, block, cells = count, common.copy(), found
+    chosen = np.zeros(order.size, bool)
+    chosen[order[:joined]] = True
+    return chosen, block
 
 
-def _returns(curves: Curves, kept: Ints, dates: Ints) -> tuple[Ints, Floats]:
-    if kept.size == 0 or dates.size == 0:
-        return dates[:0], np.zeros((0, kept.size))
-    lengths = np.diff(curves.offsets)
-    chosen = np.zeros(lengths.size, bool)
-    chosen[kept] = True
-    points = np.repeat(chosen, lengths)
-    points[points] = np.isin(curves.ts[points], dates)
-    equity = curves.equity[points].reshape(kept.size, dates.size)
+def _returns(curves: Curves, kept: Ints, dates: Ints, equity: Floats) -> tuple[Ints, Floats]:
+    """Returns between the common dates, rows x trials, and the date each ends on."""
+    if equity.size == 0:
+        return dates, np.zeros((0, kept.size))
     # The first common date has a return of its own only where it follows every trial's base.
     from_base = np.isfinite(curves.base[kept]) & (curves.ts[curves.offsets[kept]] == dates[0])
     if from_base.all():
@@ -125,6 +109,5 @@ def _returns(curves: Curves, kept: Ints, dates: Ints) -> tuple[Ints, Floats]:
         dates = dates[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = equity[:, 1:] / equity[:, :-1] - 1.0
-    ruined = np.cumsum(equity <= 0, axis=1)[:, :-1] > 0
-    returns[ruined] = np.nan
+    returns[np.logical_or.accumulate(equity[:, :-1] <= 0, axis=1)] = np.nan  # after ruin
     return dates, np.ascontiguousarray(returns.T)
