@@ -34,7 +34,8 @@ def test_known_families():
     assert count(np.repeat(rng.normal(size=(500, 1)), 10, axis=1)) == 1  # one trial, ten times
     assert count(around(rng, 1, 50, noise=0.1)) == 1  # near copies
     assert count(around(rng, 7, 20, noise=0.5)) == 7
-    assert count(np.zeros((500, 5))) == 5  # constant trials resemble nothing
+    assert count(np.zeros((500, 99))) == 99  # constant trials resemble nothing
+    assert count(np.repeat(around(rng, 3, 1, noise=0.0), 33, axis=1)) == 3  # equal distances
 
 
 def test_opposite_bets_are_two():

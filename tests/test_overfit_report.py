@@ -98,7 +98,7 @@ def test_copies_of_one_trial():
     report = ask(family(np.repeat(noise(seeded(), trials=1) + 0.01, 6, axis=1)))
     assert report.best.readings == ()
     assert "dsr: all Sharpe ratios are the same" in report.notes
-    assert "do not say how far luck" in report.verdict
+    assert report.verdict.startswith("Too little is known of these 6 trials")
 
 
 def test_losers():
@@ -106,6 +106,36 @@ def test_losers():
     assert report.best.sharpe < 0
     assert report.best.adjusted == ()
     assert report.verdict == "Not even the best of these 30 trials has a positive Sharpe ratio."
+
+
+def test_unknown_moments():
+    trials = family(noise(seeded()))
+    report = ask(replace(trials, kurtosis=np.full(30, np.nan)))
+    assert report.best.psr is None
+    assert report.best.reading("all").dsr is None
+    assert report.best.reading("all").expected_max > 0
+    assert "psr, dsr: the best trial's skew or kurtosis is unknown" in report.notes
+    assert report.verdict.startswith("Too little is known of these 30 trials")
+
+
+def test_best_trial_without_a_curve():
+    """What its rivals' curves say is not said of it."""
+    rng = seeded()
+    trials = family(noise(rng, trials=20), failed=1)
+    sharpe_period = np.append(trials.sharpe_period[:20], 0.5)
+    reported = replace(
+        trials,
+        sharpe_period=sharpe_period,
+        n_returns=np.full(21, 252.0),
+        skew=np.zeros(21),
+        kurtosis=np.full(21, 3.0),
+        failed=np.zeros(21, bool),
+    )
+    report = ask(reported)
+    assert report.best.run_id == "t020"
+    assert report.overfitting is not None
+    assert "pbo, reality check: the best trial is not among those compared" in report.notes
+    assert "SPA" not in report.verdict
 
 
 def test_without_curves():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bt_lake.queries.overfit.arrays import Floats
+from bt_lake.warehouse.metrics.segments import ROUNDING
 
 _CHUNK = 1 << 20  # resampled rows at a time
 _FFT_CHUNK = 1 << 22
@@ -40,8 +41,10 @@ def reality_check(
     """Test `returns` (rows x trials, no gaps) against 0; None where no trial has any variance."""
     rows, _ = returns.shape
     block = float(default_block(rows) if block is None else block)
-    deviation = long_run_deviation(returns, block) if rows >= 2 else np.zeros(0)
-    moving = deviation > 1e-14
+    if rows < 2:
+        return None
+    deviation = long_run_deviation(returns, block)
+    moving = (np.ptp(returns, axis=0) > ROUNDING) & (deviation > 0.0)
     if not moving.any():
         return None
     returns, deviation = returns[:, moving], deviation[moving]

@@ -20,7 +20,7 @@ import numpy as np
 
 from bt_lake.queries.overfit.arrays import Floats, Ints
 
-MAX_TRIALS = 4000  # two matrices of trials x trials, 128 MB each
+MAX_TRIALS = 4000  # matrices of trials x trials take 128 MB each then
 SUBSTANTIAL = 0.25
 _UNRELATED = math.sqrt(0.5)
 
@@ -37,9 +37,7 @@ def clusters(z: Floats) -> Clusters | None:
     trials = z.shape[1]
     if trials > MAX_TRIALS:
         return None
-    rho = np.clip(z.T @ z, -1.0, 1.0)
-    distance = np.sqrt((1.0 - rho) / 2.0)
-    np.fill_diagonal(distance, 0.0)
+    distance = _distance(z)
     merges = _average_linkage(distance)
     labels, silhouette = _best_cut(distance, merges)
     mean = np.bincount(labels, silhouette) / np.bincount(labels)
@@ -47,6 +45,16 @@ def clusters(z: Floats) -> Clusters | None:
     labels = _renumbered(np.where(grouped, labels, trials + np.arange(trials)))
     score = float(silhouette[grouped].mean()) if grouped.any() else None
     return Clusters(int(labels.max()) + 1, score, labels)
+
+
+def _distance(z: Floats) -> Floats:
+    distance: Floats = z.T @ z
+    np.subtract(1.0, distance, out=distance)
+    distance *= 0.5
+    np.maximum(distance, 0.0, out=distance)  # a correlation may exceed 1 in its last digit
+    np.sqrt(distance, out=distance)
+    np.fill_diagonal(distance, 0.0)
+    return distance
 
 
 def _average_linkage(distance: Floats) -> list[tuple[int, int]]:
@@ -57,6 +65,7 @@ def _average_linkage(distance: Floats) -> list[tuple[int, int]]:
     d = distance.copy()
     np.fill_diagonal(d, np.inf)
     size = np.ones(len(d))
+    height = np.zeros(len(d))
     found: list[tuple[float, int, int]] = []
     chain: list[int] = []
     while len(found) < len(d) - 1:
@@ -65,9 +74,11 @@ def _average_linkage(distance: Floats) -> list[tuple[int, int]]:
         near = int(np.argmin(d[chain[-1]]))
         # Of equally near clusters take the chain's own, or equal distances would go in circles.
         if len(chain) > 1 and d[chain[-1], chain[-2]] <= d[chain[-1], near]:
-            gone, kept = chain.pop(), chain.pop()
-            found.append((float(d[gone, kept]), min(gone, kept), max(gone, kept)))
-            _merge(d, size, min(gone, kept), max(gone, kept))
+            kept, gone = sorted((chain.pop(), chain.pop()))
+            # Rounding must not put a merge below those it builds on.
+            height[kept] = max(d[kept, gone], height[kept], height[gone])
+            found.append((float(height[kept]), kept, gone))
+            _merge(d, size, kept, gone)
         else:
             chain.append(near)
     found.sort(key=lambda merge: merge[0])

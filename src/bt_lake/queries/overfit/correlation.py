@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bt_lake.queries.overfit.arrays import Floats
+from bt_lake.warehouse.metrics.segments import ROUNDING
 
 MAX_EIGENVALUES = 3000  # a decomposition of this size takes seconds
 
@@ -16,7 +17,7 @@ def standardise(returns: Floats) -> Floats:
     """
     centred = returns - returns.mean(axis=0)
     length = np.sqrt(np.einsum("ij,ij->j", centred, centred))
-    flat = np.ptp(returns, axis=0) <= 4 * np.finfo(np.float64).eps
+    flat = np.ptp(returns, axis=0) <= ROUNDING
     return np.where(flat, 0.0, centred / np.where(flat, 1.0, length))
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bt_lake.queries.overfit.arrays import Bools, Floats, Ints
+from bt_lake.warehouse.metrics.segments import ROUNDING
 
 MAX_BLOCKS = 24  # 2.7 million splits
 MIN_BLOCK_ROWS = 2
 _TIE = 1e-12  # Sharpe ratios this close are equal: rounding must not break ties
-_FLAT_RETURNS = (4 * np.finfo(np.float64).eps) ** 2  # the variance of a constant growth curve
+_FLAT = ROUNDING**2  # variance that is rounding: of a constant growth curve's returns
 _FLAT_SHARE = 1e-12  # of the sum of squares: what cancellation leaves of a constant slice
 _CHUNK = 131_072  # Sharpe ratios at a time, so that they stay in the cache
 
@@ -50,7 +51,7 @@ class Splits:
         x = self.in_sample - self.in_sample.mean()
         y = self.out_of_sample - self.out_of_sample.mean()
         xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
-        if xx <= _FLAT_RETURNS:
+        if xx <= _FLAT:
             return np.nan, np.nan, np.nan
         slope = xy / xx
         intercept = float(self.out_of_sample.mean() - slope * self.in_sample.mean())
@@ -146,7 +147,7 @@ class _BlockSums:
         variance += square
         variance /= n - 1
         square *= _FLAT_SHARE / n
-        flat = variance <= np.maximum(square, _FLAT_RETURNS, out=square)
+        flat = variance <= np.maximum(square, _FLAT, out=square)
         if self.gap is not None:
             flat |= (half @ self.gap) > 0
         variance[flat] = np.inf

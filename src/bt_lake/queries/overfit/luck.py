@@ -33,6 +33,8 @@ def judge(
     deviation = _spread(family, winner, notes) if len(family) > 1 else None
     luck = {} if deviation is None or not moments.enough else independent
     selected = len(family) > 1 and moments.enough and moments.sharpe > 0
+    if moments.enough and not moments.known:
+        notes.append("psr, dsr: the best trial's skew or kurtosis is unknown")
     neighbours = plateau(family.params, family.sharpe_in_periods_of(winner), winner)
     if neighbours is None and len(family) > 1:
         notes.append("plateau: the best trial has no neighbours in a grid of parameters")
@@ -80,6 +82,10 @@ class _Moments:
     @property
     def enough(self) -> bool:
         return self.n >= FEW_RETURNS
+
+    @property
+    def known(self) -> bool:
+        return math.isfinite(self.skew + self.kurtosis)
 
     def psr(self, above: float) -> float | None:
         return number(sharpe.probabilistic(self.sharpe, self.n, self.skew, self.kurtosis, above))

@@ -46,8 +46,12 @@ def overfit(
 
     winner = family.best()
     best = judge(family, winner, independent, CONFIDENCE, notes) if winner is not None else None
+    compared = aligned is not None and winner in aligned.kept
+    if aligned is not None and winner is not None and not compared and aligned.kept.size:
+        notes.append("pbo, reality check: the best trial is not among those compared")
+    tests = (overfitting, check) if compared else (None, None)
     return OverfitReport(
-        verdict=verdict(counts, best, overfitting, check, CONFIDENCE),
+        verdict=verdict(counts, best, *tests, CONFIDENCE),
         notes=tuple(notes),
         settings=Settings(splits, bootstraps, check.block if check else block, seed, CONFIDENCE),
         counts=counts,

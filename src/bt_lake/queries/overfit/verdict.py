@@ -19,8 +19,8 @@ def verdict(
     strict, clustered = best.reading("all"), best.reading("clusters")
     if strict is None or strict.dsr is None:
         return (
-            f"The {counts.with_sharpe} Sharpe ratios of these {counts.trials} trials do not say "
-            "how far luck alone would carry the best of them."
+            f"Too little is known of these {counts.trials} trials to say how far luck alone would "
+            "carry the best of them."
         )
     level = f"the {confidence:.0%} level"
     if strict.dsr >= confidence:
