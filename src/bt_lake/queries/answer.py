@@ -22,21 +22,51 @@ _TIME = "TIMESTAMP WITH TIME ZONE"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One SELECT, its named values, and tables of the asker's that it mentions."""
+    """One SELECT, its named values, and tables of the asker's that it mentions.
+
+    `times` are the columns with a time zone; None means to find out. When fewer than `enough`
+    rows come back, `otherwise` may give another query, nothing, or an error.
+    """
 
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    times: tuple[str, ...] | None = None
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    enough: int = 0
+    otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
 
     def relation(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
-        for name, table in self.tables.items():
-            connection.register(name, table)
+        self._register(connection)
         found = connection.sql(self.sql, params=dict(self.values) or None)
         assert found is not None
         return found
 
+    def cursor(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
+        """The running query, its times without a zone: DuckDB would need pytz to give one."""
+        if self.times is None:
+            relation = self.relation(connection)
+            kinds = zip(relation.columns, map(str, relation.types), strict=True)
+            naive = [_naive(identifier(name), kind) for name, kind in kinds if _TIME in kind]
+        else:
+            self._register(connection)
+            naive = [_naive(identifier(name), _TIME) for name in self.times]
+        sql = self.sql
+        if naive:
+            sql = f"select * replace ({', '.join(naive)}) from (\n{sql}\n)"
+        return connection.execute(sql, dict(self.values) or None)
 
-# What is asked may depend on what the snapshot holds: ids are picked first, rows fetched second.
+    def _register(self, connection: DuckDBPyConnection) -> None:
+        for name, table in self.tables.items():
+            connection.register(name, table)
+
+
+def _naive(column: str, kind: str) -> str:
+    if kind == _TIME:
+        return f"make_timestamp(epoch_us({column})) as {column}"
+    return f"{column}::varchar as {column}"
+
+
+# What is asked may depend on what the snapshot holds.
 Plan = Callable[["DuckDBPyConnection"], Query]
 
 
@@ -46,8 +76,8 @@ class Answer:
     `columns`, `rows()`, `dicts()` and `chunks()` need neither pyarrow nor polars and give times
     as naive UTC datetimes; `frame()` and `batches()` give them as UTC timestamps. `chunks()` and
     `batches()` stream on a connection of their own. `total()` is the number of runs that matched
-    the filters, for questions that give only some of them; else None. `note` is a remark for the
-    user, empty or one sentence.
+    the filters, for questions that give only some of them; else None. `note()` is a remark for
+    the user about the rows just fetched: empty, or one sentence.
     """
 
     def __init__(
@@ -56,73 +86,93 @@ class Answer:
         plan: Plan,
         *,
         user_sql: bool = False,
-        total: Callable[[], int] | None = None,
-        note: str = "",
+        total: Plan | None = None,
+        hint: Callable[[DuckDBPyConnection], str] | None = None,
     ) -> None:
         self._reader = reader
         self._plan = plan
         self._user_sql = user_sql
         self._total = total
+        self._hint = hint
         self._columns: list[str] | None = None
-        self.note = note
+        self._count: int | None = None
 
     @property
     def columns(self) -> list[str]:
         if self._columns is None:
-            self._columns = self._ask(lambda connection, query: query.relation(connection).columns)
+            self._columns = self._ask(
+                lambda connection: list(self._plan(connection).relation(connection).columns)
+            )
         return list(self._columns)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        return self._ask(lambda connection, query: self._cursor(connection, query).fetchall())
+        def fetch(connection: DuckDBPyConnection, query: Query) -> list[tuple[Any, ...]]:
+            cursor = query.cursor(connection)
+            self._columns = [column[0] for column in cursor.description]
+            return cursor.fetchall()
+
+        return self._fetch(fetch, len)
 
     def dicts(self) -> list[dict[str, Any]]:
         rows = self.rows()
         return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def frame(self) -> pl.DataFrame:
-        frame: pl.DataFrame = self._ask(lambda connection, query: query.relation(connection).pl())
-        return frame
+        def fetch(connection: DuckDBPyConnection, query: Query) -> pl.DataFrame:
+            frame: pl.DataFrame = query.relation(connection).pl()
+            return frame
+
+        return self._fetch(fetch, len)
 
     def chunks(self, size: int = _ROWS) -> Iterator[list[tuple[Any, ...]]]:
         """Rows piece by piece, for answers that need not fit in memory."""
         with streaming(self._reader) as reader:
-            cursor = self._ask(self._cursor, reader)
+            cursor = self._ask(
+                lambda connection: self._whole(connection).cursor(connection), reader
+            )
+            self._columns = [column[0] for column in cursor.description]
             while rows := cursor.fetchmany(size):
                 yield rows
 
     def batches(self, size: int = _BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Arrow batches piece by piece, for answers that need not fit in memory."""
+
+        def start(connection: DuckDBPyConnection) -> pa.RecordBatchReader:
+            return self._whole(connection).relation(connection).to_arrow_reader(size)
+
         with streaming(self._reader) as reader:
-            yield from self._ask(
-                lambda connection, query: query.relation(connection).to_arrow_reader(size), reader
-            )
+            yield from self._ask(start, reader)
 
     def total(self) -> int | None:
-        return self._total() if self._total else None
+        if self._total is None:
+            return None
+        plan = self._total
+        rows = self._ask(lambda connection: plan(connection).cursor(connection).fetchall())
+        return int(rows[0][0])
 
-    def _ask(
-        self, fetch: Callable[[DuckDBPyConnection, Query], T], reader: Reader | None = None
+    def note(self) -> str:
+        return self._ask(self._hint) if self._hint and self._count == 0 else ""
+
+    def _fetch(
+        self,
+        fetch: Callable[[DuckDBPyConnection, Query], T],
+        count: Callable[[T], int],
     ) -> T:
-        return (reader or self._reader).ask(
-            lambda connection: fetch(connection, self._plan(connection)), user_sql=self._user_sql
-        )
+        def question(connection: DuckDBPyConnection) -> T:
+            query = self._plan(connection)
+            found = fetch(connection, query)
+            if query.otherwise and count(found) < query.enough:
+                other = query.otherwise(connection)
+                found = fetch(connection, other) if other else found
+            self._count = count(found)
+            return found
 
-    def _cursor(self, connection: DuckDBPyConnection, query: Query) -> DuckDBPyConnection:
-        """The running query, its times without a zone: DuckDB would need pytz to give one."""
-        relation = query.relation(connection)
-        self._columns = list(relation.columns)
-        naive = [
-            _naive(identifier(name), str(kind))
-            for name, kind in zip(relation.columns, relation.types, strict=True)
-            if _TIME in str(kind)
-        ]
-        sql = query.sql
-        if naive:
-            sql = f"select * replace ({', '.join(naive)}) from (\n{sql}\n)"
-        return connection.execute(sql, dict(query.values) or None)
+        return self._ask(question)
 
+    def _whole(self, connection: DuckDBPyConnection) -> Query:
+        """A query that surely gives all rows: what comes of a stream cannot be counted first."""
+        query = self._plan(connection)
+        return (query.otherwise(connection) if query.otherwise else None) or query
 
-def _naive(column: str, kind: str) -> str:
-    if kind == _TIME:
-        return f"make_timestamp(epoch_us({column})) as {column}"
-    return f"{column}::varchar as {column}"
+    def _ask(self, question: Callable[[DuckDBPyConnection], T], reader: Reader | None = None) -> T:
+        return (reader or self._reader).ask(question, user_sql=self._user_sql)

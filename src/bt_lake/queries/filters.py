@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bt_lake.queries.guard import checked_condition
 from bt_lake.queries.names import param
-from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
 
@@ -28,11 +28,14 @@ Time = datetime | date | str | None
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """SQL over the columns of `runs`, with its named values."""
+    """SQL over the columns of `runs`, with its named values.
+
+    A `costly` one is better not evaluated twice for each run.
+    """
 
     sql: str = "true"
     values: Mapping[str, Any] = field(default_factory=dict)
-    user_sql: bool = False
+    costly: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,20 @@ class Filters:
             parts.append(_param_condition(name, value, bind))
         if self.where is not None:
             parts.append(f"({checked_condition(connection, self.where)})")
-        return Condition(" and ".join(parts) or "true", values, self.user_sql)
+        costly = bool(self.params) or self.where is not None
+        return Condition(" and ".join(parts) or "true", values, costly)
+
+    def hint(self, connection: DuckDBPyConnection) -> str:
+        """Why nothing may have been found: a label that no run has, with near matches."""
+        for label in LABELS:
+            for text in _texts(label, getattr(self, label)) or ():
+                known = _values_of(connection, label)
+                if text not in known:
+                    return f"no run has {label} '{text}'{did_you_mean(text, known)}"
+        return ""
+
+
+ALL = Filters()
 
 
 def moment(name: str, given: datetime | date | str, now: datetime | None = None) -> datetime:
@@ -121,6 +137,12 @@ def moment(name: str, given: datetime | date | str, now: datetime | None = None)
             f"{name}: '{given}' is not a time. Use 2026-11-20, "
             "2026-11-20T14:00:00Z, or 30d for 30 days ago."
         ) from None
+
+
+def _values_of(connection: DuckDBPyConnection, label: str) -> list[str]:
+    name = identifier(label)
+    rows = connection.execute(f"select distinct {name} from runs where {name} is not null")
+    return [row[0] for row in rows.fetchall()]
 
 
 def _is_day(given: Time) -> bool:
@@ -152,7 +174,7 @@ def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
         if operator not in ("=", "!="):
             raise BadInput(f"params: {name} {operator} takes one value")
         fits = [_param_fits(name, "=", each, bind) for each in value]
-        return f"{'not ' * (operator == '!=')}({' or '.join(fits) or 'false'})"
+        return f"(({' or '.join(fits) or 'false'}) is {'not ' * (operator == '!=')}true)"
     return _param_fits(name, operator, value, bind)
 
 
@@ -163,11 +185,12 @@ def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]
     sql = param(name)
     if plain is None:
         return f"{sql} is {'not ' * (operator == '!=')}null"
+    if operator == "!=":
+        operator = "is distinct from"
     number = _as_number(plain)
     if number is not None:
-        return f"coalesce(try_cast({sql} as double) {operator} {bind(number)}, {operator == '!='})"
-    text = plain if isinstance(plain, str) else to_json(plain)
-    return f"coalesce({sql} {operator} {bind(text)}, {operator == '!='})"
+        return f"try_cast({sql} as double) {operator} {bind(number)}"
+    return f"{sql} {operator} {bind(plain if isinstance(plain, str) else to_json(plain))}"
 
 
 def _as_number(value: Any) -> float | None:

@@ -1,0 +1,83 @@
+"""The best runs by one metric, of all or of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bt_lake.queries.answer import Answer, Query
+from bt_lake.queries.filters import ALL, Condition, Filters
+from bt_lake.queries.names import Metric, dimension, metric, require
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.rows import count_of, picked, positive, times_of
+from bt_lake.queries.text import sql
+from bt_lake.warehouse.quoting import identifier
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def best(
+    reader: Reader,
+    metric_name: str,
+    *,
+    n: int | None = None,
+    per: Sequence[str] = (),
+    min_trades: int | None = None,
+    ascending: bool | None = None,
+    columns: Sequence[str] | None = None,
+    filters: Filters = ALL,
+) -> Answer:
+    """The n best runs (10; of each group: 1), what is better first, equal ones by id.
+
+    Gives the names of `per`, `rank`, the metric where it is not among `columns`, and `columns`
+    (all of `runs` by default). `ascending` overrides what the metric's schema calls better;
+    metrics of one's own and parameters are better when higher. `total()` counts every trial that
+    the filters match, deleted and failed ones too.
+    """
+    wanted = metric(metric_name)
+    count = positive("n", n if n is not None else 1 if per else 10)
+    upwards = wanted.ascending if ascending is None else ascending
+    groups = {name: dimension(name) for name in per}
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        condition = filters.condition(connection)
+        values = {**condition.values, "n": count}
+        text = condition.sql
+        if min_trades is not None:
+            text += " and total_trades >= $min_trades"
+            values["min_trades"] = min_trades
+        names = picked(columns, first=wanted.name, without=tuple(groups))
+        return Query(
+            sql(
+                _file(wanted, per, condition),
+                nth_value=sql("nth_value"),
+                metric=wanted.sql,
+                key=wanted.sql,
+                direction="asc" if upwards else "desc",
+                reaches="<=" if upwards else ">=",
+                last="max" if upwards else "min",
+                condition=text,
+                columns=", ".join(names.values()),
+                groups=", ".join(f"{e} as {identifier(g)}" for g, e in groups.items()),
+                names=", ".join(f"ranked.{identifier(g)}" for g in groups),
+            ),
+            values,
+            times=times_of(names),
+            enough=1,
+            otherwise=lambda connection: require(connection, wanted),
+        )
+
+    return Answer(
+        reader,
+        plan,
+        user_sql=filters.user_sql,
+        total=count_of("trials", filters),
+        hint=filters.hint,
+    )
+
+
+def _file(wanted: Metric, per: Sequence[str], condition: Condition) -> str:
+    if per:
+        return "best_per_group"
+    return "best" if wanted.declared and not condition.costly else "best_expression"

@@ -1,0 +1,76 @@
+"""Run ids from what a user typed: any part that begins or ends the id of one run only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bt_lake.queries.filters import ALL, Filters
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.text import sql
+from bt_lake.warehouse.errors import Ambiguous, BadInput, NotFound
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+TAIL = 8  # the first characters of a UUIDv7 are only the time
+_SHOWN = 3
+
+
+def resolve(reader: Reader, text: str, *, deleted: bool = False) -> str:
+    """The id of the one run that the text begins or ends; deleted runs count where asked for."""
+    return reader.ask(lambda connection: find(connection, text, deleted=deleted))
+
+
+def resolve_all(reader: Reader, texts: Iterable[str], *, deleted: bool = False) -> list[str]:
+    """The ids of several runs, each once, in the order given."""
+    wanted = list(texts)
+    return reader.ask(
+        lambda connection: list(
+            dict.fromkeys(find(connection, text, deleted=deleted) for text in wanted)
+        )
+    )
+
+
+def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) -> str:
+    part = text.strip().lstrip("….")
+    if not part:
+        raise BadInput("a run is named by its id, or any first or last part of it that is unique.")
+    view = "trials" if deleted else "runs"
+    whole = connection.execute(f"select run_id from {view} where run_id = $id", {"id": part})
+    if whole.fetchall():
+        return part
+    rows = connection.execute(sql("resolve", view=view), {"part": part}).fetchall()
+    if len(rows) == 1:
+        return str(rows[0][0])
+    if rows:
+        raise Ambiguous(f"'{part}' fits {_some(rows)}. Give more of its id.")
+    where = "trials" if not deleted else "runs"
+    if not deleted and connection.execute(sql("resolve", view=where), {"part": part}).fetchall():
+        raise NotFound(f"the run '{part}' is deleted; `bt-lake restore {part}` brings it back.")
+    raise NotFound(f"no run '{part}'. `bt-lake list` shows the newest ones.")
+
+
+def matching(reader: Reader, filters: Filters = ALL, *, deleted: bool = False) -> list[str]:
+    """The ids of all runs the filters match; of deleted ones instead where asked for."""
+
+    def question(connection: DuckDBPyConnection) -> list[str]:
+        condition = filters.condition(connection)
+        view = "trials" if deleted else "runs"
+        hidden = "deleted_at is not null and " if deleted else ""
+        rows = connection.execute(
+            f"select run_id from {view} where {hidden}{condition.sql} order by run_id",
+            dict(condition.values) or None,
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    return reader.ask(question, user_sql=filters.user_sql)
+
+
+def _some(rows: list[tuple[str, str, str | None, str, int]]) -> str:
+    shown = [
+        f"…{run_id[-TAIL:]} {strategy} {symbol or ''}".rstrip() + f" {day}"
+        for run_id, strategy, symbol, day, _ in rows[:_SHOWN]
+    ]
+    count = rows[0][4]
+    return f"{count:,} runs: {', '.join(shown)}{', ...' if count > _SHOWN else ''}"

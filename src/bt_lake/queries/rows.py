@@ -1,0 +1,57 @@
+"""Which columns of `runs` a question gives, and what all questions about runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bt_lake.queries.answer import Plan, Query
+from bt_lake.queries.filters import Filters
+from bt_lake.queries.names import PARAM, metric, param
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.schema import RUNS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def picked(
+    columns: Sequence[str] | None, *, first: str | None = None, without: Sequence[str] = ()
+) -> dict[str, str]:
+    """The SQL of each column by its name: columns of `runs`, parameters, metrics of one's own.
+
+    `first` leads them if it is not among them; `without` are given by other means.
+    """
+    names = [name for name in columns or RUNS.names if name not in without]
+    if first is not None and first not in names and first not in without:
+        names.insert(0, first)
+    return {name: _column(name) for name in names}
+
+
+def _column(name: str) -> str:
+    if name in RUNS:
+        return f"runs.{identifier(name)}"
+    if name.startswith(PARAM):
+        return f"{param(name.removeprefix(PARAM))} as {identifier(name)}"
+    return f"{metric(name).sql} as {identifier(name)}"
+
+
+def times_of(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(n for n in names if n in RUNS and RUNS[n].kind == "timestamp")
+
+
+def count_of(view: str, filters: Filters) -> Plan:
+    """How many rows of a view the filters match."""
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        condition = filters.condition(connection)
+        return Query(f"select count(*) from {view} where {condition.sql}", condition.values, ())
+
+    return plan
+
+
+def positive(name: str, number: int) -> int:
+    if number < 1:
+        raise BadInput(f"{name} must be at least 1, not {number}")
+    return number

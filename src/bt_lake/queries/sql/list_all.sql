@@ -1,0 +1,1 @@
+select {{columns}} from runs where {{condition}} order by {{order}}
