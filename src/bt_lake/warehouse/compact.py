@@ -13,9 +13,9 @@ from bt_lake.warehouse.commit import count_commits
 from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import LiveFile, Task, maintenance_lock, run
-from bt_lake.warehouse.quoting import path_list
 from bt_lake.warehouse.rewrite import MAX_ROWS
 from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.surface import rows_with_events
 
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
@@ -126,7 +126,9 @@ def _compact_all(task: Task) -> None:
         task.rewriter.write(
             table,
             paths,
-            source=_rows_with_events(task, paths) if pending and table == "runs" else "",
+            source=f"({rows_with_events(task.rewriter.rows(table, paths))})"
+            if pending and table == "runs"
+            else "",
             without="hidden_runs" if pending and table in ("equity", "trades") else "",
             folded=table == "events",
         )
@@ -160,10 +162,3 @@ def _touched(files: list[LiveFile], task: Task) -> set[str]:
         return first < len(ids) and ids[first] <= file.max_run_id
 
     return {file.path for file in files if concerned(file)}
-
-
-def _rows_with_events(task: Task, paths: list[str]) -> str:
-    """The view that folds events in, over some files only."""
-    files = path_list(task.layout.root / path for path in paths)
-    task.connection.execute(f"set variable lake_runs = {files}")
-    return "lake_rows_with_events"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.surface import snapshot_sql, views_sql
+from bt_lake.warehouse.surface import rest_sql, snapshot_sql, views_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,6 +33,13 @@ class Database:
         self._seen: tuple[object, ...] | None = None
         self.refresh()
         self.connection.execute(views_sql())
+        self._complete = False
+
+    def complete(self) -> None:
+        """Make the views and macros that only some questions need."""
+        if not self._complete:
+            self.connection.execute(rest_sql())
+            self._complete = True
 
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
@@ -57,12 +64,16 @@ class Database:
 
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
-        from duckdb import Error
+        from duckdb import CatalogException, Error
 
         self.refresh()
         for _ in range(_TRIES):
             try:
                 return question(self.connection)
+            except CatalogException:
+                if self._complete:
+                    raise
+                self.complete()
             except Error as error:
                 if not vanished(error):
                     raise explain(error, self._layout) from error

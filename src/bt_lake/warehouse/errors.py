@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Self
 
 
@@ -70,6 +69,8 @@ class Conflict(LakeError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     names = sorted(set(known))
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     near += [n for n in names if name and n.startswith(name) and n not in near][: 3 - len(near)]

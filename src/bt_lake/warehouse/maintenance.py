@@ -95,7 +95,7 @@ def _attempt(
     from duckdb import Error
 
     connection = database.connection
-    seen = connection.execute("select getvariable('lake_log')").fetchall()[0][0]
+    seen = connection.execute("select getvariable('lake_log').file").fetchall()[0][0]
     try:
         state = log.read(Path(seen))
     except FileNotFoundError:

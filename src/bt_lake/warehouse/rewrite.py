@@ -152,7 +152,7 @@ class Rewriter:
 
 def plain_rows(table: str, files: Iterable[Path]) -> str:
     """The relation of the rows in some files."""
-    schema = read_schema(TABLES[table])
+    schema = read_schema(TABLES[table].columns)
     return f"read_parquet({path_list(files)}, hive_partitioning = false, schema = {schema})"
 
 

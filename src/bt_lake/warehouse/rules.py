@@ -32,7 +32,9 @@ def broken_rules(layout: Layout) -> Iterator[Finding]:
     from bt_lake.warehouse.check import Finding
     from bt_lake.warehouse.database import Database
 
-    connection = Database(layout).connection
+    database = Database(layout)
+    database.complete()
+    connection = database.connection
     try:
         for table, source in _SOURCES.items():
             for rule, count, example in _broken(connection, table, source):

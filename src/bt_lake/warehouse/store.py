@@ -9,11 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bt_lake.warehouse.commit import append, append_events
-from bt_lake.warehouse.compact import compact, fold_if_due
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import advisory_lock, explained
-from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.schema import EVENT_KINDS
 
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
 
     from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.database import Database
+    from bt_lake.warehouse.frames import Frames
 
 T = TypeVar("T")
 
@@ -62,6 +60,9 @@ class Store:
 
     def append(self, frames: Frames) -> str:
         """Commit new runs; when this returns they are on disk and every reader sees them."""
+        from bt_lake.warehouse.commit import append
+        from bt_lake.warehouse.compact import fold_if_due
+
         self._prepare_write()
         commit = append(self.layout, frames)
         fold_if_due(self.layout)
@@ -73,6 +74,9 @@ class Store:
         The look and the commit happen under a lock of their own: two processes may read the
         same files in different batches. The lock ends with its process.
         """
+        from bt_lake.warehouse.commit import append
+        from bt_lake.warehouse.compact import fold_if_due
+
         self._prepare_write()
         with (
             explained(f"nothing was saved to {self.path}"),
@@ -94,6 +98,8 @@ class Store:
         )
 
     def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
+        from bt_lake.warehouse.commit import append_events
+        from bt_lake.warehouse.compact import fold_if_due
         from bt_lake.warehouse.events import events_table
 
         if kind not in EVENT_KINDS:
@@ -168,9 +174,13 @@ class Store:
         """A DuckDB connection of the caller's own, with the lake's views on a snapshot of now."""
         from bt_lake.warehouse.database import Database
 
-        return Database(self.layout).connection
+        database = Database(self.layout)
+        database.complete()
+        return database.connection
 
     def compact(self, *, grace_s: float | None = None) -> bool:
+        from bt_lake.warehouse.compact import compact
+
         self.layout.check_format()
         return compact(self.layout, grace_s=grace_s)
 
