@@ -175,7 +175,11 @@ class Zarr:
     def prepare(self, content: Content) -> tuple[dict, np.ndarray, np.ndarray]:
         metrics = {name: v[0].item() for name, v in content.metrics(1).items()}
         trades = np.column_stack([v.astype(float) for v in content.trades(1).values()])
-        return {**TEXTS, "params": {"fast": 10, "slow": 50}, **metrics}, content.curves(1)[0], trades
+        return (
+            {**TEXTS, "params": {"fast": 10, "slow": 50}, **metrics},
+            content.curves(1)[0],
+            trades,
+        )
 
     def save(self, prepared: tuple[dict, np.ndarray, np.ndarray]) -> None:
         attributes, curve, trades = prepared

@@ -108,6 +108,7 @@ class Rewriter:
         """Write rows that were not in the lake before."""
         staged, final = self._new_file(table)
         write_file(staged, rows)
+        fsync_file(staged)
         self._added(table, staged, final, folded=False)
 
     def adopt(self, table: str, path: str) -> None:
