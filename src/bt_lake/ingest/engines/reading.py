@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -28,6 +29,9 @@ POSITIVE_DRAWDOWN_PERCENT = -100.0
 
 # Source's name -> (canonical or free name, divisor).
 Names = Mapping[str, tuple[str, float]]
+
+# At most so many digits: an id is not a number.
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 _SCALARS = (
     bool,
@@ -106,13 +110,10 @@ def text(value: object) -> str | None:
 
 def numeric(value: object) -> object:
     """Text of a number as the number: some sources store every parameter as text."""
-    if isinstance(value, str):
-        for kind in (int, float):
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-    return value
+    if not isinstance(value, str) or not NUMBER.fullmatch(value):
+        return value
+    found = int(value) if value.lstrip("-").isdigit() else float(value)
+    return found if math.isfinite(found) else value
 
 
 def one(values: Iterable[Any]) -> str | None:
