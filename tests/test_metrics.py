@@ -513,12 +513,19 @@ def test_no_trades() -> None:
     assert trades([], span=(MONDAY, MONDAY + DAY))["exposure"] == 0
 
 
-def test_open_trades_are_left_out() -> None:
+def test_open_trades_are_left_out_but_for_exposure() -> None:
     at = daily(4)
     got = trades([5.0, nan, 7.0, -1.0], at, [at[1], at[2], NONE, at[3] + DAY])
     assert got["total_trades"] == 2
     assert got["expectancy"] == 2
-    assert got["exposure"] == pytest.approx(2 / 4)
+    assert got["exposure"] == pytest.approx(1.0), "held from the first entry to the last exit"
+
+
+def test_a_position_held_to_the_end_is_exposure() -> None:
+    at = daily(5)
+    got = trades([nan], [at[1]], [NONE], span=(at[0], at[4]))
+    assert got["total_trades"] == 0
+    assert got["exposure"] == pytest.approx(3 / 4)
 
 
 def test_a_scratch_is_neither_win_nor_loss() -> None:

@@ -29,10 +29,13 @@ def trade_metrics(
 ) -> dict[str, NDArray[Any]]:
     """The trade columns of `runs`, one value a run, from the trades that are closed.
 
-    A trade is closed when its exit and its net profit are known. The span is the run's, or where
-    it is `NONE` from first entry to last exit.
+    A trade is closed when its exit and its net profit are known. Only `exposure` counts open ones
+    too, up to the end of the span: a position that is held is a position. The span is the run's,
+    or where it is `NONE` from first entry to last exit.
     """
     trades = Segments(offsets)
+    with np.errstate(all="ignore"):
+        exposure = _exposure(trades, entry_at, exit_at, span_start, span_end)
     closed = (exit_at != NONE) & ~np.isnan(pnl)
     if not closed.all():
         trades = Segments.of_counts(trades.count(closed))
@@ -41,7 +44,7 @@ def trade_metrics(
         floats = _results(trades, pnl) | {
             "avg_trade_return": _mean_known(trades, ret),
             "avg_trade_hours": _mean_known(trades, _hours(entry_at, exit_at)),
-            "exposure": _exposure(trades, entry_at, exit_at, span_start, span_end),
+            "exposure": exposure,
         }
     lost = pnl < 0
     table = np.array(list(floats.values()))
@@ -111,6 +114,7 @@ def _exposure(
     """
     start = np.where(span_start == NONE, trades.min(entry_at, NONE), span_start)
     end = np.where(span_end == NONE, trades.max(exit_at, NONE), span_end)
+    exit_at = np.where(exit_at == NONE, trades.spread(end), exit_at)
     order = _in_order_of(trades, entry_at)
     opened = np.maximum(entry_at[order], trades.spread(start))
     closed = np.minimum(exit_at[order], trades.spread(end))
