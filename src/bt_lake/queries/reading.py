@@ -8,15 +8,14 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
-from bt_lake.warehouse.database import Database, explain, vanished
-from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.database import Database, explain
+from bt_lake.warehouse.errors import BadInput, Damaged
 from bt_lake.warehouse.layout import Layout
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, Error
+    from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
-_TRIES = 8
 
 
 class Reader:
@@ -32,23 +31,20 @@ class Reader:
         import duckdb
 
         with self._lock:
-            database = self._open()
-            for _ in range(_TRIES):
-                try:
-                    return question(database.connection)
-                except duckdb.Error as error:
-                    if not vanished(error):
-                        raise _explained(error, self.layout, user_sql) from error
-                    last = error
-                    database.take_snapshot()
-        raise explain(last, self.layout) from last
+            try:
+                return self._open().ask(question)
+            except (Damaged, duckdb.Error) as error:
+                cause = error.__cause__ if isinstance(error, Damaged) else error
+                if user_sql and isinstance(cause, _slips()):
+                    raise BadInput(f"SQL: {_words(cause)}") from error
+                if isinstance(error, duckdb.Error):
+                    raise explain(error, self.layout) from error
+                raise
 
     def _open(self) -> Database:
         if self._database is None:
             self._database = Database(self.layout)
             lock(self._database.connection, self.layout.root)
-        else:
-            self._database.refresh()
         return self._database
 
     def close(self) -> None:
@@ -72,10 +68,11 @@ def streaming(reader: Reader) -> Iterator[Reader]:
         own.close()
 
 
-def _explained(error: Error, layout: Layout, user_sql: bool) -> LakeError:
+def _slips() -> tuple[type[Exception], ...]:
+    """What DuckDB raises for SQL that is wrong, in a lake that is not."""
     import duckdb
 
-    slips = (
+    return (
         duckdb.BinderException,
         duckdb.CatalogException,
         duckdb.ConversionException,
@@ -84,12 +81,9 @@ def _explained(error: Error, layout: Layout, user_sql: bool) -> LakeError:
         duckdb.ParserException,
         duckdb.PermissionException,
     )
-    if user_sql and isinstance(error, slips):
-        return BadInput(f"SQL: {_first_lines(error)}")
-    return explain(error, layout)
 
 
-def _first_lines(error: Error) -> str:
+def _words(error: BaseException) -> str:
     """DuckDB's words without the kind of error before them and the excerpt after."""
     text = str(error).split("\n\nLINE ")[0]
     _, _, message = text.partition(": ")

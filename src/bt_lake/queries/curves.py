@@ -1,0 +1,86 @@
+"""Curves and trades of runs, read from the files that hold them and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.queries.answer import Answer, Query
+from bt_lake.queries.livefiles import LiveFiles, id_list
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.text import sql
+from bt_lake.warehouse.errors import NotFound
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_OWNER = ("run_id", "commit_id", "initial_capital", "time_zone")
+
+
+def equity(reader: Reader, run_ids: Sequence[str]) -> Answer:
+    """run_id, ts, equity, cash, exposure, benchmark and drawdown, by run_id and ts."""
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        owners = _Owners.of(connection, run_ids, "equity")
+        return Query(sql("curves", points=owners.rows("equity")), owners.values, ("ts",))
+
+    return Answer(reader, plan)
+
+
+def trades(reader: Reader, run_ids: Sequence[str]) -> Answer:
+    """The columns of `trades`, by run_id and trade_no."""
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        owners = _Owners.of(connection, run_ids, "trades")
+        text = f"from {owners.rows('trades')} order by run_id, trade_no"
+        return Query(text, times=("entry_at", "exit_at"))
+
+    return Answer(reader, plan)
+
+
+def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
+    """run_id, month (its first day) and return, in the time zone of each curve."""
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        owners = _Owners.of(connection, run_ids, "equity")
+        return Query(sql("monthly", points=owners.rows("equity")), owners.values, ())
+
+    return Answer(reader, plan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """The runs whose points or trades are asked for, which must be there and not deleted."""
+
+    live: LiveFiles
+    runs: list[tuple[str, str, float | None, str | None]]
+
+    @classmethod
+    def of(cls, connection: DuckDBPyConnection, run_ids: Sequence[str], table: str) -> _Owners:
+        live = LiveFiles.of(connection, "runs", table)
+        wanted = sorted(set(run_ids))
+        if live.pending_events:
+            source = "runs"
+        else:
+            columns = (*_OWNER, "deleted_at")
+            source = f"{live.relation('runs', wanted, columns=columns)} where deleted_at is null"
+        found = connection.execute(
+            f"select {', '.join(_OWNER)} from (from {source}) where run_id in ({id_list(wanted)})"
+        ).fetchall()
+        absent = set(wanted) - {row[0] for row in found}
+        if absent:
+            raise NotFound(f"no run '{min(absent)}'. `bt-lake list` shows the newest ones.")
+        return cls(live, found)
+
+    def rows(self, table: str) -> str:
+        """The rows of a child table that belong to the runs."""
+        ids = [run[0] for run in self.runs]
+        source = self.live.relation(table, ids, commits={run[1] for run in self.runs})
+        return f"(from {source} where run_id in ({id_list(ids)}))"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What curves need of their runs, for the relation `owners` of the SQL files."""
+        ids, _, capitals, zones = zip(*self.runs, strict=True) if self.runs else [()] * 4
+        return {"ids": list(ids), "capitals": list(capitals), "zones": list(zones)}

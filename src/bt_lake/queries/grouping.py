@@ -1,0 +1,87 @@
+"""One metric over groups of runs: how many, how good, how widely spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bt_lake.queries.answer import Answer, Query
+from bt_lake.queries.filters import ALL, Filters
+from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, require
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.text import sql
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.quoting import identifier
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+QUARTILES = (0.25, 0.75)
+
+
+def aggregate(
+    reader: Reader,
+    *,
+    by: str | Sequence[str],
+    metric_name: str = "sharpe_ratio",
+    quantiles: Sequence[float] = QUARTILES,
+    above: float | None = None,
+    filters: Filters = ALL,
+) -> Answer:
+    """A row for each group: names of `by`, runs, failed, n (runs that have the metric), mean,
+    median, std, min, max, a column q25 for each quantile, and, given `above`, share_above.
+
+    `by` are labels, parameters as `param.fast`, and day, week, month or year of the run. Periods
+    are in order of time, other groups by the median, what is better first.
+    """
+    names = [by] if isinstance(by, str) else list(by)
+    if not names:
+        raise BadInput("aggregate needs something to group by, such as strategy")
+    expressions = [dimension(name) for name in names]
+    wanted = metric(metric_name)
+    fractions = [0.5, *(_fraction(quantile) for quantile in quantiles)]
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        condition = filters.condition(connection)
+        groups = [f"g{place}" for place in range(len(names))]
+        text = sql(
+            "aggregate",
+            names=", ".join(_as(g, name) for g, name in zip(groups, names, strict=True)),
+            groups=", ".join(groups),
+            expressions=", ".join(f"{e} as {g}" for e, g in zip(expressions, groups, strict=True)),
+            metric=wanted.sql,
+            fractions=str(fractions),
+            quantiles="".join(
+                f", q[{place}] as q{100 * fraction:g}".replace(".", "_")
+                for place, fraction in enumerate(fractions[1:], start=2)
+            ),
+            share="" if above is None else ", share_above",
+            condition=condition.sql,
+            order=_order(names, groups, "asc" if wanted.ascending else "desc"),
+        )
+        if not wanted.declared:
+            require(connection, wanted)
+        return Query(text, {**condition.values, "above": above}, ())
+
+    return Answer(reader, plan, user_sql=filters.user_sql, hint=filters.hint)
+
+
+def _as(group: str, name: str) -> str:
+    return f"{group} as {identifier(name)}"
+
+
+def _order(names: Sequence[str], groups: Sequence[str], direction: str) -> str:
+    keys = []
+    for name, group in zip(names, groups, strict=True):
+        if name.startswith(PARAM):
+            keys.append(f"try_cast({group} as double) nulls last")
+        keys.append(f"{group} nulls last")
+    if names[0] in PERIODS:
+        return ", ".join(keys)
+    return ", ".join([f"median {direction} nulls last", *keys])
+
+
+def _fraction(quantile: float) -> float:
+    if not 0 <= quantile <= 1:
+        raise BadInput(f"a quantile lies between 0 and 1, not {quantile}")
+    return float(quantile)

@@ -1,0 +1,188 @@
+"""A sweep: one metric over a grid of one or two parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.queries.filters import ALL, Filters
+from bt_lake.queries.names import DIMENSIONS, PARAM, PERIODS, dimension, metric, require
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.text import sql
+from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.quoting import identifier
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+HOW = {
+    "mean": "avg",
+    "median": "median",
+    "min": "min",
+    "max": "max",
+    "std": "stddev_samp",
+    "count": "count",
+}
+_LABELS = ("symbol", "timeframe", "exit_rule", "engine", "sweep", "fold", "sample")
+Value = int | float | str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values of one metric over one or two parameters, numbers as numbers.
+
+    `rows` are (x, value, runs) or (x, y, value, runs), sorted; `note` says why there are none.
+    """
+
+    strategy: str
+    x: str
+    y: str | None
+    metric: str
+    how: str
+    rows: list[tuple[Any, ...]] = field(repr=False)
+    note: str
+    _mixed: Callable[[], list[str]] = field(repr=False)
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.x, *([self.y] if self.y else []), self.metric, "runs"]
+
+    @property
+    def xs(self) -> list[Value]:
+        return list(dict.fromkeys(row[0] for row in self.rows))
+
+    @property
+    def ys(self) -> list[Value]:
+        return sorted({row[1] for row in self.rows}) if self.y else []
+
+    @property
+    def runs(self) -> int:
+        return sum(row[-1] for row in self.rows)
+
+    @cached_property
+    def mixed(self) -> list[str]:
+        """Labels and parameters that differ within the cells, over which `how` is taken."""
+        return [name for name in self._mixed() if name not in (self.x, self.y)]
+
+    def pivot(self) -> list[list[float | None]]:
+        """A row of values for each of `xs`, a column for each of `ys`."""
+        if self.y is None:
+            return [[row[1]] for row in self.rows]
+        cells = {(row[0], row[1]): row[2] for row in self.rows}
+        return [[cells.get((x, y)) for y in self.ys] for x in self.xs]
+
+    def frame(self) -> pl.DataFrame:
+        """The long table."""
+        import polars as pl
+
+        return pl.DataFrame(self.rows, schema=self.columns, orient="row", infer_schema_length=None)
+
+    def pivot_frame(self) -> pl.DataFrame:
+        """The grid as a table: a row for each x, a column for each y."""
+        import polars as pl
+
+        names = [self.x, *([str(y) for y in self.ys] if self.y else [self.metric])]
+        rows = [(x, *cells) for x, cells in zip(self.xs, self.pivot(), strict=True)]
+        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+
+
+def sweep(
+    reader: Reader,
+    strategy: str,
+    *,
+    x: str,
+    y: str | None = None,
+    metric_name: str = "sharpe_ratio",
+    how: str = "mean",
+    filters: Filters = ALL,
+) -> Grid:
+    """One metric of a strategy over one or two parameters or labels.
+
+    What else differs among the runs is aggregated by `how` (mean, median, min, max, std, count),
+    or fixed by a filter.
+    """
+    if how not in HOW:
+        raise UnknownName.near("aggregate", how, HOW, f" There are {', '.join(HOW)}.")
+    axes = [axis(name) for name in ([x] if y is None else [x, y])]
+    if len(set(axes)) != len(axes):
+        raise BadInput(f"sweep: x and y are both {axes[0]}")
+    filters = replace(filters, strategy=strategy)
+    wanted = metric(metric_name)
+
+    def question(connection: DuckDBPyConnection) -> tuple[list[tuple[Any, ...]], str]:
+        condition = filters.condition(connection)
+        names = [f"a{place}" for place in range(len(axes))]
+        text = sql(
+            "sweep",
+            axes=", ".join(names),
+            expressions=", ".join(
+                f"{dimension(axis)} as {name}" for axis, name in zip(axes, names, strict=True)
+            ),
+            present=" and ".join(f"{name} is not null" for name in names),
+            metric=wanted.sql,
+            how=HOW[how],
+            condition=condition.sql,
+        )
+        rows = connection.execute(text, dict(condition.values)).fetchall()
+        if not rows:
+            _explain_nothing(connection, axes)
+        if not wanted.declared and not any(row[-1] for row in rows):
+            require(connection, wanted)
+        return _typed(rows, len(axes)), "" if rows else filters.hint(connection)
+
+    rows, note = reader.ask(question, user_sql=filters.user_sql)
+    return Grid(
+        strategy=strategy,
+        x=axes[0],
+        y=axes[1] if y is not None else None,
+        metric=wanted.name,
+        how=how,
+        rows=rows,
+        note=note,
+        _mixed=lambda: _mixed(reader, filters),
+    )
+
+
+def axis(name: str) -> str:
+    """The full name of an axis: a label, or a parameter, whose `param.` may be left out."""
+    known = name.startswith(PARAM) or name in DIMENSIONS or name in PERIODS
+    return name if known else PARAM + name
+
+
+def _explain_nothing(connection: DuckDBPyConnection, axes: Sequence[str]) -> None:
+    require(connection, *(metric(name) for name in axes if name.startswith(PARAM)))
+
+
+def _typed(rows: list[tuple[Any, ...]], axes: int) -> list[tuple[Any, ...]]:
+    """Numbers for the texts of an axis where all of them are numbers; sorted."""
+    columns = list(zip(*rows, strict=True))
+    columns[:axes] = [_numbers(column) for column in columns[:axes]]
+    return sorted(zip(*columns, strict=True), key=lambda row: row[:axes])
+
+
+def _numbers(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return values
+    if all(number.is_integer() for number in numbers):
+        return tuple(map(int, numbers))
+    return tuple(numbers)
+
+
+def _mixed(reader: Reader, filters: Filters) -> list[str]:
+    def question(connection: DuckDBPyConnection) -> list[str]:
+        condition = filters.condition(connection)
+        labels = [identifier(label) for label in _LABELS]
+        text = sql(
+            "sweep_mixed",
+            labels=", ".join(labels),
+            distinct=", ".join(f"count(distinct {label}) as {label}" for label in labels),
+            condition=condition.sql,
+        )
+        return [row[0] for row in connection.execute(text, dict(condition.values)).fetchall()]
+
+    return reader.ask(question, user_sql=filters.user_sql)
