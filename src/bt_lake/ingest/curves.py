@@ -80,8 +80,9 @@ def _columns(curve: Any) -> Columns:
         raise BadInput(f"equity is a {type(curve).__name__}; {_FORMS}")
     if "ts" not in columns and hasattr(curve, "iloc"):
         columns["ts"] = curve.index
-    for name in columns.keys() - set(EQUITY.names) - _IGNORED:
-        raise UnknownName.near("column of equity", name, EQUITY.names)
+    for name in columns:
+        if name not in EQUITY and name not in _IGNORED:
+            raise UnknownName.near("column of equity", name, EQUITY.names)
     for name in ("ts", "equity"):
         if name not in columns:
             raise BadInput(f"equity has no column `{name}`; {_FORMS}")

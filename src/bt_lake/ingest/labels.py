@@ -132,6 +132,8 @@ def _error(error: BaseException | str | None) -> str | None:
 def _tags(tags: Any) -> list[str] | None:
     if missing(tags):
         return None
+    if not isinstance(tags, (str, list, tuple, set)) and not hasattr(tags, "tolist"):
+        raise ValueError(f"tags: {shown(tags)} is no list of texts")
     listed = [tags] if isinstance(tags, str) else texts.as_list(tags)
     named = dict.fromkeys(texts.one(tag) for tag in listed)
     return [tag for tag in named if tag] or None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bt_lake.warehouse.errors import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
@@ -14,19 +16,33 @@ class BadRow:
     reason: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.file}: {self.reason}"
-            if self.row is None
-            else f"{self.file}:{self.row}: {self.reason}"
-        )
+        return f"{self.place}: {self.reason}"
+
+    @property
+    def place(self) -> str:
+        return self.file if self.row is None else f"{self.file}:{self.row}"
 
 
 @dataclass(slots=True)
 class IngestReport:
-    """`added` and `skipped` are run ids, `ignored` files of no known format."""
+    """`added` and `skipped` (in already) are run ids, `ignored` files of no known format."""
 
     files: int = 0
+    of_files: int = 0
     added: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: list[BadRow] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+
+
+class IngestStopped(BadInput):
+    """The first bad file stopped an ingest; `report` says what was done before."""
+
+    def __init__(self, bad: BadRow, report: IngestReport) -> None:
+        kept = f"; the {len(report.added):,} runs of earlier batches are in" if report.added else ""
+        super().__init__(
+            f"{bad}\n{report.files:,} of {report.of_files:,} files read, nothing of this batch "
+            f"added{kept}. Skip bad files with --on-error skip."
+        )
+        self.bad = bad
+        self.report = report

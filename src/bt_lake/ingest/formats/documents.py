@@ -30,13 +30,11 @@ def matches(path: Path, head: bytes) -> bool:
 
 def read(path: Path) -> Iterator[Run | BadRow]:
     """The runs of a file, in order."""
-    stream = lines(path)
-    written = (line for line in stream if line.text.strip())
+    written = (line for line in lines(path) if line.text.strip())
     start = list(itertools.islice(written, 2))
     if len(start) == 2 and _is_object(start[0].text):
         yield from read_lines(itertools.chain(start, written), str(path), path.parent)
     elif start:
-        stream.close()
         yield from _read_whole(path)
 
 

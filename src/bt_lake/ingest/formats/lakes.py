@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse.frames import Frames
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.frames import FILLED_BY_COMMIT, Frames
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 _RUNS_AT_ONCE = 2_000
 # Curves and trades are read below the views, which hide those of deleted runs.
-_VIEWS = {"runs": "trials", "equity": "lake_curves", "trades": "lake_trade_rows"}
-_ORDER = {"runs": "run_id", "equity": "run_id, ts", "trades": "run_id, trade_no"}
+_SOURCES = (
+    ("trials", "run_id"),
+    ("lake_curves", "run_id, ts"),
+    ("lake_trade_rows", "run_id, trade_no"),
+)
 
 
 def is_lake(folder: Path) -> bool:
@@ -26,21 +29,26 @@ def is_lake(folder: Path) -> bool:
 
 def read(folder: Path) -> Iterator[Frames]:
     """All runs of the lake, in parts."""
-    connection = Store(folder).connect()
+    store = Store(folder)
     after = ""
-    while True:
-        ids = connection.execute(
-            "select run_id from trials where run_id > ? order by run_id limit ?",
-            [after, _RUNS_AT_ONCE],
-        ).fetchall()
-        if not ids:
-            return
-        first, after = ids[0][0], ids[-1][0]
-        runs, equity, trades = (_between(connection, name, first, after) for name in _VIEWS)
-        yield Frames(runs.drop_columns(["commit_id", "ingested_at"]), equity, trades)
+    while part := store.ask(partial(_part, after=after)):
+        yield part
+        after = part.runs["run_id"][-1].as_py()
 
 
-def _between(connection: DuckDBPyConnection, name: str, first: str, last: str) -> pa.Table:
+def _part(connection: DuckDBPyConnection, after: str) -> Frames | None:
+    ids = connection.execute(
+        "select run_id from trials where run_id > ? order by run_id limit ?", [after, _RUNS_AT_ONCE]
+    ).fetchall()
+    if not ids:
+        return None
+    runs, equity, trades = (_between(connection, *source, ids) for source in _SOURCES)
+    return Frames(runs.drop_columns(list(FILLED_BY_COMMIT)), equity, trades)
+
+
+def _between(
+    connection: DuckDBPyConnection, view: str, order: str, ids: list[tuple[str]]
+) -> pa.Table:
     return connection.execute(
-        f"from {_VIEWS[name]} where run_id between ? and ? order by {_ORDER[name]}", [first, last]
+        f"from {view} where run_id between ? and ? order by {order}", [ids[0][0], ids[-1][0]]
     ).to_arrow_table()

@@ -59,6 +59,14 @@ def read(path: Path) -> Iterator[Run | BadRow]:
         yield run
 
 
+def typed(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns given as text, as a command line does, in the types that a run takes."""
+    values = {n: _csv_value(n, v) if isinstance(v, str) else v for n, v in columns.items()}
+    run = _run(values, "")
+    own = {name: getattr(run, name) for name in KEYS & set(Run.__slots__)}
+    return {name: value for name, value in {**own, **run.columns}.items() if value is not None}
+
+
 def _run(row: Mapping[str, Any], origin: str) -> Run:
     columns: dict[str, Any] = {}
     metrics: dict[str, Any] = {}

@@ -1,0 +1,277 @@
+"""Ingest: files of any known format -> runs in the lake, each once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest.assemble import frames_of
+from bt_lake.ingest.formats import documents, lakes, recognise
+from bt_lake.ingest.formats.reading import lines_of
+from bt_lake.ingest.formats.rows import typed
+from bt_lake.ingest.gathering import gather
+from bt_lake.ingest.identity import content_ids
+from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
+from bt_lake.ingest.run import Run
+from bt_lake.ingest.spool import Spool
+from bt_lake.ingest.walk import Source, sources
+from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.store import Store
+
+# A commit's size: large enough to be few, small enough to hold as Python objects.
+MOST_RUNS = 2_000
+MOST_POINTS = 1_000_000
+
+# Bytes done, bytes in all, and the report so far.
+Progress = Callable[[int, int, IngestReport], None]
+
+
+def ingest(store: Store, paths: Iterable[str | os.PathLike[str]], **options: Any) -> IngestReport:
+    """Read files, folders, other lakes and `-` (stdin); what is in the lake already is skipped.
+
+    The options are those of `ingest_sources`.
+    """
+    return ingest_sources(store, sources(paths, store.path), **options)
+
+
+def ingest_sources(
+    store: Store,
+    files: Sequence[Source],
+    *,
+    set_columns: Mapping[str, Any] | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    unique: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Take in the runs of these files.
+
+    A bad file stops the ingest with nothing of it added, or with `on_error="skip"` its bad runs
+    are listed in the report. `set_columns` override what the files say.
+    """
+    if on_error not in ("stop", "skip"):
+        raise BadInput(f"on_error is 'stop' or 'skip', not {on_error!r}")
+    job = _Ingest(store, typed(set_columns or {}), on_error == "skip", unique, dry_run, progress)
+    return job.run(files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A run and where it comes from."""
+
+    run: Run
+    source: Source
+
+    def bad(self, reason: str) -> BadRow:
+        return BadRow(str(self.source.path), self.run.row, reason)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Runs on their way to a commit."""
+
+    items: list[_Item] = field(default_factory=list)
+    points: int = 0
+
+    def add(self, run: Run, source: Source) -> None:
+        self.items.append(_Item(run, source))
+        self.points += _points(run.equity) + _points(run.trades)
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) >= MOST_RUNS or self.points >= MOST_POINTS
+
+    def take(self) -> list[_Item]:
+        taken, self.items, self.points = self.items, [], 0
+        return taken
+
+    def move_to(self, other: _Waiting) -> None:
+        other.points += self.points
+        other.items += self.take()
+
+
+class _Ingest:
+    """One ingest under way.
+
+    Runs wait in `current` until their file has been read to its end, then in `pending` until
+    there are enough for a commit. The runs of a longer file wait on disk, so that nothing of it
+    is in when its last line is bad; where bad runs are skipped nothing needs to wait.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        set_columns: Mapping[str, Any],
+        skip: bool,
+        unique: bool,
+        dry_run: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._store = store
+        self._set = set_columns
+        self._skip = skip
+        self._unique = unique
+        self._dry_run = dry_run
+        self._progress = progress
+        self._pending = _Waiting()
+        self._current = _Waiting()
+        self._spool: Spool | None = None
+        self._places: dict[str, BadRow] = {}
+        self._done = self._total = 0
+        self.report = IngestReport()
+
+    def run(self, files: Sequence[Source]) -> IngestReport:
+        self.report.of_files = len(files)
+        self._total = sum(source.size for source in files)
+        try:
+            for source in files:
+                self._take(source)
+                self.report.files += 1
+                self._done += source.size
+                self._tell()
+            self._commit(self._assembled(self._pending.take()))
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"{len(self.report.added):,} runs are in, the rest is not")
+            raise
+        finally:
+            self._close_spool()
+        return self.report
+
+    def _take(self, source: Source) -> None:
+        try:
+            if source.is_lake:
+                self._take_lake(source)
+                return
+            for found in self._found(source):
+                if isinstance(found, BadRow):
+                    self._fail(found)
+                    continue
+                self._current.add(found.with_columns(self._set) if self._set else found, source)
+                if self._current.full:
+                    self._make_room(found.position or 0)
+        except IngestStopped:
+            raise
+        except LakeError as error:
+            path = str(source.path)
+            self._fail(BadRow(path, None, str(error).removeprefix(f"{path}: ")))
+        self._end_file()
+
+    def _take_lake(self, source: Source) -> None:
+        if self._set:
+            raise BadInput("the runs of another lake are taken as they are; columns cannot be set")
+        for frames in lakes.read(source.path):
+            self._commit(frames)
+
+    def _found(self, source: Source) -> Iterable[Run | BadRow]:
+        if source.is_stdin:
+            return documents.read_lines(lines_of(sys.stdin.buffer, "stdin"), "stdin", Path())
+        format = recognise(source.path)
+        if format is not None:
+            return format.read(source.path)
+        if source.named:
+            raise BadInput(
+                "not a result that bt-lake knows: no run document, no table of runs, no lake, "
+                "and not of a known engine"
+            )
+        self.report.ignored.append(str(source.path))
+        return ()
+
+    def _fail(self, bad: BadRow) -> None:
+        if not self._skip:
+            raise IngestStopped(bad, self.report)
+        self.report.failed.append(bad)
+
+    def _make_room(self, position: int) -> None:
+        """The file is longer than a commit."""
+        if self._skip or self._dry_run:
+            self._current.move_to(self._pending)
+            self._commit(self._assembled(self._pending.take()))
+        else:
+            if self._spool is None:
+                stage = self._store.layout.stage
+                self._spool = Spool(stage if stage.is_dir() else None)
+            frames = self._assembled(self._current.take())
+            if frames is not None:
+                self._spool.put(frames)
+        self._tell(position)
+
+    def _end_file(self) -> None:
+        self._current.move_to(self._pending)
+        if self._spool is None and not self._pending.full:
+            return
+        rest = self._assembled(self._pending.take())
+        for frames in self._spool.take_all() if self._spool else ():
+            self._commit(frames)
+        self._close_spool()
+        self._commit(rest)
+
+    def _close_spool(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _assembled(self, items: list[_Item]) -> Frames | None:
+        """Frames of the good runs; the bad ones are told, repeated ones left out."""
+        bad: dict[int, str] = {}
+        gathered = gather([item.run for item in items], bad)
+        for place in sorted(bad):
+            self._fail(items[place].bad(bad[place]))
+        items = [item for place, item in enumerate(items) if place not in bad]
+        if not items:
+            return None
+        ids = content_ids(gathered)
+        first = {run_id: place for place, run_id in reversed(list(enumerate(ids)))}
+        if len(first) < len(ids):
+            kept = sorted(first.values())
+            self.report.skipped += [run_id for p, run_id in enumerate(ids) if first[run_id] != p]
+            items, ids = [items[place] for place in kept], [ids[place] for place in kept]
+            gathered = gather([item.run for item in items])
+        if self._unique:
+            self._places |= {run_id: item.bad("") for run_id, item in zip(ids, items, strict=True)}
+        return frames_of(gathered, ids, made_at=_made_at(items))
+
+    def _commit(self, frames: Frames | None) -> None:
+        if frames is None:
+            return
+        if self._dry_run:
+            ids = frames.runs["run_id"].to_pylist()
+            known = self._store.known(ids) if self._store.layout.exists else set()
+            self.report.added += [run_id for run_id in ids if run_id not in known]
+            self.report.skipped += [run_id for run_id in ids if run_id in known]
+            return
+        appended = self._store.append_new(frames, unique=self._unique)
+        self.report.added += appended.added
+        self.report.skipped += appended.already
+        for run_id, other in appended.duplicates.items():
+            place = self._places.get(run_id, BadRow(run_id, None, ""))
+            reason = (
+                f"the same strategy, symbol, timeframe, period, params and exit rule as {other}"
+            )
+            self.report.failed.append(BadRow(place.file, place.row, reason))
+
+    def _tell(self, position: int = 0) -> None:
+        if self._progress:
+            self._progress(self._done + position, self._total, self.report)
+
+
+def _points(rows: Any) -> int:
+    """Rows of a curve or of trades; a mapping of columns has as many as its longest."""
+    if isinstance(rows, Mapping):
+        return max(map(_points, rows.values()), default=0)
+    return len(rows) if hasattr(rows, "__len__") else 0
+
+
+def _made_at(items: Sequence[_Item]) -> NDArray[np.int64]:
+    """When the files were written; for runs that do not say when they were made."""
+    now = time.time_ns()
+    stamps = (item.source.modified_ns for item in items)
+    return np.array([(now if stamp is None else stamp) // 1000 for stamp in stamps], np.int64)
