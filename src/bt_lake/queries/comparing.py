@@ -1,0 +1,122 @@
+"""Runs side by side: what differs, who is better in what, and how alike their returns are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from bt_lake.queries.curves import points_of
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.text import sql
+from bt_lake.queries.wholerows import Row, flat, whole_rows
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+_LABELS = [c.name for c in RUNS.columns if c.group == "label" and c.name != "notes"]
+_LABELS += ["entrypoint", "code_hash", "data_hash", "start_at", "end_at", "status"]
+_FEWEST_DAYS = 3
+Matrix = list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    section: Literal["label", "param", "config"]
+    name: str
+    values: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """A metric of each run; `best` are the places of the best ones, where one way is better."""
+
+    name: str
+    unit: str
+    values: list[float | int | None]
+    best: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`correlation` of daily returns, and `overlap`, the days it rests on, for each pair."""
+
+    ids: list[str]
+    runs: list[Row]
+    differences: list[Difference]
+    metrics: list[MetricLine]
+    correlation: Matrix
+    overlap: Matrix
+
+    def frame(self) -> pl.DataFrame:
+        """A row for each difference and each metric, a column of texts for each run."""
+        import polars as pl
+
+        lines = [(line.section, line.name, *map(_text, line.values)) for line in self.differences]
+        lines += [("metric", line.name, *map(_text, line.values)) for line in self.metrics]
+        return pl.DataFrame(
+            lines, schema=dict.fromkeys(("section", "name", *self.ids), pl.String), orient="row"
+        )
+
+
+def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
+    """Two runs or more, by their whole ids."""
+    ids = list(dict.fromkeys(run_ids))
+    if len(ids) < 2:
+        raise BadInput("compare takes two different runs or more")
+
+    def question(connection: DuckDBPyConnection) -> Comparison:
+        runs = whole_rows(connection, ids)
+        alike, days = _correlation(connection, ids)
+        return Comparison(ids, runs, _differences(runs), _metrics(runs), alike, days)
+
+    return reader.ask(question)
+
+
+def _differences(runs: Sequence[Row]) -> list[Difference]:
+    found = [Difference("label", name, [run[name] for run in runs]) for name in _LABELS]
+    for section, column in (("param", "params"), ("config", "config")):
+        parts = [flat(run[column] or {}) for run in runs]
+        names = dict.fromkeys(name for part in parts for name in part)
+        found += [Difference(section, name, [part.get(name) for part in parts]) for name in names]  # type: ignore[arg-type]
+    return [line for line in found if any(value != line.values[0] for value in line.values)]
+
+
+def _metrics(runs: Sequence[Row]) -> list[MetricLine]:
+    lines = []
+    for column in RUNS.columns:
+        if column.is_number and column.group in METRIC_GROUPS:
+            values = [run[column.name] for run in runs]
+            lines.append(MetricLine(column.name, column.unit, values, _best(values, column.better)))
+    own = dict.fromkeys(name for run in runs for name in run["extra"] or {})
+    lines += [MetricLine(n, "", [(run["extra"] or {}).get(n) for run in runs], []) for n in own]
+    return [line for line in lines if any(value is not None for value in line.values)]
+
+
+def _best(values: Sequence[Any], better: str) -> list[int]:
+    """The places of the best values; none where all are equal or no way is better."""
+    known = [value for value in values if value is not None]
+    if not better or len(set(known)) < 2:
+        return []
+    best = max(known) if better == "higher" else min(known)
+    return [place for place, value in enumerate(values) if value == best]
+
+
+def _correlation(connection: DuckDBPyConnection, ids: Sequence[str]) -> tuple[Matrix, Matrix]:
+    rows = connection.execute(sql("correlation", points=points_of(connection, ids))).fetchall()
+    places = {run_id: place for place, run_id in enumerate(ids)}
+    alike: Matrix = [[1.0 if i == j else None for j in range(len(ids))] for i in range(len(ids))]
+    days: Matrix = [[0] * len(ids) for _ in ids]
+    for one, other, count, value in rows:
+        i, j = places[one], places[other]
+        days[i][j] = days[j][i] = count
+        if count >= _FEWEST_DAYS:
+            alike[i][j] = alike[j][i] = value
+    return alike, days
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
