@@ -1,0 +1,87 @@
+"""Runs side by side, a column each; what differs and what is best stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.cli.fields import MISSING, metric_name, metric_text, short_id, text
+from bt_lake.cli.style import Style
+from bt_lake.cli.table import columns_of, shortened
+
+if TYPE_CHECKING:
+    from bt_lake.queries.comparing import Comparison
+
+_MOST = 24  # columns a value may take before it is cut on a terminal
+_SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
+_SAME_BET = 0.95
+
+Cells = list[tuple[str, str]]  # text and look
+
+
+def beside(comparison: Comparison, *, width: int | None, style: Style, full_ids: bool) -> list[str]:
+    """As many runs abreast as the width holds; the others follow below."""
+    lines = list(_lines(comparison))
+    heads = [run_id if full_ids else short_id(run_id) for run_id in comparison.ids]
+    left = 2 + max(columns_of(name) for name, cells in lines if cells)
+    cell = 2 + max(columns_of(t) for t in [*heads, *(t for _, cells in lines for t, _ in cells)])
+    if width is not None:
+        cell = min(cell, _MOST)
+    abreast = max(1, (width - left) // cell) if width else len(heads)
+    out: list[str] = []
+    for start in range(0, len(heads), abreast):
+        part = slice(start, start + abreast)
+        out += [""] if out else []
+        out.append(" " * left + style("".join(h.rjust(cell) for h in heads[part]), "cyan"))
+        for name, cells in lines:
+            out.append(_drawn(name, cells[part], left, cell, style))
+    return [*out, *_correlations(comparison, style)]
+
+
+def _drawn(name: str, cells: Cells, left: int, cell: int, style: Style) -> str:
+    if not cells:
+        return style(name, "bold")
+    shown = "".join(style(shortened(t, cell - 2).rjust(cell), look) for t, look in cells)
+    return ("  " + name.ljust(left - 2) + shown).rstrip()
+
+
+def _lines(comparison: Comparison) -> Iterator[tuple[str, Cells]]:
+    section = ""
+    for line in comparison.differences:
+        if line.section != section:
+            section = line.section
+            yield _SECTIONS.get(section, section), []
+        yield line.name.replace("_", " "), _plain(line.values)
+    yield "Metrics", []
+    for metric in comparison.metrics:
+        show = metric_text(metric.name)
+        marks = [" *" if n in metric.best else "  " for n in range(len(metric.values))]
+        looks = ["bold" if n in metric.best else "" for n in range(len(metric.values))]
+        texts = [show(value) + mark for value, mark in zip(metric.values, marks, strict=True)]
+        yield metric_name(metric.name), list(zip(texts, looks, strict=True))
+
+
+def _plain(values: Iterable[Any]) -> Cells:
+    return [(MISSING if value is None else text(value) + "  ", "") for value in values]
+
+
+def _correlations(comparison: Comparison, style: Style) -> list[str]:
+    """Two runs in one line, more as a triangle."""
+    found = comparison.correlation
+    if len(found) == 2:
+        value = found[0][1]
+        if value is None:
+            return ["", "no correlation: too few days in common"]
+        bet = ": nearly the same bet" if value >= _SAME_BET else ""
+        days = comparison.overlap[0][1]
+        return ["", f"correlation of daily returns {value:.2f} over {days:,} days{bet}"]
+    heads = [short_id(run_id) for run_id in comparison.ids]
+    lines = ["", style("Correlation of daily returns", "bold")]
+    lines.append(" " * 11 + "".join(head.rjust(11) for head in heads[:-1]))
+    for place in range(1, len(heads)):
+        lines.append("  " + heads[place].ljust(9) + _cells(found[place][:place]))
+    return lines
+
+
+def _cells(values: Sequence[float | None]) -> str:
+    return "".join((MISSING if v is None else f"{v:.2f}").rjust(11) for v in values)

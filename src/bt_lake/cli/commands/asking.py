@@ -1,0 +1,80 @@
+"""sql, shell: questions in the user's own words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.output import Output
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
+
+
+def sql(
+    session: Session,
+    out: Output,
+    query: Annotated[
+        str | None, typer.Argument(metavar="SQL", help="One SELECT; - reads standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Read the SELECT from a file.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--value", "-v", metavar="NAME=VALUE", help="What $NAME in it stands for."),
+    ] = None,
+) -> None:
+    """Ask in SQL: views runs, trials, equity, trades, events, monthly_returns, and macros.
+
+    It cannot write, or read anything but the lake. Values are shown as they are stored.
+
+    \b
+    Examples:
+      bt-lake sql "select strategy, count(*) from runs group by all"
+      bt-lake sql "from best('sharpe_ratio', n := 5)"
+      bt-lake sql "from runs where symbol = $s" -v s=AAPL -o aapl.parquet
+    """
+    from bt_lake.queries.raw import sql as question
+
+    answer = question(session.reader, _text(query, file), _values(values or []))
+    out.answer(answer, huge=True)
+    messages.shown(session, out, answer, "row" if out.shown == 1 else "rows")
+
+
+def _text(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise BadInput('give one SELECT: bt-lake sql "from runs", or --file query.sql')
+    if query == "-":
+        return sys.stdin.read()
+    if query is not None:
+        return query
+    try:
+        return Path(file or "").read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {file}: {error}") from None
+
+
+def _values(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if wrong := [text for text, (_, sign, _) in zip(texts, pairs, strict=True) if not sign]:
+        raise BadInput(f"--value {wrong[0]}: write NAME=VALUE, such as symbol=AAPL")
+    return {name: value for name, _, value in pairs}
+
+
+def shell(session: Session) -> int:
+    """The lake in a DuckDB shell; without DuckDB's own, in a small prompt.
+
+    \b
+    Examples:
+      bt-lake shell
+      echo "from best('sharpe_ratio');" | bt-lake shell
+    """
+    from bt_lake.cli.prompt import duckdb_shell, prompt
+
+    session.store.layout.check_format()
+    code = duckdb_shell(session.store.layout)
+    return prompt(session) if code is None else code

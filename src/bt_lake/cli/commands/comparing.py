@@ -1,0 +1,57 @@
+"""compare: runs side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+
+if TYPE_CHECKING:
+    from bt_lake.queries.comparing import Comparison
+
+
+def compare(
+    session: Session,
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of two ids or more.")
+    ],
+    out: Output,
+) -> None:
+    """Runs side by side: what differs in labels, parameters and config, and who is better in what.
+
+    \b
+    Examples:
+      bt-lake compare b7d2f19a 03c8aa41
+      bt-lake compare b7d2f19a 03c8aa41 e51f7c02 -o compared.md
+    """
+    from bt_lake.cli.beside import beside
+    from bt_lake.queries.comparing import compare as question
+    from bt_lake.queries.resolving import resolve_all
+    from bt_lake.warehouse.errors import BadInput
+
+    ids = list(dict.fromkeys(resolve_all(session.reader, runs, deleted=True)))
+    if len(ids) < 2:
+        raise BadInput("compare takes two different runs or more")
+    comparison = question(session.reader, ids)
+    if out.is_text:
+        fenced = out.format is Format.MD
+        lines = beside(comparison, width=out.width, style=out.style, full_ids=not out.on_terminal)
+        out.lines(["```", *lines, "```"] if fenced else lines)
+    else:
+        out.rows(["section", "name", *comparison.ids], _long(comparison))
+    messages.note(f"{len(ids)} runs", messages.took(session.started))
+
+
+def _long(comparison: Comparison) -> list[tuple[object, ...]]:
+    """A row for each difference and each metric."""
+    rows = [(line.section, line.name, *line.values) for line in comparison.differences]
+    rows += [("metric", line.name, *line.values) for line in comparison.metrics]
+    rows += [
+        ("correlation", run_id, *values)
+        for run_id, values in zip(comparison.ids, comparison.correlation, strict=True)
+    ]
+    return rows

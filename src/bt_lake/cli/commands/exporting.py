@@ -1,0 +1,42 @@
+"""export: runs for other programs, or for another lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import Which
+from bt_lake.cli.session import Session
+
+
+def export(
+    session: Session,
+    target: Annotated[
+        Path,
+        typer.Argument(help="A .csv, .parquet or .sqlite file; any other name is a new lake."),
+    ],
+    which: Which,
+    curves: Annotated[bool, typer.Option("--curves", help="With equity curves.")] = False,
+    trades: Annotated[bool, typer.Option("--trades", help="With trades.")] = False,
+) -> None:
+    """Runs as CSV, Parquet, SQLite or another lake, which `ingest` reads back.
+
+    \b
+    Examples:
+      bt-lake export runs.csv --strategy sma_cross
+      bt-lake export runs.sqlite --curves --trades
+      bt-lake export ~/lakes/for-anna --tag q4 --curves --trades
+    """
+    from bt_lake.queries.exporting import export as question
+
+    done = question(session.reader, target, filters=which.filters(), curves=curves, trades=trades)
+    messages.note(
+        f"{done.runs:,} runs",
+        f"{done.points:,} points" if curves else "",
+        f"{done.trades:,} trades" if trades else "",
+        f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
+        messages.took(session.started),
+    )

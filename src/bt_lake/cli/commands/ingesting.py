@@ -1,0 +1,137 @@
+"""ingest: files of any known format into the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.fields import size
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from bt_lake.ingest.report import IngestReport
+
+_SHOWN = 20
+_FAILED = 2
+
+
+class OnError(StrEnum):
+    STOP = "stop"
+    SKIP = "skip"
+
+
+def ingest(
+    session: Session,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Files, folders, other lakes; - is ndjson on stdin."
+        ),
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="COLUMN=VALUE", help="Say what the files do not, such as symbol=AAPL."
+        ),
+    ] = None,
+    on_error: Annotated[
+        OnError | None,
+        typer.Option(
+            "--on-error",
+            help="Stop at the first bad file, or list it and go on.",
+            show_default="stop; skip with --watch",
+        ),
+    ] = None,
+    unique: Annotated[
+        bool,
+        typer.Option(
+            "--unique", help="Refuse runs of the same strategy, market, period, params and exit."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
+    ] = False,
+) -> int:
+    """Take in results: run documents, tables of runs, other lakes, freqtrade, LEAN.
+
+    Formats are told by content, folders are walked, and what is in the lake already is skipped.
+
+    \b
+    Examples:
+      bt-lake ingest results/
+      bt-lake ingest backtest.json --set symbol=AAPL --set timeframe=1d
+      bt-lake ingest results/ --on-error skip
+      my-backtest | bt-lake ingest -
+      bt-lake ingest user_data/backtest_results --watch
+    """
+    options = {
+        "set_columns": columns(set_ or []),
+        "on_error": (on_error or (OnError.SKIP if watch else OnError.STOP)).value,
+        "unique": unique,
+        "dry_run": dry_run,
+    }
+    if watch:
+        return _watch(session, paths, options)
+    from bt_lake.ingest.pipeline import ingest as take_in
+
+    with _progress() as progress:
+        report = take_in(session.store, paths, progress=progress, **options)
+    _say(report, messages.took(session.started), dry_run=dry_run)
+    return _FAILED if report.failed and on_error is not OnError.SKIP else 0
+
+
+def _watch(session: Session, paths: list[str], options: dict[str, Any]) -> int:
+    from bt_lake.ingest.watching import watch
+
+    if "-" in paths:
+        raise BadInput("--watch looks at files and folders; - is read to its end")
+    messages.say("watching; Ctrl-C ends it")
+    taken = 0
+    try:
+        for report in watch(session.store, paths, **options):
+            taken += len(report.added)
+            _say(report, "", dry_run=options["dry_run"])
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"{taken:,} runs came in meanwhile")
+        raise
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    with messages.progress("runs", size) as shown:
+
+        def tell(done: int, total: int, report: IngestReport) -> None:
+            shown(done, total, len(report.added) + len(report.skipped))
+
+        yield tell
+
+
+def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
+    """What failed, and the summary."""
+    for bad in report.failed[:_SHOWN]:
+        messages.say(str(bad))
+    if len(report.failed) > _SHOWN:
+        messages.say(f"... and {len(report.failed) - _SHOWN:,} more")
+    would = "would be " if dry_run else ""
+    messages.note(
+        f"{len(report.added):,} {would}added",
+        f"{len(report.skipped):,} already there",
+        f"{len(report.failed):,} failed" if report.failed else "",
+        f"{len(report.ignored):,} files of no known format" if report.ignored else "",
+        took,
+    )
+
+
+def columns(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if wrong := [text for text, (_, sign, _) in zip(texts, pairs, strict=True) if not sign]:
+        raise BadInput(f"--set {wrong[0]}: write COLUMN=VALUE, such as symbol=AAPL")
+    return {name.strip(): value for name, _, value in pairs}

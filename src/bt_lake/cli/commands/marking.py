@@ -1,0 +1,138 @@
+"""tag, note, delete, restore: marks on runs, each an event that stays on record."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import Which, Yes
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput, NotFound
+
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN...]", help="Beginnings or ends of ids; or use filters."),
+]
+# More than this many runs at once is worth a question.
+_MANY = 1
+
+
+def tag(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="TAG", help="A word of your own.")],
+    which: Which,
+    runs: Runs = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the tag off.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Tag runs, such as those that are paper traded.
+
+    \b
+    Examples:
+      bt-lake tag paper b7d2f19a
+      bt-lake tag q4 --strategy sma_cross --since 2026-10-01 --yes
+      bt-lake tag paper b7d2f19a --remove
+    """
+    ids = _chosen(session, runs, which)
+    doing, done = ("Untag", "untagged") if remove else ("Tag", "tagged")
+    _ask(f"{doing} {_count(ids)} as '{name}'?", ids, yes)
+    session.store.append_events("untag" if remove else "tag", ids, name)
+    _said(session, f"{done} {_count(ids)}")
+
+
+def note(
+    session: Session,
+    text: Annotated[str, typer.Argument(help="What to remember.")],
+    which: Which,
+    runs: Runs = None,
+    yes: Yes = False,
+) -> None:
+    """Add a note to runs; earlier notes stay.
+
+    \b
+    Examples:
+      bt-lake note "slippage was off" b7d2f19a
+      bt-lake note "old data vendor" --until 2026-06-30 --yes
+    """
+    ids = _chosen(session, runs, which)
+    _ask(f"Add this note to {_count(ids)}?", ids, yes)
+    session.store.append_events("note", ids, text)
+    _said(session, f"noted on {_count(ids)}")
+
+
+def delete(
+    session: Session,
+    which: Which,
+    runs: Runs = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Remove them altogether; this cannot be undone.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Hide runs. They still count as trials, and `restore` brings them back.
+
+    Compaction drops the curves and trades of deleted runs; their summaries stay. With --forget
+    nothing of them is left, and every statistic on the trials that remain is off by as many.
+
+    \b
+    Examples:
+      bt-lake delete b7d2f19a
+      bt-lake delete --strategy sma_cross --where "total_trades < 5"
+      bt-lake delete b7d2f19a --forget --yes
+    """
+    ids = _chosen(session, runs, which, deleted=forget)
+    if forget:
+        _ask(f"Remove {_count(ids)} for good? They will no longer count as trials.", ids, yes, 0)
+        session.store.forget(ids)
+        _said(session, f"forgot {_count(ids)}")
+        return
+    _ask(f"Delete {_count(ids)}?", ids, yes, 0)
+    session.store.append_events("delete", ids)
+    _said(session, f"deleted {_count(ids)}", "`bt-lake restore` brings them back")
+
+
+def restore(session: Session, which: Which, runs: Runs = None, yes: Yes = False) -> None:
+    """Bring deleted runs back.
+
+    \b
+    Examples:
+      bt-lake restore b7d2f19a
+      bt-lake restore --strategy sma_cross --yes
+    """
+    ids = _chosen(session, runs, which, deleted=True)
+    _ask(f"Restore {_count(ids)}?", ids, yes)
+    session.store.append_events("restore", ids)
+    _said(session, f"restored {_count(ids)}")
+
+
+def _chosen(
+    session: Session, runs: list[str] | None, which: Which, *, deleted: bool = False
+) -> list[str]:
+    """The runs named, or those the filters fit; never all for want of both."""
+    from bt_lake.queries import resolving
+
+    if runs and which.given:
+        raise BadInput("give ids or filters, not both")
+    if runs:
+        return list(dict.fromkeys(resolving.resolve_all(session.reader, runs, deleted=deleted)))
+    if not which.given:
+        raise BadInput("which runs? Give ids, or filters such as --strategy sma_cross")
+    ids = resolving.matching(session.reader, which.filters(), deleted=deleted)
+    if not ids:
+        raise NotFound("no run fits these filters")
+    return ids
+
+
+def _ask(question: str, ids: list[str], yes: bool, most: int = _MANY) -> None:
+    if len(ids) > most:
+        messages.confirm(question, yes=yes)
+
+
+def _count(ids: list[str]) -> str:
+    return f"{len(ids):,} run{'s' * (len(ids) != 1)}"
+
+
+def _said(session: Session, *parts: str) -> None:
+    messages.note(*parts, messages.took(session.started))

@@ -1,0 +1,179 @@
+"""list, best, lookup: runs as tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import Limit, Metric, Which
+from bt_lake.cli.output import Output
+from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
+from bt_lake.cli.session import Session
+from bt_lake.queries.names import PARAM
+
+
+class Order(StrEnum):
+    DESC = "desc"
+    ASC = "asc"
+
+
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME,...",
+        rich_help_panel="Output",
+        help="Which columns: of runs, param.NAME, or metrics of your own.",
+    ),
+]
+
+
+def list_runs(
+    session: Session,
+    which: Which,
+    out: Output,
+    sort: Annotated[
+        str, typer.Option("--sort", "-s", help="A column, a metric or param.NAME.")
+    ] = "created_at",
+    order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
+    limit: Limit = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Without a limit.")] = False,
+    after: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on after the last run of a page.")
+    ] = None,
+    columns: Columns = None,
+) -> None:
+    """The runs of the lake, newest first.
+
+    \b
+    Examples:
+      bt-lake list
+      bt-lake list --symbol AAPL --since 30d --sort sharpe_ratio
+      bt-lake list --param fast=10 --sort param.slow --order asc
+      bt-lake list -n 50 --after 4c1d20aa
+      bt-lake list --all -o runs.parquet
+    """
+    from bt_lake.queries.listing import listing
+
+    answer = listing(
+        session.reader,
+        sort=sort,
+        ascending=order is Order.ASC,
+        n=None if everything else limit,
+        after=after,
+        columns=asked(columns, out, sort),
+        filters=which.filters(),
+    )
+    metric = "" if sort in ASKED else sort
+    first, last = ["created_at"], ["status", "error", "tags"]
+    layout = run_layout(out, first=first, metric=metric, last=last)
+    out.answer(answer, chosen_layout(out) if columns else layout, huge=everything)
+    messages.shown(session, out, answer, "runs")
+
+
+def best(
+    session: Session,
+    metric: Metric,
+    which: Which,
+    out: Output,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", min=1, help="How many runs.", show_default="10; 1 per group"),
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL,...", help="The best of each: symbol, or symbol,timeframe."),
+    ] = None,
+    min_trades: Annotated[
+        int | None, typer.Option(min=0, help="Pass over runs with fewer trades.")
+    ] = None,
+    order: Annotated[
+        Order | None, typer.Option(help="Largest or smallest first; else what is better.")
+    ] = None,
+    columns: Columns = None,
+) -> None:
+    """The best runs by a metric, and the parameters that set them apart.
+
+    \b
+    Examples:
+      bt-lake best sharpe_ratio
+      bt-lake best calmar_ratio -n 5 --strategy sma_cross --min-trades 30
+      bt-lake best sharpe_ratio -n 1 --per symbol,timeframe
+      bt-lake best max_drawdown --where "total_return > 0.2"
+    """
+    from bt_lake.queries.ranking import best as question
+
+    groups = names(per)
+    answer = question(
+        session.reader,
+        metric,
+        n=limit,
+        per=groups,
+        min_trades=min_trades,
+        ascending=None if order is None else order is Order.ASC,
+        columns=asked(columns, out, metric),
+        filters=which.filters(),
+    )
+    layout = run_layout(out, first=["rank", *groups], metric=metric)
+    out.answer(answer, chosen_layout(out) if columns else layout)
+    messages.shown(session, out, answer, "trials")
+
+
+def asked(columns: str | None, out: Output, metric: str) -> list[str] | None:
+    """Those the user wants, or those a table needs; None means every column of `runs`."""
+    if columns is not None:
+        return names(columns)
+    if not out.is_text:
+        return None
+    return [*ASKED, metric] if metric not in ASKED and not metric.startswith(PARAM) else [*ASKED]
+
+
+def names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+
+
+def lookup(
+    session: Session,
+    out: Output,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="A file of keys, a row each; - reads standard input."),
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="Name of the strategy.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Instrument.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="Bar size, such as 1d.")] = None,
+    exit_rule: Annotated[str | None, typer.Option(help="Exit rule.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
+    ] = None,
+) -> int:
+    """The latest run of exactly this strategy, symbol, parameters and exit rule.
+
+    A CSV of keys has columns named strategy, symbol, timeframe, exit_rule, params (JSON) or
+    param.NAME; the answer has its rows in the same order, empty where nothing fits.
+
+    \b
+    Examples:
+      bt-lake lookup --strategy sma_cross --symbol AAPL -p fast=10 -p slow=50
+      bt-lake lookup --keys signals.csv -o enriched.csv
+    """
+    from bt_lake.cli.keys import key_of, read_keys
+    from bt_lake.queries.lookup import lookup as question
+
+    labels = {
+        "strategy": strategy,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "exit_rule": exit_rule,
+    }
+    asked = read_keys(keys) if keys else [key_of(labels, param or [])]
+    answer = question(session.reader, asked)
+    out.answer(answer)
+    found = sum(row[answer.columns.index("run_id")] is not None for row in answer.rows())
+    messages.note(f"{found:,} of {len(asked):,} found", messages.took(session.started))
+    return 0

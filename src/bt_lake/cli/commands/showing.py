@@ -1,0 +1,57 @@
+"""show: one run in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import Run
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+
+_PIPED_WIDTH = 80
+
+
+def show(
+    session: Session,
+    run: Run,
+    out: Output,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg, .html or .png."),
+    ] = None,
+) -> None:
+    """One run in full: where it came from, its metrics, its curve and its months.
+
+    \b
+    Examples:
+      bt-lake show b7d2f19a
+      bt-lake show b7d2f19a --format json
+      bt-lake show b7d2f19a --plot equity.svg
+    """
+    from bt_lake.queries.detail import detail as question
+    from bt_lake.queries.resolving import resolve
+
+    run_id = resolve(session.reader, run, deleted=True)
+    detail = question(session.reader, run_id)
+    if plot is not None:
+        from bt_lake.cli.plot import plot_curve
+
+        plot_curve(detail, plot)
+        messages.note(f"drew {plot}", messages.took(session.started))
+        return
+    if out.format is Format.TABLE:
+        from bt_lake.cli.portrait import portrait
+
+        out.lines(portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style))
+    elif out.format is Format.JSON:
+        monthly = [{"month": month, "return": value} for month, value in detail.monthly]
+        out.document({**detail.row, "monthly_returns": monthly})
+    elif out.format is Format.MD:
+        out.rows(["field", "value"], [(k, v) for k, v in detail.row.items() if v is not None])
+    else:
+        out.rows(list(detail.row), [tuple(detail.row.values())])
+    messages.note(messages.took(session.started))

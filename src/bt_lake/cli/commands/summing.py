@@ -1,0 +1,108 @@
+"""aggregate: groups of runs in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.commands.runs import names
+from bt_lake.cli.fields import MISSING, Field, count, metric_name, metric_text, percent, plain
+from bt_lake.cli.options import MetricOption, Which
+from bt_lake.cli.output import Layout, Output, Row
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
+
+_COUNTS = {"runs": 90, "failed": 35, "n": 20}
+_TELLING = {"median": 70, "mean": 65, "max": 60, "share_above": 58, "min": 50, "std": 45}
+
+
+def aggregate(
+    session: Session,
+    which: Which,
+    out: Output,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="LABEL,...",
+            help="Labels, param.NAME, or day, week, month, year the run was made.",
+        ),
+    ] = "strategy",
+    metric: MetricOption = "sharpe_ratio",
+    quantiles: Annotated[
+        str, typer.Option(metavar="Q,...", help="Quantiles to show beside mean and median.")
+    ] = "0.25,0.75",
+    above: Annotated[
+        float | None, typer.Option(metavar="X", help="Share of runs whose metric is above this.")
+    ] = None,
+) -> None:
+    """How groups of runs did: counts, mean, median, spread and quantiles of a metric.
+
+    \b
+    Examples:
+      bt-lake aggregate
+      bt-lake aggregate --by exit_rule -m total_return --strategy sma_cross
+      bt-lake aggregate --by symbol,timeframe --above 1 --since 30d
+      bt-lake aggregate --by param.fast -m sharpe_ratio --quantiles 0.05,0.95
+    """
+    from bt_lake.queries.grouping import aggregate as question
+
+    dimensions = names(by)
+    answer = question(
+        session.reader,
+        by=dimensions,
+        metric_name=metric,
+        quantiles=tuple(map(_quantile, names(quantiles))),
+        above=above,
+        filters=which.filters(),
+    )
+    out.answer(answer, _layout(dimensions, metric, above))
+    groups = "group" if out.shown == 1 else "groups"
+    messages.note(
+        f"{metric_name(metric)} of {out.shown:,} {groups}",
+        messages.hidden(out.dropped),
+        answer.note(),
+        messages.took(session.started),
+    )
+
+
+def _quantile(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise BadInput(f"--quantiles: '{text}' is not a number between 0 and 1")
+    return value
+
+
+def _layout(dimensions: Sequence[str], metric: str, above: float | None) -> Layout:
+    show = metric_text(metric)
+
+    def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], list[Row]]:
+        kept = [n for n, name in enumerate(columns) if name != "failed" or any(r[n] for r in rows)]
+        made = [plain(name.removeprefix("param.")).at(99) for name in columns[: len(dimensions)]]
+        made += [_figure(name, show, above) for name in columns[len(dimensions) :]]
+        return [made[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+    return layout
+
+
+def _figure(name: str, show: Callable[[Any], str], above: float | None) -> Field:
+    if name in _COUNTS:
+        return _number(name, name, count, _COUNTS[name])
+    if name == "share_above":
+        return _number(name, f"above {above:g}", _share, _TELLING[name])
+    return _number(name, name, show, _TELLING.get(name, 40))
+
+
+def _number(name: str, title: str, show: Callable[[Any], str], telling: int) -> Field:
+    made = Field(name, title, lambda values: [show(value) for value in values], right=True)
+    return replace(made, telling=telling)
+
+
+def _share(value: float | None) -> str:
+    return MISSING if value is None else percent(value, sign="")

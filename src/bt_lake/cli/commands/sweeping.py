@@ -1,0 +1,133 @@
+"""sweep: a metric over one or two parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.fields import field, plain, text
+from bt_lake.cli.heatmap import heatmap_of, short
+from bt_lake.cli.options import MetricOption, Which
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+
+if TYPE_CHECKING:
+    from bt_lake.queries.sweeping import Grid
+
+
+_BAR = 30
+
+
+class How(StrEnum):
+    MEAN = "mean"
+    MEDIAN = "median"
+    MIN = "min"
+    MAX = "max"
+    STD = "std"
+    COUNT = "count"
+
+
+class Form(StrEnum):
+    LONG = "long"
+    PIVOT = "pivot"
+    HEATMAP = "heatmap"
+
+
+def sweep(
+    session: Session,
+    strategy: Annotated[str, typer.Argument(help="Name of the strategy.")],
+    which: Which,
+    out: Output,
+    x: Annotated[str, typer.Option("-x", metavar="NAME", help="A parameter, or a label.")],
+    y: Annotated[
+        str | None, typer.Option("-y", metavar="NAME", help="A second one, for a grid.")
+    ] = None,
+    metric: MetricOption = "sharpe_ratio",
+    how: Annotated[
+        How, typer.Option(help="How runs that share a cell become one number.")
+    ] = How.MEAN,
+    form: Annotated[
+        Form | None,
+        typer.Option("--as", help="Heatmap is for the terminal, long for everything else."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg, .html or .png.")
+    ] = None,
+) -> None:
+    """A metric over one or two parameters: a heatmap, or the numbers.
+
+    Other parameters are averaged over, or fixed by -p.
+
+    \b
+    Examples:
+      bt-lake sweep sma_cross -x fast -y slow
+      bt-lake sweep sma_cross -x fast -m calmar_ratio --how median
+      bt-lake sweep sma_cross -x fast -y slow -p risk=2 --symbol AAPL --plot sweep.html
+      bt-lake sweep sma_cross -x fast -y slow --as pivot -o grid.csv
+    """
+    from bt_lake.queries.sweeping import sweep as question
+
+    grid = question(
+        session.reader,
+        strategy,
+        x=x,
+        y=y,
+        metric_name=metric,
+        how=how.value,
+        filters=which.filters(),
+    )
+    form = form or (Form.HEATMAP if out.is_text else Form.LONG)
+    if plot is not None:
+        from bt_lake.cli.plot import plot_grid
+
+        plot_grid(grid, plot)
+    elif form is Form.HEATMAP:
+        _draw(grid, out)
+    elif form is Form.PIVOT:
+        _pivot(grid, out)
+    else:
+        out.rows(grid.columns, grid.rows)
+    messages.note(
+        f"drew {plot}" if plot else "",
+        f"{how.value} over {', '.join(map(short, grid.mixed))}" if grid.mixed else "",
+        f"{grid.runs:,} trials",
+        grid.note,
+        messages.hidden(out.dropped),
+        messages.took(session.started),
+    )
+
+
+def _draw(grid: Grid, out: Output) -> None:
+    if grid.y is None:
+        _draw_bars(grid, out)
+    elif grid.rows:
+        lines = heatmap_of(grid, out.style).lines(out.width)
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
+
+
+def _draw_bars(grid: Grid, out: Output) -> None:
+    """One parameter: a bar for each value, from the worst to the best."""
+    heatmap = heatmap_of(grid)
+    bars = ["█" * round((row[0] or 0) * _BAR) for row in heatmap.shares]
+    metric = field(grid.metric) if grid.how != "count" else plain(grid.metric)
+    fields = [
+        plain(short(grid.x)).at(99),
+        metric.at(98),
+        plain("runs"),
+        replace(plain(""), look=_cyan),
+    ]
+    out.table(fields, [(*row, bar) for row, bar in zip(grid.rows, bars, strict=True)])
+
+
+def _cyan(_: str) -> str:
+    return "cyan"
+
+
+def _pivot(grid: Grid, out: Output) -> None:
+    names = [grid.x, *([text(y) for y in grid.ys] if grid.y else [grid.metric])]
+    out.rows(names, [(x, *cells) for x, cells in zip(grid.xs, grid.pivot(), strict=True)])

@@ -1,0 +1,293 @@
+"""How the columns of an answer read in a table: title, alignment, and the text of a value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from bt_lake.warehouse.schema import RUNS, TABLES, Column
+
+MISSING = "-"
+
+_TITLES = {
+    "run_id": "run",
+    "created_at": "created",
+    "ingested_at": "ingested",
+    "deleted_at": "deleted",
+    "start_at": "start",
+    "end_at": "end",
+    "duration_s": "took",
+    "total_return": "return",
+    "sharpe_ratio": "sharpe",
+    "sortino_ratio": "sortino",
+    "calmar_ratio": "calmar",
+    "max_drawdown": "max dd",
+    "total_trades": "trades",
+    "win_rate": "win rate",
+    "profit_factor": "pf",
+    "trade_no": "#",
+    "entry_at": "entry",
+    "exit_at": "exit",
+    "entry_price": "in at",
+    "exit_price": "out at",
+    "quantity": "qty",
+    "exit_reason": "reason",
+    "ts": "time",
+}
+# Shares of a whole: a plus sign would say nothing.
+_UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
+# Small by nature: one decimal would show zeros.
+_FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
+# Gains and losses, where colour says what the sign says.
+_COLOURED = {
+    "total_return", "cagr", "pnl", "return", "avg_trade_return", "expectancy", "best_trade",
+    "worst_trade", "best_period", "worst_period",
+}  # fmt: skip
+
+# What a narrow terminal keeps: the higher, the longer.
+_TELLING = {
+    "#": 100,
+    "run_id": 99,
+    "strategy": 90,
+    "symbol": 70,
+    "sharpe_ratio": 66,
+    "total_return": 65,
+    "max_drawdown": 64,
+    "total_trades": 60,
+    "error": 43,
+    "created_at": 75,
+    "timeframe": 50,
+    "exit_rule": 48,
+    "win_rate": 45,
+    "cagr": 44,
+    "status": 68,
+    "tags": 40,
+}
+_ORDINARY = 30
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SIZES = ("B", "KB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of a table: `telling` is what is dropped last, `shrink` how far text may be cut."""
+
+    name: str
+    title: str
+    texts: Callable[[Sequence[Any]], list[str]]
+    right: bool = False
+    telling: int = _ORDINARY
+    shrink: int | None = None
+    look: Callable[[Any], str] | None = None
+
+    def titled(self, title: str) -> Field:
+        return replace(self, title=title)
+
+    def at(self, telling: int) -> Field:
+        return replace(self, telling=telling)
+
+    def bold(self) -> Field:
+        return replace(self, look=lambda _: "bold")
+
+    def text(self, value: Any) -> str:
+        return self.texts([value])[0]
+
+
+def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
+    """The field of a column of the schema, or of a value that nothing is known about."""
+    if name == "#":
+        return Field("#", "#", _each(count), right=True, telling=_TELLING["#"])
+    if name == "run_id":
+        return run_field(full_ids)
+    column = TABLES[table].by_name.get(name)
+    title = _TITLES.get(name, name.replace("_", " "))
+    telling = _TELLING.get(name, _ORDINARY)
+    if name == "drawdown":
+        return Field(name, name, _each(_fraction(name)), right=True, telling=telling)
+    if column is None:
+        return plain(name).titled(title).at(telling)
+    if column.kind == "timestamp":
+        return Field(name, title, times, telling=telling)
+    if column.is_number:
+        look = _gain_or_loss if name in _COLOURED else None
+        return Field(name, title, _each(number(column)), right=True, telling=telling, look=look)
+    return Field(name, title, _each(text), telling=telling, shrink=10)
+
+
+def run_field(full: bool = True) -> Field:
+    def shorts(values: Sequence[Any]) -> list[str]:
+        return [value if full else short_id(value) for value in values]
+
+    return Field("run_id", "run", shorts, telling=_TELLING["run_id"], look=lambda _: "cyan")
+
+
+def plain(name: str) -> Field:
+    """A column of unknown meaning: numbers to the right, everything as it is."""
+
+    def texts(values: Sequence[Any]) -> list[str]:
+        return [text(value) for value in values]
+
+    return Field(name, name, texts, shrink=12)
+
+
+def fitted(fields: Iterable[Field], rows: Sequence[Sequence[Any]]) -> list[Field]:
+    """The fields, those of unknown meaning to the right where they hold only numbers."""
+    out = []
+    for place, each in enumerate(fields):
+        values = [row[place] for row in rows if row[place] is not None]
+        loose = each.shrink is not None and values and all(map(_is_number, values))
+        out.append(replace(each, right=True, shrink=None) if loose else each)
+    return out
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):  # a parameter may come as text
+        return _NUMBER.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parameter(name: str) -> Field:
+    """A strategy's parameter; its values come as JSON or as plain values."""
+    return replace(plain(name), telling=80)
+
+
+def metric_name(name: str) -> str:
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def metric_text(name: str) -> Callable[[Any], str]:
+    """The text of one value of a metric, the user's own included."""
+    column = RUNS.by_name.get(name)
+    return number(column) if column is not None and column.is_number else general
+
+
+def number(column: Column) -> Callable[[Any], str]:
+    match column.unit:
+        case "fraction":
+            return _fraction(column.name)
+        case "ratio":
+            return fine_ratio if column.name == "sharpe_period" else ratio
+        case "money":
+            return money
+        case "count" | "bars":
+            return count
+        case _:
+            return one_decimal
+
+
+def _fraction(name: str) -> Callable[[Any], str]:
+    sign = "" if name in _UNSIGNED else "+"
+    digits = 2 if name in _FINE else 1
+
+    def show(value: Any) -> str:
+        return MISSING if value is None else percent(value, sign=sign, digits=digits)
+
+    return show
+
+
+def percent(value: float, *, sign: str = "+", digits: int = 1) -> str:
+    if abs(value) >= 10:
+        digits = 0
+    if round(value * 100, digits) == 0:
+        return f"{0:.{digits}f}%"
+    return f"{value:{sign},.{digits}%}"
+
+
+def ratio(value: Any) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:,.2f}" if abs(value) < 1e6 else f"{value:.3g}"
+
+
+def fine_ratio(value: Any) -> str:
+    return MISSING if value is None else f"{value:.4f}"
+
+
+def money(value: Any) -> str:
+    return MISSING if value is None else f"{value:,.2f}"
+
+
+def count(value: Any) -> str:
+    return MISSING if value is None else f"{value:,}"
+
+
+def one_decimal(value: Any) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def size(count: float) -> str:
+    """Bytes."""
+    for unit in _SIZES:
+        if count < 1000 or unit == _SIZES[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def general(value: Any) -> str:
+    """A number whose unit is not known."""
+    if value is None:
+        return MISSING
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def text(value: Any) -> str:
+    """Any value in one line, without what could steer a terminal."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return general(value)
+    if isinstance(value, datetime):
+        return times([value])[0]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return ", ".join(map(text, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return one_line(str(value))
+
+
+def one_line(value: str) -> str:
+    if value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in value)
+
+
+def times(values: Sequence[Any]) -> list[str]:
+    """Dates where every time is midnight, minutes otherwise; always UTC."""
+    moments = [moment(value) for value in values]
+    whole_days = all(m is None or (m.hour, m.minute, m.second) == (0, 0, 0) for m in moments)
+    pattern = "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M"
+    return [MISSING if m is None else m.strftime(pattern) for m in moments]
+
+
+def moment(value: Any) -> datetime | None:
+    """A time of an answer as naive UTC."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    return datetime(value.year, value.month, value.day)
+
+
+def short_id(run_id: str) -> str:
+    return run_id if len(run_id) <= 9 else f"…{run_id[-8:]}"
+
+
+def _each(one: Callable[[Any], str]) -> Callable[[Sequence[Any]], list[str]]:
+    return lambda values: [one(value) for value in values]
+
+
+def _gain_or_loss(value: Any) -> str:
+    return "" if not value else "green" if value > 0 else "red"

@@ -1,0 +1,136 @@
+"""`bt-lake`: the command line of a lake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.binding import Interrupted
+from bt_lake.cli.output import Output, ReaderGone
+from bt_lake.cli.registry import SETTINGS, Commands
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import LakeError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="bt-lake",
+    cls=Commands,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=dict(SETTINGS),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from bt_lake import __version__
+
+        Output().lines([f"bt-lake {__version__}"])
+        raise typer.Exit
+
+
+@app.callback()
+def bt_lake(
+    context: typer.Context,
+    lake: Annotated[
+        Path, typer.Option(envvar="BT_LAKE", metavar="PATH", help="The lake's folder.")
+    ] = Path("lake"),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """A lake that remembers every backtest you ever ran, and answers questions about them.
+
+    \b
+    Examples:
+      bt-lake ingest results/
+      bt-lake best sharpe_ratio -n 5
+      bt-lake sweep sma_cross -x fast -y slow -m sharpe_ratio
+      bt-lake --lake ~/lakes/crypto list --since 2026-11-01
+    """
+    context.obj = Session(lake)
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; every way it can end as an exit code."""
+    try:
+        return _invoke(lake_first(arguments)) or 0
+    except ReaderGone:
+        return 0
+    except LakeError as error:
+        messages.error(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        return _misused(error)
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
+        messages.say(": ".join(filter(None, ("interrupted", str(stop)))))
+        return INTERRUPTED
+    except Exception:
+        return _bug()
+
+
+def _invoke(arguments: list[str]) -> Any:
+    command = typer.main.get_command(app)
+    return command.main(arguments, prog_name="bt-lake", standalone_mode=False)
+
+
+def lake_first(arguments: Sequence[str]) -> list[str]:
+    """`--lake PATH` may stand anywhere; Typer wants it before the command."""
+    rest, lake = list(arguments), list[str]()
+    end = rest.index("--") if "--" in rest else len(rest)
+    for place in reversed(range(end)):
+        if rest[place] == "--lake" and place + 1 < len(rest):
+            lake = rest[place : place + 2]
+            del rest[place : place + 2]
+        elif rest[place].startswith("--lake="):
+            lake = [rest.pop(place)]
+    return lake + rest
+
+
+def _misused(error: typer.TyperException) -> int:
+    """What is wrong with the command line, in one form for everything that can be."""
+    text = error.format_message().rstrip()
+    if text.startswith("Usage:"):  # no command at all: the help itself
+        messages.say(text)
+        return 2
+    parameter = getattr(error, "param", None)
+    if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
+        text = f"{_spelt(parameter)}: {error.message}"
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "bt-lake"
+    messages.error(f"{text[:1].lower()}{text[1:]}\n`{path} --help` tells more.")
+    return 2
+
+
+def _spelt(parameter: Any) -> str:
+    return str(max(parameter.opts, key=len) if parameter.opts else parameter.name)
+
+
+def _bug() -> int:
+    import platform
+    import traceback
+
+    from bt_lake import __version__
+
+    messages.say(traceback.format_exc().rstrip())
+    messages.error(
+        "this is a bug in bt-lake, not your mistake. Please report it with the lines above, the\n"
+        f"command, and: bt-lake {__version__}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}."
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""stderr: errors, last lines, questions and progress; the one module that writes it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from bt_lake.cli.style import style_of
+from bt_lake.cli.table import shortened
+from bt_lake.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from bt_lake.cli.output import Output
+    from bt_lake.cli.session import Session
+    from bt_lake.queries.answer import Answer
+
+_BAR = 24
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_EVERY_S = 0.1
+_NAMED = 3
+
+
+def say(text: str) -> None:
+    # stderr may be a closed pipe; there is nobody left to tell then.
+    with contextlib.suppress(BrokenPipeError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def note(*parts: str) -> None:
+    """The last line of a command: what was shown, and how it came about."""
+    say(style_of(sys.stderr)(" · ".join(filter(None, parts)), "dim"))
+
+
+def error(text: str) -> None:
+    first, *more = text.split("\n")
+    lead = style_of(sys.stderr)("error:", "bold red")
+    say("\n".join([f"{lead} {first}", *(f"       {line}".rstrip() for line in more)]))
+
+
+def warn(text: str) -> None:
+    say(f"{style_of(sys.stderr)('warning:', 'yellow')} {text}")
+
+
+def shown(session: Session, out: Output, answer: Answer, things: str) -> None:
+    """How much of what there is was shown, and what of it was not."""
+    total = answer.total()
+    count = (
+        f"{out.shown:,} of {total:,} {things}" if total is not None else f"{out.shown:,} {things}"
+    )
+    note(count, hidden(out.dropped), answer.note(), took(session.started))
+
+
+def hidden(dropped: list[str]) -> str:
+    """What a narrow terminal did not show."""
+    if not dropped:
+        return ""
+    columns = "column" if len(dropped) == 1 else "columns"
+    more = ", ..." if len(dropped) > _NAMED else ""
+    return f"{len(dropped)} {columns} left out ({', '.join(dropped[:_NAMED])}{more})"
+
+
+def took(started: float) -> str:
+    seconds = time.perf_counter() - started
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only with `--yes` or with a yes from somebody at a terminal."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadInput(f"{question} Nobody is here to ask: add --yes if so.")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise BadInput("nothing was changed")
+
+
+class Progress:
+    """A bar on a terminal; silent anywhere else."""
+
+    def __init__(self, unit: str, show: Callable[[float], str]) -> None:
+        self._unit, self._show = unit, show
+        self._drawn = 0.0
+        self._started = time.perf_counter()
+        self._live = sys.stderr.isatty()
+        self._style = style_of(sys.stderr)
+
+    def __call__(self, done: int, total: int, count: int) -> None:
+        """So much of so much is done, and that were so many units."""
+        now = time.perf_counter()
+        if not self._live or (now - self._drawn < _EVERY_S and done < total):
+            return
+        self._drawn = now
+        rate = count / max(now - self._started, 1e-9)
+        text = f"{self._show(done)} of {self._show(total)} · {count:,} {self._unit} · {rate:,.0f}/s"
+        bar = self._style(_bar(done / total if total else 1.0), "cyan")
+        room = shutil.get_terminal_size().columns - _BAR - 2
+        sys.stderr.write(f"\r{bar} {shortened(text, room)}\x1b[K")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if self._live and self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def progress(unit: str, show: Callable[[float], str] = "{:,.0f}".format) -> Iterator[Progress]:
+    shown = Progress(unit, show)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+def _bar(share: float) -> str:
+    full, part = divmod(round(min(share, 1.0) * _BAR * 8), 8)
+    return ("█" * full + (_EIGHTHS[part] if full < _BAR else "")).ljust(_BAR, "░")

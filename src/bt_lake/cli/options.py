@@ -1,0 +1,114 @@
+"""Options that several commands share, in the same words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bt_lake.cli.binding import Options
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.schema import metrics
+
+if TYPE_CHECKING:
+    from bt_lake.queries.filters import Filters
+
+_PARAM = re.compile(r"\s*(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+
+
+def _filter(name: str, help: str, metavar: str = "TEXT") -> Any:
+    return typer.Option(f"--{name}", help=help, metavar=metavar, rich_help_panel="Filters")
+
+
+@dataclass(frozen=True)
+class Which(Options):
+    """The filters every reading command has; those given several times mean any of the values."""
+
+    strategy: Annotated[list[str] | None, _filter("strategy", "Name of the strategy.")] = None
+    symbol: Annotated[list[str] | None, _filter("symbol", "Instrument.")] = None
+    timeframe: Annotated[list[str] | None, _filter("timeframe", "Bar size, such as 1d.")] = None
+    exit_rule: Annotated[list[str] | None, _filter("exit-rule", "Exit rule.")] = None
+    engine: Annotated[list[str] | None, _filter("engine", "Backtest engine.")] = None
+    sweep: Annotated[list[str] | None, _filter("sweep", "Label of a sweep.")] = None
+    tag: Annotated[list[str] | None, _filter("tag", "A tag; of several, all.")] = None
+    status: Annotated[list[str] | None, _filter("status", "ok or failed.")] = None
+    since: Annotated[
+        str | None, _filter("since", "Made at or after: 2026-11-01, 30d, 12h.", "TIME")
+    ] = None
+    until: Annotated[str | None, _filter("until", "Made at or before.", "TIME")] = None
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            help="A parameter's value: fast=10, or fast>=10.",
+            metavar="NAME=VALUE",
+            rich_help_panel="Filters",
+        ),
+    ] = None
+    where: Annotated[
+        str | None,
+        _filter("where", 'A condition in SQL: "total_trades > 30 and win_rate > .5".', "SQL"),
+    ] = None
+
+    def filters(self) -> Filters:
+        from bt_lake.queries.filters import Filters
+
+        return Filters(
+            strategy=self.strategy,
+            symbol=self.symbol,
+            timeframe=self.timeframe,
+            exit_rule=self.exit_rule,
+            engine=self.engine,
+            sweep=self.sweep,
+            tag=self.tag,
+            status=self.status,
+            since=self.since,
+            until=self.until,
+            params=parameters(self.param or ()),
+            where=self.where,
+        )
+
+    @property
+    def given(self) -> bool:
+        return any(value is not None for value in vars(self).values())
+
+
+def parameters(texts: Any) -> dict[str, Any] | None:
+    """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
+    wanted: dict[str, Any] = {}
+    for text in texts:
+        found = _PARAM.fullmatch(text)
+        if found is None:
+            raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
+        name, operator, value = found.groups()
+        key = name if operator == "=" else f"{name}{operator}"
+        wanted.setdefault(key, []).append(None if value == "null" else value)
+    return {key: value[0] if len(value) == 1 else value for key, value in wanted.items()} or None
+
+
+def _metrics_like(incomplete: str) -> list[str]:
+    return [metric.name for metric in metrics() if metric.name.startswith(incomplete)]
+
+
+Metric = Annotated[
+    str,
+    typer.Argument(
+        help="A metric of `bt-lake metrics`, the user's own included.",
+        autocompletion=_metrics_like,
+        show_default=False,
+    ),
+]
+MetricOption = Annotated[
+    str,
+    typer.Option(
+        "--metric", "-m", help="A metric of `bt-lake metrics`.", autocompletion=_metrics_like
+    ),
+]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="Any unique beginning or end of a run's id.")
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs to show.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

@@ -1,0 +1,188 @@
+"""One run in full, as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.cli import fields
+from bt_lake.cli.chart import equity_chart
+from bt_lake.cli.fields import field, metric_name, metric_text, text
+from bt_lake.cli.runtable import flat
+from bt_lake.cli.sections import Section, abreast, stacked
+from bt_lake.cli.style import Style
+
+if TYPE_CHECKING:
+    from bt_lake.queries.detail import Detail
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RETURNS = ("total_return", "cagr", "best_period", "worst_period")
+_RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "tail_ratio", "skew", "kurtosis")
+_RISK = ("volatility", "max_drawdown", "max_underwater_days", "ulcer_index", "var_95", "cvar_95")
+_TRADES = (
+    "total_trades", "win_rate", "profit_factor", "expectancy", "sqn", "exposure",
+)  # fmt: skip
+_TRADE = (
+    "avg_win", "avg_loss", "best_trade", "worst_trade", "avg_trade_hours",
+    "max_consecutive_losses",
+)  # fmt: skip
+
+Row = Mapping[str, Any]
+
+
+def portrait(detail: Detail, *, width: int, style: Style) -> list[str]:
+    row = detail.row
+    parts = [
+        stacked(_identity(row), width=width, style=style),
+        stacked(_strategy(row), width=width, style=style),
+        stacked(_context(row), width=width, style=style),
+        abreast(_metrics(row), width=width, style=style),
+        _curve(detail, width, style),
+        _months(detail.monthly, style),
+        _disagreements(detail.disagreements, style),
+    ]
+    return [line for part in parts if part for line in [*part, ""]][:-1]
+
+
+def _identity(row: Row) -> Section:
+    section = Section(f"Run {row['run_id']}")
+    section.add("created", _time(row["created_at"]))
+    failed = row["status"] == "failed"
+    took = "" if row["duration_s"] is None else f", took {row['duration_s']:,.1f} s"
+    section.add("status", row["status"] + took, "red" if failed else "")
+    section.add("error", row["error"], "red")
+    section.add("deleted", _time(row["deleted_at"]), "yellow")
+    section.add("tags", ", ".join(row["tags"] or []))
+    section.add("notes", row["notes"])
+    section.add("reproduces", row["reproduced_from"])
+    return section
+
+
+def _strategy(row: Row) -> Section:
+    section = Section("Strategy")
+    kind = f" ({row['strategy_type']})" if row["strategy_type"] else ""
+    section.add("name", row["strategy"] + kind)
+    section.add("version", row["strategy_version"])
+    params = flat(row["params"] or {})
+    section.add("params", ", ".join(f"{name} {text(value)}" for name, value in params.items()))
+    for name in ("exit_rule", "sweep", "fold", "sample", "model_path", "entrypoint"):
+        section.add(name.replace("_", " "), row[name])
+    config = flat(row["config"] or {})
+    section.add("config", ", ".join(f"{name} {text(value)}" for name, value in config.items()))
+    engine = " ".join(filter(None, (row["engine"], row["engine_version"])))
+    section.add("engine", engine)
+    return section
+
+
+def _context(row: Row) -> Section:
+    section = Section("Context")
+    section.add("market", " ".join(filter(None, (row["symbol"], row["timeframe"]))))
+    section.add("data", row["data_source"])
+    if row["start_at"]:
+        bars = "" if row["bars"] is None else f", {row['bars']:,} bars"
+        year = row["periods_per_year"]
+        rate = "" if year is None else f", {year:,.0f} a year"
+        start, end = fields.times([row["start_at"], row["end_at"]])
+        section.add("period", f"{start} to {end}{bars}{rate}")
+    if row["initial_capital"] is not None or row["final_equity"] is not None:
+        start, end = map(fields.money, (row["initial_capital"], row["final_equity"]))
+        currency = f" {row['currency']}" if row["currency"] else ""
+        section.add("capital", f"{start} to {end}{currency}")
+    return section
+
+
+def _metrics(row: Row) -> list[Section]:
+    groups = [
+        ("Returns", _RETURNS),
+        ("Ratios", _RATIOS),
+        ("Risk", _RISK),
+        ("Trades", _TRADES),
+        ("A trade", _TRADE),
+    ]
+    sections = [_group(title, names, row) for title, names in groups]
+    sections.insert(3, _drawdown(row))
+    own = Section("Your own")
+    for name, value in (row["extra"] or {}).items():
+        own.add(name, fields.general(value))
+    return [*sections, own]
+
+
+def _group(title: str, names: Sequence[str], row: Row) -> Section:
+    section = Section(title)
+    for name in names:
+        if row[name] is not None:
+            made = field(name)
+            look = made.look(row[name]) if made.look else ""
+            section.add(metric_name(name), made.text(row[name]), look)
+    return section
+
+
+def _drawdown(row: Row) -> Section:
+    """When the deepest fall began, ended and was made good."""
+    section = Section("Deepest fall")
+    for title, name in (("peak", "peak"), ("trough", "trough"), ("recovered", "recovered")):
+        value = row[f"drawdown_{name}_at"]
+        if value is not None:
+            section.add(title, fields.times([value])[0])
+        elif name == "recovered" and row["drawdown_trough_at"] is not None:
+            section.add(title, "not yet")
+    return section
+
+
+def _curve(detail: Detail, width: int, style: Style) -> list[str]:
+    answer = detail.curve
+    rows = answer.rows()
+    if len(rows) < 2:
+        return []
+    places = {name: n for n, name in enumerate(answer.columns)}
+    times = [row[places["ts"]] for row in rows]
+    equity = [row[places["equity"]] for row in rows]
+    falls = [row[places["drawdown"]] for row in rows]
+    head = style("Equity and drawdown", "bold")
+    return [head, *equity_chart(times, equity, falls, width=width, style=style)]
+
+
+def _months(monthly: Sequence[tuple[date | datetime, float | None]], style: Style) -> list[str]:
+    """A line a year, a column a month, in percent."""
+    years: dict[int, dict[int, float]] = {}
+    for month, value in monthly:
+        if value is not None:
+            years.setdefault(month.year, {})[month.month] = value
+    if not years:
+        return []
+    head = "      " + "".join(name.rjust(5) for name in _MONTHS) + "    year"
+    lines = [style("Returns by month, %", "bold"), style(head, "dim")]
+    for year, months in sorted(years.items()):
+        line = style(f"  {year}", "dim")
+        for number in range(1, 13):
+            value = months.get(number)
+            line += "     " if value is None else _month(value, 5, style)
+        whole = 1.0
+        for value in months.values():
+            whole *= 1 + value
+        lines.append(line + _month(whole - 1, 8, style))
+    return lines
+
+
+def _month(value: float, room: int, style: Style) -> str:
+    points = value * 100
+    shown = f"{points:.1f}" if abs(points) < 99.95 else f"{points:.0f}"
+    shown = "0.0" if shown == "-0.0" else shown
+    return style(shown.rjust(room), "green" if value > 0 else "red" if value < 0 else "")
+
+
+def _disagreements(found: Sequence[tuple[str, Any, Any]], style: Style) -> list[str]:
+    """Where the source's own numbers are others than those computed from the curve."""
+    if not found:
+        return []
+    lines = [(metric_name(n), metric_text(n)(r), metric_text(n)(c)) for n, r, c in found]
+    widths = [max(len(line[place]) for line in lines) for place in range(3)]
+    name, told, ours = max(widths[0], 6), max(widths[1], 8), max(widths[2], 8)
+    head = f"  {'':<{name}}  {'reported':>{told}}  {'computed':>{ours}}"
+    body = [f"  {a:<{name}}  {b:>{told}}  {c:>{ours}}" for a, b, c in lines]
+    return [style("The source says otherwise", "bold"), style(head, "dim"), *body]
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else f"{value:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,72 @@
+"""The lake in DuckDB's own shell, or in a prompt of ours where that is not installed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from bt_lake.cli import messages
+from bt_lake.cli.output import Output
+from bt_lake.warehouse.errors import LakeError
+
+if TYPE_CHECKING:
+    from bt_lake.cli.session import Session
+    from bt_lake.warehouse.layout import Layout
+
+_WELCOME = """\
+Views: runs, trials, equity, trades, events, monthly_returns.
+Macros: best, aggregate, sweep, history. End a query with ; and leave with .quit or Ctrl-D."""
+
+
+def duckdb_shell(layout: Layout) -> int | None:
+    """Run the `duckdb` shell in the lake; None where there is none."""
+    program = shutil.which("duckdb")
+    if program is None:
+        return None
+    try:
+        return subprocess.run([program, "-init", "lake.sql"], cwd=layout.root).returncode
+    except KeyboardInterrupt:  # the shell has dealt with it
+        return 0
+
+
+def prompt(session: Session) -> int:
+    """Queries from standard input, one at a time; a mistake does not end it."""
+    asked = sys.stdin.isatty()
+    if asked:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  (gives input() its history)
+        messages.say(_WELCOME)
+    query, failed = "", 0
+    while (line := _line("lake> " if not query else "  ... ", asked)) is not None:
+        if not query and line.strip() in (".quit", ".exit"):
+            break
+        query += line + "\n"
+        if query.rstrip().endswith(";"):
+            failed = _answer(session, query) or failed
+            query = ""
+    if query.strip():
+        failed = _answer(session, query) or failed
+    return 0 if asked else failed
+
+
+def _line(mark: str, asked: bool) -> str | None:
+    try:
+        return input(mark) if asked else input()
+    except EOFError:
+        return None
+
+
+def _answer(session: Session, query: str) -> int:
+    from bt_lake.queries.raw import sql
+
+    try:
+        out = Output()
+        out.answer(sql(session.reader, query), huge=True)
+        messages.note(f"{out.shown:,} rows", messages.hidden(out.dropped))
+    except LakeError as error:
+        messages.error(str(error))
+        return error.exit_code
+    return 0

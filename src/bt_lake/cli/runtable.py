@@ -1,0 +1,107 @@
+"""Runs as a table: the columns everybody wants, and those in which the shown runs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bt_lake.cli.fields import Field, field, parameter, plain
+from bt_lake.cli.output import Layout, Output, Row
+from bt_lake.queries.names import PARAM
+from bt_lake.warehouse.schema import RUNS
+
+# Shown where any run has one; the others only where the shown runs differ in them.
+_ALWAYS = ("strategy", "symbol")
+_LABELS = ("timeframe", "exit_rule", "engine", "sweep", "fold", "sample", "strategy_version")
+_METRICS = ("sharpe_ratio", "total_return", "max_drawdown", "total_trades")
+# How telling a parameter is that hardly any of the shown runs has, or all; a label they all share.
+_PARTIAL, _WHOLE, _SAME = 46, 80, 47
+
+# What a table of runs is made of; the rest of the columns need not be asked for.
+ASKED = (
+    "run_id", "created_at", *_ALWAYS, *_LABELS, "params", *_METRICS, "status", "error", "tags",
+)  # fmt: skip
+
+
+def run_layout(
+    out: Output, *, first: Iterable[str] = (), metric: str = "", last: Iterable[str] = ()
+) -> Layout:
+    """Lays out an answer about runs; `metric` is what they are ranked by."""
+
+    def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], list[Row]]:
+        if not rows:
+            return [field("run_id")], []
+        values = {name: [row[n] for row in rows] for n, name in enumerate(columns)}
+        names = [*(n for n in first if n in values), "run_id", *_labels(values, first)]
+        shown = [(_field(name, out, values[name]), values[name]) for name in names]
+        shown += _params(values["params"], metric)
+        ranked = () if metric.startswith(PARAM) else (metric,)
+        names = [n for n in dict.fromkeys((*ranked, *_METRICS)) if n in values]
+        names = [n for n in (*names, *last) if n == metric or _worth_showing(n, values[n])]
+        for name in names:
+            made = _field(name, out, values[name])
+            shown.append((made.bold().at(98) if name == metric else made, values[name]))
+        return [made for made, _ in shown], list(zip(*(v for _, v in shown), strict=True))
+
+    return layout
+
+
+def _labels(values: Mapping[str, list[Any]], first: Iterable[str]) -> list[str]:
+    return [
+        name
+        for name in (*_ALWAYS, *_LABELS)
+        if name not in first and _worth_showing(name, values.get(name, []))
+    ]
+
+
+def chosen_layout(out: Output) -> Layout:
+    """The columns the user named, in that order."""
+
+    def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], Sequence[Row]]:
+        return [_field(name, out) for name in columns], rows
+
+    return layout
+
+
+def _field(name: str, out: Output, values: Sequence[Any] = ()) -> Field:
+    if name == "rank":
+        return field("#")
+    if name not in RUNS:
+        return plain(name.removeprefix(PARAM)).at(98)
+    made = field(name, full_ids=not out.on_terminal)
+    same = name in _ALWAYS and len(values) > 1 and len(set(values)) == 1
+    return made.at(_SAME) if same else made
+
+
+def _worth_showing(name: str, values: list[Any]) -> bool:
+    if name in _LABELS:
+        return len(set(values)) > 1
+    if name == "status":
+        return any(value != "ok" for value in values)
+    return any(value is not None for value in values)
+
+
+def _params(texts: Sequence[str | None], metric: str) -> list[tuple[Field, list[Any]]]:
+    """A column for each parameter in which some runs differ, or by which they are ranked."""
+    sets = [flat(json.loads(text)) if text else {} for text in texts]
+    columns = []
+    for name in dict.fromkeys(name for each in sets for name in each):
+        ranked = metric == PARAM + name
+        values = [each.get(name) for each in sets]
+        if ranked or len({json.dumps(value) for value in values}) > 1:
+            share = sum(name in each for each in sets) / len(sets)
+            made = parameter(name).at(round(_PARTIAL + share * (_WHOLE - _PARTIAL)))
+            columns.append((made.bold().at(98) if ranked else made, values))
+    return columns
+
+
+def flat(params: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested parameters under their paths."""
+    out: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, dict):
+            out |= flat(value, f"{prefix}{name}.")
+        else:
+            out[f"{prefix}{name}"] = value
+    return out

@@ -1,0 +1,34 @@
+"""What every command is given: which lake, and when the question was asked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bt_lake.queries.reading import Reader
+    from bt_lake.warehouse.store import Store
+
+
+@dataclass
+class Session:
+    lake: Path
+    started: float = field(default_factory=time.perf_counter)
+
+    @cached_property
+    def store(self) -> Store:
+        """The lake to write to, whether it is there already or not."""
+        from bt_lake.warehouse.store import Store
+
+        return Store(self.lake)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The lake to ask; it must be there."""
+        from bt_lake.queries.reading import Reader
+
+        self.store.layout.check_format()
+        return Reader(self.store.layout)

@@ -1,0 +1,148 @@
+"""Tables for people: aligned, and on a terminal never wider than it is."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any
+
+from bt_lake.cli.fields import Field, fitted
+from bt_lake.cli.style import PLAIN, Style
+
+GAP = "  "
+
+
+@dataclass(slots=True)
+class _Column:
+    field: Field
+    width: int = 0
+    cells: list[str] = dataclass_field(default_factory=list)
+    looks: list[str] = dataclass_field(default_factory=list)
+
+    def fill(self, values: Sequence[Any]) -> None:
+        self.cells = self.field.texts(values)
+        self.looks = [self.field.look(value) if self.field.look else "" for value in values]
+
+    def widen(self) -> None:
+        self.width = max(self.width, *map(columns_of, [self.field.title, *self.cells]))
+
+
+class Table:
+    """Lays rows out, piece by piece: the first piece decides the columns.
+
+    With a width, text is cut and the least telling columns are dropped to fit; `dropped` names
+    them.
+    """
+
+    def __init__(self, width: int | None = None, style: Style = PLAIN) -> None:
+        self._width = width
+        self._style = style
+        self._columns: list[tuple[int, _Column]] = []
+        self.dropped: list[str] = []
+
+    def lines(self, fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> list[str]:
+        first = not self._columns
+        if not rows:
+            return []
+        if first:
+            self._columns = [(n, _Column(f)) for n, f in enumerate(fitted(fields, rows))]
+        for place, column in self._columns:
+            column.fill([row[place] for row in rows])
+            if first or self._width is None:
+                column.widen()
+        if first and self._width is not None:
+            self._fit(self._width)
+        columns = [column for _, column in self._columns]
+        head = [self._style(_line([_aligned(c, c.field.title) for c in columns]), "dim")]
+        body = [
+            _line([self._style(_aligned(c, c.cells[n]), c.looks[n]) for c in columns])
+            for n in range(len(rows))
+        ]
+        return head + body if first else body
+
+    def _fit(self, width: int) -> None:
+        """Make the columns fit: by cutting text, and where that is not enough, by dropping."""
+        while (excess := _total([column for _, column in self._columns]) - width) > 0:
+            slack = sum(_slack(column) for _, column in self._columns)
+            if slack >= excess or len(self._columns) == 1:
+                _cut([column for _, column in self._columns], excess)
+                return
+            least = min(reversed(self._columns), key=lambda entry: entry[1].field.telling)
+            self._columns.remove(least)
+            self.dropped.insert(0, least[1].field.title)
+
+
+class Markdown:
+    """The same table for a document: nothing is cut, nothing dropped."""
+
+    def __init__(self) -> None:
+        self._fields: list[Field] = []
+        self.dropped: list[str] = []
+
+    def lines(self, fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> list[str]:
+        head = []
+        if not self._fields:
+            self._fields = fitted(fields, rows)
+            rules = ["---:" if field.right else "---" for field in self._fields]
+            head = [_markdown([field.title for field in self._fields]), _markdown(rules)]
+        cells = [f.texts([row[place] for row in rows]) for place, f in enumerate(self._fields)]
+        return head + [_markdown(row) for row in zip(*cells, strict=True)]
+
+
+def _markdown(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _line(cells: list[str]) -> str:
+    return GAP.join(cells).rstrip()
+
+
+def _total(columns: list[_Column]) -> int:
+    return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
+
+
+def _slack(column: _Column) -> int:
+    if column.field.shrink is None:
+        return 0
+    return max(0, column.width - max(column.field.shrink, columns_of(column.field.title)))
+
+
+def _cut(columns: list[_Column], excess: int) -> None:
+    """Take the excess from the widest texts first; a lone column gives all of it."""
+    if len(columns) == 1 and _slack(columns[0]) < excess:
+        columns[0].width = max(1, columns[0].width - excess)
+        return
+    for _ in range(excess):
+        widest = max((c for c in columns if _slack(c)), key=lambda column: column.width)
+        widest.width -= 1
+
+
+def _aligned(column: _Column, text: str) -> str:
+    text = shortened(text, column.width)
+    pad = " " * (column.width - columns_of(text))
+    return pad + text if column.field.right else text + pad
+
+
+def shortened(text: str, width: int) -> str:
+    """The text in at most so many columns, an ellipsis where something is missing."""
+    if columns_of(text) <= width:
+        return text
+    out, used = "", 0
+    for char in text:
+        used += columns_of(char)
+        if used > width - 1:
+            break
+        out += char
+    return out + "…"
+
+
+def columns_of(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

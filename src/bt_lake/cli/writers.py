@@ -1,0 +1,118 @@
+"""Answers as CSV and JSON, piece by piece: a huge answer is never held whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any
+
+Row = Sequence[Any]
+Rows = Iterable[Row]
+
+_AT_ONCE = 2_000
+# Columns whose text is JSON already.
+_JSON_TEXT = {"params", "config"}
+
+
+def csv_text(columns: Sequence[str], rows: Rows) -> Iterator[str]:
+    lines = _Lines()
+    writer = csv.writer(lines)
+    writer.writerow(columns)
+    for chunk in _batched(rows, _AT_ONCE):
+        writer.writerows([csv_value(value) for value in row] for row in chunk)
+        yield lines.drained()
+    yield lines.drained()
+
+
+class _Lines:
+    """Takes lines that end as the RFC has it, gives lines that end as Unix tools have it.
+
+    Told to end lines so itself, the csv module would leave a carriage return without quotes.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self._lines.append(line.removesuffix("\r\n"))
+
+    def drained(self) -> str:
+        text = "".join(line + "\n" for line in self._lines)
+        self._lines.clear()
+        return text
+
+
+def json_text(columns: Sequence[str], rows: Rows) -> Iterator[str]:
+    """One array, one object a line."""
+    yield "["
+    start = "\n"
+    for chunk in _batched(rows, _AT_ONCE):
+        yield start + ",\n".join(json_line(columns, row) for row in chunk)
+        start = ",\n"
+    yield "\n]\n"
+
+
+def json_line(columns: Sequence[str], row: Row) -> str:
+    return dumps(
+        {
+            name: json.loads(value) if name in _JSON_TEXT and isinstance(value, str) else value
+            for name, value in zip(columns, row, strict=True)
+        }
+    )
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    return json.dumps(plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def csv_value(value: Any) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    value = plain(value)
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """A value in what JSON knows; times are UTC, what is not finite is null."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return _number_or_text(value)
+
+
+def _number_or_text(value: Any) -> Any:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return plain(int(value) if value == value.to_integral_value() else float(value))
+    return str(value)
+
+
+def iso(value: datetime) -> str:
+    """UTC with a Z; a time without a zone is UTC already."""
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat() + "Z"
+
+
+def _batched(rows: Rows, size: int) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
