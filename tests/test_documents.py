@@ -100,7 +100,7 @@ def test_what_is_wrong_with_a_document_is_named(tmp_path):
         (b'{"strategy": "s", "bars": ' + b"9" * 5_000 + b"}", "not usable JSON: Exceeds"),
         (b'{"stratgy": "s", "symbol": "A"}', "no column 'stratgy'. Did you mean strategy"),
         (b'{"strategy": "s", "equity": "e.txt"}', "'e.txt' is neither a .parquet nor a .csv"),
-        (b'{"strategy": "s", "equity": "e.csv"}', "no such file"),
+        (b'{"strategy": "s", "equity": "e.csv"}', "No such file"),
         (b'{"strategy": "s"} {}', "not valid JSON: Extra data at 19"),
     ):
         path.write_bytes(content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,9 +12,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.ingest.curves import EXTRAS
 from bt_lake.warehouse.metrics import NONE, undefined
-from bt_lake.warehouse.schema import TRADES
+from bt_lake.warehouse.schema import EQUITY, TRADES
 
 if TYPE_CHECKING:
     from bt_lake.ingest.gathering import Gathered
@@ -28,26 +29,27 @@ def content_ids(batch: Gathered) -> list[str]:
     neither are the other runs of the batch.
     """
     curves, trades = batch.curves, batch.trades
-    columns = [
-        _label_parts(batch),
-        _number_parts(curves.ts, curves.offsets),
-        _number_parts(curves.equity, curves.offsets),
-        *(_number_parts(curves.extras.get(name), curves.offsets) for name in EXTRAS),
-        *(_column_parts(trades.columns.get(name), trades.offsets) for name in TRADES.names),
-    ]
+    points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
+    # Named, so that ids stay when the schema gets more columns.
+    columns = {
+        "run": _label_parts(batch),
+        **{f"equity.{n}": _number_parts(points.get(n), curves.offsets) for n in EQUITY.names},
+        **{f"trades.{n}": _parts(trades.columns.get(n), trades.offsets) for n in TRADES.names},
+    }
     return [
-        given or _uuid8(millis, parts)
+        given or _uuid8(millis, columns, parts)
         for given, millis, *parts in zip(
-            batch.labels.text("run_id"), _millis(batch), *columns, strict=True
+            batch.labels.text("run_id"), _millis(batch), *columns.values(), strict=True
         )
     ]
 
 
-def _uuid8(millis: int, parts: Parts) -> str:
+def _uuid8(millis: int, names: Iterable[str], parts: Parts) -> str:
     digest = blake2b(digest_size=10)
-    for part in parts:
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
+    for name, part in zip(names, parts, strict=True):
+        if part:
+            digest.update(f"{name}:{len(part)}:".encode())
+            digest.update(part)
     bits = int.from_bytes(digest.digest()) & ((1 << 74) - 1)
     high, low = bits >> 62, bits & ((1 << 62) - 1)
     return str(UUID(int=millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low))
@@ -80,9 +82,7 @@ def _label_parts(batch: Gathered) -> Parts:
     }
     rows = zip(*columns.values(), strict=True)
     return [
-        "\x1f".join(
-            f"{n}={v!r}" for n, v in zip(columns, row, strict=True) if v is not None
-        ).encode()
+        json.dumps([(n, v) for n, v in zip(columns, row, strict=True) if v is not None]).encode()
         for row in rows
     ]
 
@@ -92,7 +92,7 @@ def _known(column: NDArray[Any]) -> list[Any]:
     return [None if no else value for value, no in zip(column.tolist(), unknown, strict=True)]
 
 
-def _column_parts(column: Any, offsets: NDArray[np.int64]) -> Parts:
+def _parts(column: Any, offsets: NDArray[np.int64]) -> Parts:
     if column is None or isinstance(column, np.ndarray):
         return _number_parts(column, offsets)
     texts = [text or "" for text in column.to_pylist()]

@@ -99,7 +99,7 @@ def _object(name: str, value: Any) -> Any:
             value = json.loads(value)
         except (ValueError, RecursionError):
             raise BadInput(f"{name}: {shown(value)} is not valid JSON") from None
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(pair, tuple) for pair in value):
         value = dict(value)
     if not isinstance(value, dict):
         raise BadInput(f"{name}: {shown(value)} is not an object of names and values")

@@ -1,0 +1,208 @@
+"""A line in one's own script: save, batch, record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from results import POINTS, TRADE, document
+
+from bt_lake.ingest import batch
+from bt_lake.ingest.batch import Batch
+from bt_lake.ingest.recording import record
+from bt_lake.ingest.run import Run
+from bt_lake.ingest.saving import save
+from bt_lake.warehouse.errors import BadInput, Duplicate, UnknownName
+
+
+def test_save_gives_the_id(store, rows):
+    run_id = save(store, document())
+    assert rows("select run_id, strategy, metrics_from from runs") == [
+        (run_id, "sma_cross", "curve")
+    ]
+
+
+def test_save_takes_columns_by_name(store, rows):
+    series = pd.Series([1.0, 2.0], pd.DatetimeIndex(["2024-01-02", "2024-01-03"], tz="Asia/Tokyo"))
+    save(store, strategy="s", equity=series, params={"fast": np.int64(10)})
+    assert rows("select strategy, bars, time_zone, params from runs") == [
+        ("s", 2, "Asia/Tokyo", '{"fast":10}')
+    ]
+
+
+def test_what_the_caller_says_wins(store, rows):
+    save(store, document(), symbol="MSFT", timeframe=None)
+    save(store, Run("a", symbol="A"), symbol="B")
+    assert rows("select strategy, symbol from runs order by 1") == [
+        ("a", "B"),
+        ("sma_cross", "MSFT"),
+    ]
+
+
+def test_several_runs_are_one_commit(store, rows):
+    ids = save(store, [document(), Run("b"), {"strategy": "c"}], sweep="grid")
+    assert len(ids) == len(set(ids)) == 3
+    assert rows("select count(*), count(distinct commit_id), any_value(sweep) from runs") == [
+        (3, 1, "grid")
+    ]
+    assert save(store, [Run("one")]) != save(store, [Run("one")])
+
+
+def test_a_bad_run_leaves_the_lake_as_it_was(store):
+    with pytest.raises(BadInput, match="symbol: {} is not text"):
+        save(store, [document(), document(symbol={})])
+    assert not store.layout.exists
+
+
+@pytest.mark.parametrize("obj", [17, "stats", object(), np.zeros(3), [17]])
+def test_what_cannot_be_saved_is_said(store, obj):
+    with pytest.raises(BadInput, match=r"cannot save a .*: give an engine's result"):
+        save(store, obj)
+
+
+def test_no_runs_is_an_error(store):
+    with pytest.raises(BadInput, match="the list is empty"):
+        save(store, [])
+    with pytest.raises(BadInput, match="strategy is missing"):
+        save(store)
+
+
+def test_an_id_of_ones_own_is_used_once(store, rows):
+    assert save(store, document(), run_id="mine") == "mine"
+    with pytest.raises(Duplicate, match="run mine is in the lake already"):
+        save(store, document(), run_id="mine")
+    assert rows("select count(*) from runs") == [(1,)]
+
+
+def test_unique_refuses_the_same_configuration(store, rows):
+    run_id = save(store, document(), unique=True)
+    with pytest.raises(Duplicate, match=f"run {run_id} has the same strategy"):
+        save(store, document(), unique=True)
+    save(store, document(params={"fast": 11}), unique=True)
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_a_batch_is_few_commits(store, rows, monkeypatch):
+    monkeypatch.setattr(batch, "MOST_RUNS", 4)
+    with Batch(store) as runs:
+        ids = [runs.save(document(), symbol=str(n)) for n in range(9)]
+        runs.save(strategy="bare", metrics={"own": 1})
+        assert len(runs.saved) == 8
+    assert runs.saved[:9] == ids
+    assert rows("select count(*), count(distinct commit_id) from runs") == [(10, 3)]
+    assert rows("select count(*) from equity") == [(27,)]
+
+
+def test_a_bad_run_does_not_spoil_a_batch(store, rows):
+    with Batch(store) as runs:
+        runs.save(document())
+        with pytest.raises(BadInput):
+            runs.save(document(symbol={}))
+        runs.save(document())
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_a_batch_that_raises_says_what_is_in(store, rows, monkeypatch):
+    monkeypatch.setattr(batch, "MOST_RUNS", 2)
+    with pytest.raises(ZeroDivisionError) as raised, Batch(store) as runs:
+        for _ in range(3):
+            runs.save(document())
+        raise ZeroDivisionError
+    assert raised.value.__notes__ == ["bt-lake: of this batch 2 runs are saved, 1 are dropped"]
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_a_batch_looks_for_ids_of_ones_own(store):
+    save(store, document(), run_id="mine")
+    with pytest.raises(Duplicate), Batch(store) as runs:
+        runs.save(document(), run_id="mine")
+
+
+def test_record_keeps_the_result_and_the_time(store, rows):
+    with record(store, strategy="s", params={"fast": 10}) as run:
+        run.result = document(strategy=None, params=None)
+        run.set(symbol="MSFT")
+    assert rows("select run_id, strategy, symbol, params, status, error from runs") == [
+        (run.run_id, "s", "MSFT", '{"fast":10}', "ok", None)
+    ]
+    assert rows("select duration_s between 0 and 60, created_at <= now() from runs") == [
+        (True, True)
+    ]
+
+
+def test_record_keeps_a_failure_and_lets_it_go_on(store, rows):
+    with pytest.raises(ZeroDivisionError), record(store, strategy="s", equity=POINTS) as run:
+        1 / 0  # noqa: B018
+    assert rows("select run_id, status, split(error, chr(10))[1], duration_s >= 0 from runs") == [
+        (run.run_id, "failed", "ZeroDivisionError: division by zero", True)
+    ]
+
+
+def test_record_does_not_hide_the_error_when_it_cannot_save(store):
+    with pytest.raises(ZeroDivisionError) as raised, record(store, symbol="no strategy"):
+        1 / 0  # noqa: B018
+    assert "could not record the failed run: strategy is missing" in raised.value.__notes__[0]
+
+
+def test_misspelt_columns_are_refused(store):
+    with pytest.raises(UnknownName, match="Did you mean strategy"):
+        save(store, stratgy="s")
+    with pytest.raises(UnknownName, match="Did you mean symbol"):
+        save(store, document(), symbl="A")
+
+
+texts = st.none() | st.text(max_size=8)
+numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+moments = st.datetimes(datetime(1700, 1, 2), datetime(2299, 12, 30), timezones=st.just(UTC))
+trades = st.lists(
+    st.fixed_dictionaries({"symbol": texts, "pnl": numbers, "entry_at": st.none() | moments}),
+    max_size=3,
+)
+curves = st.lists(st.tuples(moments, st.floats(1, 1e9)), min_size=1, unique_by=lambda p: p[0])
+
+
+@given(
+    symbol=texts, notes=texts, duration=st.none() | st.floats(0, 1e9), made=moments,
+    tags=st.lists(st.text(min_size=1, max_size=5), unique=True), curve=st.none() | curves,
+    deals=st.none() | trades, own=st.dictionaries(st.text(max_size=5), numbers, max_size=3),
+)  # fmt: skip
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_saved_is_what_is_read(
+    store, symbol, notes, duration, made, tags, curve, deals, own
+):
+    run_id = save(
+        store, strategy="s", symbol=symbol, notes=notes, duration_s=duration, created_at=made,
+        tags=tags, equity=curve, trades=deals, extra=own,
+    )  # fmt: skip
+
+    def read(connection, sql: str) -> list[dict]:
+        return connection.execute(sql, [run_id]).to_arrow_table().to_pylist()
+
+    def question(connection):
+        return [
+            read(connection, "from runs where run_id = ?"),
+            read(connection, "select ts, equity from lake_curves where run_id = ? order by ts"),
+            read(connection, "from lake_trade_rows where run_id = ? order by trade_no"),
+        ]
+
+    (row,), points, found = store.ask(question)
+    assert (row["symbol"], row["notes"], row["duration_s"]) == (symbol, notes, duration)
+    assert (row["created_at"], row["tags"] or []) == (made, tags)
+    assert dict(row["extra"] or []) == own
+    assert [(point["ts"], point["equity"]) for point in points] == sorted(curve or [])
+    assert [{k: trade[k] for k in ("symbol", "pnl", "entry_at")} for trade in found] == (
+        deals or []
+    )
+
+
+def test_trades_of_a_document_are_read(store, rows):
+    save(store, document(trades=[TRADE, TRADE]))
+    assert rows("select trade_no, side, pnl from trades order by 1") == [
+        (1, "long", 9.5), (2, "long", 9.5)
+    ]  # fmt: skip
