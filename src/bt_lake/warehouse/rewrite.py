@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.log import Added
 from bt_lake.warehouse.quoting import identifier, literal, path_list
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.schema import FORMAT_VERSION, TABLES
 from bt_lake.warehouse.surface import read_schema
 
 if TYPE_CHECKING:
@@ -102,14 +103,16 @@ class Rewriter:
         )
         fsync_file(staged)
         step(f"rewrite.staged.{table}")
-        return self._added(table, staged, final, folded).rows
+        added = describe(self._layout, self._connection, table, staged, final)
+        self.added.append(replace(added, folded=folded, format=FORMAT_VERSION))
+        return added.rows
 
     def write_frame(self, table: str, rows: pa.Table) -> None:
         """Write rows that were not in the lake before."""
         staged, final = self._new_file(table)
         write_file(staged, rows)
         fsync_file(staged)
-        self._added(table, staged, final, folded=False)
+        self._add(table, staged, final)
 
     def adopt(self, table: str, path: str) -> None:
         """Take a large file of a commit over as it is, under a name of maintenance."""
@@ -119,7 +122,7 @@ class Rewriter:
         except OSError:
             shutil.copyfile(self._layout.root / path, staged)
             fsync_file(staged)
-        self._added(table, staged, final, folded=False)
+        self._add(table, staged, final)
 
     def _new_file(self, table: str) -> tuple[Path, Path]:
         name = f"m-{self._epoch:08d}-{uuid7().hex}.parquet"
@@ -127,10 +130,8 @@ class Rewriter:
         self._staged.append(pair)
         return pair
 
-    def _added(self, table: str, staged: Path, final: Path, folded: bool) -> Added:
-        added = describe(self._layout, self._connection, table, staged, final, folded=folded)
-        self.added.append(added)
-        return added
+    def _add(self, table: str, staged: Path, final: Path) -> None:
+        self.added.append(describe(self._layout, self._connection, table, staged, final))
 
     def rows(self, table: str, paths: Iterable[str]) -> str:
         return plain_rows(table, [self._layout.root / path for path in paths])
@@ -163,8 +164,6 @@ def describe(
     table: str,
     file: Path,
     final: Path | None = None,
-    *,
-    folded: bool = False,
 ) -> Added:
     """What the log says of a file; reading it back proves that it can be read."""
     count, first, last = connection.execute(
@@ -177,5 +176,4 @@ def describe(
         bytes=file.stat().st_size,
         min_run_id=first,
         max_run_id=last,
-        folded=folded,
     )

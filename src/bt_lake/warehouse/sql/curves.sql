@@ -4,17 +4,17 @@ set variable lake_schema_equity = lake_schema({{schema.equity}});
 set variable lake_schema_trades = lake_schema({{schema.trades}});
 
 create or replace temp view lake_curves as
-  from read_parquet(getvariable('lake_live').equity, hive_partitioning = false, schema = getvariable('lake_schema_equity'));
+  from read_parquet(lake_paths('equity', getvariable('lake_live').equity), hive_partitioning = false, schema = getvariable('lake_schema_equity'));
 create or replace temp view lake_trade_rows as
-  from read_parquet(getvariable('lake_live').trades, hive_partitioning = false, schema = getvariable('lake_schema_trades'));
+  from read_parquet(lake_paths('trades', getvariable('lake_live').trades), hive_partitioning = false, schema = getvariable('lake_schema_trades'));
 
 create or replace temp view events as
-  from read_parquet(getvariable('lake_live').events, hive_partitioning = false, schema = getvariable('lake_schema_events'));
+  from read_parquet(lake_paths('events', getvariable('lake_live').events), hive_partitioning = false, schema = getvariable('lake_schema_events'));
 
 -- runs that are not deleted, in the few columns that their curves need
 create or replace temp view lake_shown as
 select r.run_id, r.initial_capital, r.time_zone
-from read_parquet(getvariable('lake_live').runs, hive_partitioning = false, schema = {{schema.shown}}) r
+from read_parquet(lake_paths('runs', getvariable('lake_live').runs), hive_partitioning = false, schema = {{schema.shown}}) r
 left join (
   select run_id, max_by(kind, ("at", event_id)) as kind
   from lake_pending_events where kind in ('delete', 'restore') group by run_id

@@ -1,63 +1,46 @@
 -- 1. Which files are live. This is the read rule of the lake; Python runs these same lines.
 
 -- A path is taken literally, whatever characters a folder's name has.
-create or replace temp macro lake_literal(path) as regexp_replace(path, '([*?\[])', '[\1]', 'g');
-
 set variable lake = coalesce(getvariable('lake'), '.');
-set variable lake_glob = lake_literal(getvariable('lake'));
-set variable lake_format = (
-  select case
-    when (content ->> 'format')::int > {{format}}
-    then error('this lake is in format ' || (content ->> 'format') || '; this lake.sql reads up to format {{format}}: upgrade bt-lake')
-    else (content ->> 'format')::int
-  end
-  from read_text(getvariable('lake_glob') || '/lake.json')
-);
+set variable lake_pattern = regexp_replace(getvariable('lake'), '([*?\[])', '[\1]', 'g');
 
 -- The newest epoch first, then events, commits, and their children. A child is published before
 -- its commit, so every commit that is listed has all of them; an event comes after the commit
 -- of its run, so every event that is listed finds its run.
 set variable lake_log = (
   select {file: max(file), opened_ms: epoch_ms(get_current_timestamp())}
-  from glob(getvariable('lake_glob') || '/_log/*.json')
-);
-set variable lake_state = (
-  select from_json(content, '{
-    "epoch": "BIGINT", "grace_s": "DOUBLE", "removed": "MAP(VARCHAR, DOUBLE)",
-    "adds": [{"table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
-              "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}')
-  from read_text(lake_literal(getvariable('lake_log').file))
+  from glob(getvariable('lake_pattern') || '/_log/*.json')
 );
 set variable lake_event_commits = (
-  select list(file) from glob(getvariable('lake_glob') || '/events/month=*/c-*.parquet')
+  select list(file) from glob(getvariable('lake_pattern') || '/events/month=*/c-*.parquet')
 );
 set variable lake_commits = (
-  select list(file) from glob(getvariable('lake_glob') || '/runs/month=*/c-*.parquet')
+  select list(file) from glob(getvariable('lake_pattern') || '/runs/month=*/c-*.parquet')
 );
 
 -- Live files: the commits' (c-) that no epoch has removed, and maintenance's (m-) that the
 -- newest epoch lists. Children of a commit whose `runs` file is not live do not exist.
--- A zero-row file of each table leads its list, so that no list is empty.
-create or replace temp macro lake_paths(seed, path, wanted) as
-  [getvariable('lake') || '/_seed/' || seed || '.parquet']
-  || coalesce(list(getvariable('lake_glob') || '/' || lake_literal(path) order by path) filter (wanted), []);
 set variable lake_live = (
   with
-    found as (
-      select 'runs' as "table", unnest(getvariable('lake_commits')) as file
-      union all select 'events', unnest(getvariable('lake_event_commits'))
-      union all select 'equity', file from glob(getvariable('lake_glob') || '/equity/month=*/c-*.parquet')
-      union all select 'trades', file from glob(getvariable('lake_glob') || '/trades/month=*/c-*.parquet')
+    log as materialized (
+      select from_json(content, '{
+        "epoch": "BIGINT", "grace_s": "DOUBLE", "removed": "MAP(VARCHAR, DOUBLE)",
+        "adds": [{"table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
+                  "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN", "format": "BIGINT"}]}') as state
+      from read_text(regexp_replace(getvariable('lake_log').file, '([*?\[])', '[\1]', 'g'))
     ),
-    listed as (
-      select
-        "table",
-        "table" || '/' || replace(regexp_extract(file, '[^/\\]+[/\\][^/\\]+$'), '\', '/') as path,
-        regexp_extract(file, 'c-([^/\\]*)\.parquet$', 1) as commit_id
-      from found
+    found as (
+      select unnest(list_concat(getvariable('lake_event_commits'), getvariable('lake_commits'))) as file
+      union all
+      select file from glob([
+        getvariable('lake_pattern') || '/equity/month=*/c-*.parquet',
+        getvariable('lake_pattern') || '/trades/month=*/c-*.parquet'])
     ),
     standing as (
-      from listed where path not in (select unnest(map_keys(getvariable('lake_state').removed)))
+      select
+        split_part(path, '/', 1) as "table", path, split_part(path, '/c-', 2)[:-9] as commit_id
+      from (select regexp_extract(replace(file, '\', '/'), '[^/]+/[^/]+/[^/]+$') as path from found)
+      where path not in (select unnest(map_keys(state.removed)) from log)
     ),
     live as (
       select "table", path, commit_id from standing
@@ -65,15 +48,17 @@ set variable lake_live = (
         "table" in ('runs', 'events')
         or commit_id in (select commit_id from standing where "table" = 'runs')
       union all by name
-      select unnest(getvariable('lake_state').adds, recursive := true)
+      select unnest(state.adds, recursive := true) from log
     )
   select {
-    runs: lake_paths('runs', path, "table" = 'runs'),
-    equity: lake_paths('equity', path, "table" = 'equity'),
-    trades: lake_paths('trades', path, "table" = 'trades'),
-    events: lake_paths('events', path, "table" = 'events'),
-    pending: lake_paths('events', path, "table" = 'events' and folded is not true),
-    files: list(live)
+    runs: list(path) filter ("table" = 'runs'),
+    equity: list(path) filter ("table" = 'equity'),
+    trades: list(path) filter ("table" = 'trades'),
+    events: list(path) filter ("table" = 'events'),
+    pending: list(path) filter ("table" = 'events' and folded is not true),
+    whole: bool_and(commit_id is null and format is not distinct from {{format}}) filter ("table" = 'runs'),
+    files: list(live),
+    grace_ms: 1000 * (select state.grace_s from log)
   }
   from live
 );
@@ -82,8 +67,8 @@ set variable lake_live = (
 set variable lake_checked = (
   select case
     when max(file) <> getvariable('lake_log').file
-      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms >= 1000 * getvariable('lake_state').grace_s
+      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms >= getvariable('lake_live').grace_ms
     then error('the lake changed while it was being opened: open it again')
   end
-  from glob(getvariable('lake_glob') || '/_log/*.json')
+  from glob(getvariable('lake_pattern') || '/_log/*.json')
 );

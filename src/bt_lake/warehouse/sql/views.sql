@@ -1,4 +1,20 @@
--- 2. The rows as they lie in the files, found by Parquet field id: a column that an older
+-- 2. The runs.
+
+set variable lake_format = (
+  select case
+    when (content ->> 'format')::int > {{format}}
+    then error('this lake is in format ' || (content ->> 'format') || '; this lake.sql reads up to format {{format}}: upgrade bt-lake')
+    else (content ->> 'format')::int
+  end
+  from read_text(getvariable('lake_pattern') || '/lake.json')
+);
+
+-- A zero-row file of each table leads its list, so that no list is empty.
+create or replace temp macro lake_paths(seed, paths) as list_transform(
+  list_concat(case when seed is not null then ['_seed/' || seed || '.parquet'] end, list_sort(paths)),
+  lambda path: getvariable('lake_pattern') || '/' || path);
+
+-- The rows as they lie in the files, found by Parquet field id: a column that an older
 --    file lacks is NULL. (A variable: as a literal, the list costs every question 3 ms.)
 
 create or replace temp macro lake_schema(columns) as (
@@ -11,16 +27,20 @@ create or replace temp macro lake_schema(columns) as (
 set variable lake_schema_runs = lake_schema({{schema.runs}});
 set variable lake_schema_events = lake_schema({{schema.events}});
 
-create or replace temp view lake_rows as
-  from read_parquet(getvariable('lake_live').runs, hive_partitioning = false, schema = getvariable('lake_schema_runs'));
+-- Files that are known to have every column are read without the detour: a millisecond less.
+create or replace temp view lake_rows as from query(case
+  when getvariable('lake_live').whole
+  then 'from read_parquet(lake_paths(null, getvariable(''lake_live'').runs), hive_partitioning = false)'
+  else 'from read_parquet(lake_paths(''runs'', getvariable(''lake_live'').runs), hive_partitioning = false, schema = getvariable(''lake_schema_runs''))'
+end);
 create or replace temp view lake_pending_events as
-  from read_parquet(getvariable('lake_live').pending, hive_partitioning = false, schema = getvariable('lake_schema_events'));
+  from read_parquet(lake_paths('events', getvariable('lake_live').pending), hive_partitioning = false, schema = getvariable('lake_schema_events'));
 
 -- Every run as a try: deleted and failed ones too.
 -- Tags, notes and deletions that are not in the rows of `runs` yet are folded in; where there
 -- are none, the view is the rows themselves.
 create or replace temp view trials as from query(case
-  when len(getvariable('lake_live').pending) = 1 then 'from lake_rows'
+  when getvariable('lake_live').pending is null then 'from lake_rows'
   else $$
 {{rows_with_events}}
 $$ end);
