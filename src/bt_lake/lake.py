@@ -1,25 +1,341 @@
-"""Lake: the face of bt-lake in Python.
+"""Lake: the face of bt-lake in Python."""
 
-Reading methods take the filters of `bt_lake.queries.filters.Filters` as keywords and give polars
-frames. What each asks lives in `bt_lake.queries`; the command line uses those functions directly:
+from __future__ import annotations
 
-    ranking.best(reader, metric, *, n=10, per=(), min_trades=None, ascending=None, filters)
-        -> Answer: rank, [metric], every column of runs; total() = runs that have the metric
-    listing.listing(reader, *, sort="created_at", ascending=False, n=20, after=None, filters)
-        -> Answer: [sort], every column of runs; after = the last run of the page before
-    grouping.aggregate(reader, *, by, metric="sharpe_ratio", quantiles=(.25, .75), above=None,
-        filters) -> Answer: *by, runs, failed, n, mean, median, std, min, max, q25.., [share_above]
-    sweeping.sweep(reader, strategy, *, x, y=None, metric="sharpe_ratio", how="mean", filters)
-        -> Grid: .answer (x, y, value, runs), .pivot() -> (xs, ys, cells[x][y]), .over, .trials
-    comparing.compare(reader, ids) -> Comparison: .runs (dicts), .differences (section, name,
-        values), .metrics (name, unit, values, best indexes), .correlation[i][j], .overlap[i][j]
-    detail.detail(reader, run_id) -> Detail: .row, .curve, .trades, .monthly, .disagreements
-    curves.equity(reader, ids), curves.trades(reader, ids), curves.monthly(reader, ids) -> Answer
-    resolving.resolve(reader, text, *, deleted=False) -> run_id; resolve_all; matching(reader,
-        filters, deleted=False) -> ids
-    lookup.lookup(reader, keys, *, columns=...) -> Answer: one row a key (a mapping), in order
-    raw.sql(reader, text, values) -> Answer
-    exporting.export(reader, target, *, format=None, filters, curves=False, trades=False)
-        -> Exported(runs, points, trades, files)
-    inventory.inventory(reader) -> Inventory
-"""
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.ingest.batch import Batch
+    from bt_lake.ingest.recording import Recording
+    from bt_lake.ingest.report import IngestReport
+    from bt_lake.queries.comparing import Comparison
+    from bt_lake.queries.detail import Detail
+    from bt_lake.queries.exporting import Exported
+    from bt_lake.queries.reading import Reader
+    from bt_lake.queries.sweeping import Grid
+    from bt_lake.warehouse.check import Report
+
+RunIds = str | Sequence[str]
+
+
+def open(path: str | os.PathLike[str] | None = None) -> Lake:
+    """The lake at a path, by default $BT_LAKE or ./lake; it is made on the first write."""
+    return Lake(path if path is not None else os.environ.get("BT_LAKE") or "lake")
+
+
+class Lake:
+    """A lake of backtests.
+
+    Reading methods take filters as keywords: strategy, symbol, timeframe, exit_rule, engine,
+    sweep, tag, status, since, until, params, where (see `bt_lake.queries.filters.Filters`), and
+    give polars frames. A run is named by any unique first or last part of its id.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.store = Store(path)
+
+    @property
+    def path(self) -> Path:
+        return self.store.path
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.path)!r})"
+
+    @cached_property
+    def reader(self) -> Reader:
+        from bt_lake.queries.reading import Reader
+
+        return Reader(self.store.layout)
+
+    # Writing
+
+    def save(self, obj: Any = None, *, unique: bool = False, **columns: Any) -> Any:
+        """Save an engine's result, a Run, or a run document; gives the run's id.
+
+        What holds several runs gives a list of ids. `unique` refuses a run whose strategy,
+        symbol, timeframe, period, params and exit rule are in the lake already.
+        """
+        from bt_lake.ingest.saving import save
+
+        return save(self.store, obj, unique=unique, **columns)
+
+    def batch(self) -> Batch:
+        """`with lake.batch() as batch: batch.save(...)`: many runs in few commits."""
+        from bt_lake.ingest.batch import Batch
+
+        return Batch(self.store)
+
+    def record(self, **columns: Any) -> AbstractContextManager[Recording]:
+        """`with lake.record(strategy=...) as run: run.result = ...`: failed runs are saved too."""
+        from bt_lake.ingest.recording import record
+
+        return record(self.store, **columns)
+
+    def ingest(self, *paths: str | os.PathLike[str], **options: Any) -> IngestReport:
+        """Take in files, folders or other lakes, each run once.
+
+        Options: on_error="skip", unique, dry_run, set_columns={"symbol": "AAPL"}, progress.
+        """
+        from bt_lake.ingest.pipeline import ingest
+
+        return ingest(self.store, paths, **options)
+
+    def tag(self, tag: str, runs: RunIds | None = None, **filters: Any) -> int:
+        """Tag the runs named, or those that the filters match; gives how many."""
+        return self._mark("tag", runs, filters, value=tag)
+
+    def untag(self, tag: str, runs: RunIds | None = None, **filters: Any) -> int:
+        return self._mark("untag", runs, filters, value=tag)
+
+    def note(self, text: str, runs: RunIds | None = None, **filters: Any) -> int:
+        """Add a line to the notes of runs."""
+        return self._mark("note", runs, filters, value=text)
+
+    def delete(self, runs: RunIds | None = None, **filters: Any) -> int:
+        """Hide runs; they still count as trials, and `restore` brings them back."""
+        return self._mark("delete", runs, filters)
+
+    def restore(self, runs: RunIds | None = None, **filters: Any) -> int:
+        """Bring deleted runs back."""
+        return self._mark("restore", runs, filters, deleted=True)
+
+    def _mark(
+        self,
+        kind: str,
+        runs: RunIds | None,
+        filters: Mapping[str, Any],
+        *,
+        value: str | None = None,
+        deleted: bool = False,
+    ) -> int:
+        from bt_lake.queries.filters import Filters
+        from bt_lake.queries.resolving import matching, resolve_all
+
+        given = any(filter_ is not None for filter_ in filters.values())
+        if (runs is None) == (not given):
+            raise BadInput(f"{kind} which runs? Give ids or filters, one of both")
+        if runs is None:
+            ids = matching(self.reader, Filters.of(filters), deleted=deleted)
+        else:
+            ids = resolve_all(self.reader, _several(runs), deleted=deleted)
+        self.store.append_events(kind, ids, value)
+        return len(ids)
+
+    # Reading
+
+    def runs(
+        self,
+        *,
+        sort: str = "created_at",
+        ascending: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+        columns: Sequence[str] | None = None,
+        spread_params: bool = False,
+        **filters: Any,
+    ) -> pl.DataFrame:
+        """Runs, the newest first, or by any column, metric or parameter as `param.fast`.
+
+        `after` is the last run of the page before. `spread_params` makes a column of each
+        parameter: a frame to train on.
+        """
+        from bt_lake.queries.filters import Filters
+        from bt_lake.queries.listing import listing
+        from bt_lake.queries.spreading import spread
+
+        if spread_params and columns is not None:
+            columns = [*columns, *["params"] * ("params" not in columns)]
+        found = listing(
+            self.reader,
+            sort=sort,
+            ascending=ascending,
+            n=limit,
+            after=after,
+            columns=columns,
+            filters=Filters.of(filters),
+        )
+        return spread(self.reader, found).frame() if spread_params else found.frame()
+
+    def best(
+        self,
+        metric: str,
+        n: int | None = None,
+        *,
+        per: Sequence[str] | str = (),
+        min_trades: int | None = None,
+        ascending: bool | None = None,
+        columns: Sequence[str] | None = None,
+        **filters: Any,
+    ) -> pl.DataFrame:
+        """The n best runs (10), or of each group (1), by a metric, what is better first.
+
+        The metric is a column, one of your own, or a parameter as `param.fast`.
+        """
+        from bt_lake.queries.filters import Filters
+        from bt_lake.queries.ranking import best
+
+        return best(
+            self.reader,
+            metric,
+            n=n,
+            per=_several(per),
+            min_trades=min_trades,
+            ascending=ascending,
+            columns=columns,
+            filters=Filters.of(filters),
+        ).frame()
+
+    def aggregate(
+        self,
+        by: Sequence[str] | str,
+        metric: str = "sharpe_ratio",
+        *,
+        quantiles: Sequence[float] = (0.25, 0.75),
+        above: float | None = None,
+        **filters: Any,
+    ) -> pl.DataFrame:
+        """How groups of runs did: by labels, parameters, or day, week, month, year."""
+        from bt_lake.queries.filters import Filters
+        from bt_lake.queries.grouping import aggregate
+
+        return aggregate(
+            self.reader,
+            by=by,
+            metric_name=metric,
+            quantiles=quantiles,
+            above=above,
+            filters=Filters.of(filters),
+        ).frame()
+
+    def sweep(
+        self,
+        strategy: str,
+        x: str,
+        y: str | None = None,
+        metric: str = "sharpe_ratio",
+        *,
+        how: str = "mean",
+        **filters: Any,
+    ) -> Grid:
+        """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.mixed`."""
+        from bt_lake.queries.filters import Filters
+        from bt_lake.queries.sweeping import sweep
+
+        return sweep(
+            self.reader,
+            strategy,
+            x=x,
+            y=y,
+            metric_name=metric,
+            how=how,
+            filters=Filters.of(filters),
+        )
+
+    def compare(self, *runs: str) -> Comparison:
+        """Runs side by side: what differs, who is better in what, how alike their returns are."""
+        from bt_lake.queries.comparing import compare
+        from bt_lake.queries.resolving import resolve_all
+
+        return compare(self.reader, resolve_all(self.reader, runs))
+
+    def run(self, run: str) -> Detail:
+        """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
+        from bt_lake.queries.detail import detail
+        from bt_lake.queries.resolving import resolve
+
+        return detail(self.reader, resolve(self.reader, run))
+
+    def equity(self, runs: RunIds) -> pl.DataFrame:
+        """The equity curves of runs, with their drawdown."""
+        from bt_lake.queries import curves
+        from bt_lake.queries.resolving import resolve_all
+
+        return curves.equity(self.reader, resolve_all(self.reader, _several(runs))).frame()
+
+    def trades(self, runs: RunIds) -> pl.DataFrame:
+        """The trades of runs."""
+        from bt_lake.queries import curves
+        from bt_lake.queries.resolving import resolve_all
+
+        return curves.trades(self.reader, resolve_all(self.reader, _several(runs))).frame()
+
+    def lookup(self, keys: Any, *, columns: Sequence[str] | None = None) -> Any:
+        """For each key the latest run that fits exactly, in one query.
+
+        Keys are mappings or a polars or pandas frame (which comes back as one) with columns such
+        as strategy, symbol and params.
+        """
+        from bt_lake.queries.keyframes import lookup_frame
+        from bt_lake.queries.lookup import STATISTICS
+
+        return lookup_frame(self.reader, keys, columns=columns or STATISTICS)
+
+    def enrich(
+        self,
+        signals: Any,
+        *,
+        on: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Any:
+        """The same frame, polars or pandas, with the statistics of the run that fits each row."""
+        from bt_lake.queries.keyframes import enrich
+        from bt_lake.queries.lookup import STATISTICS
+
+        return enrich(self.reader, signals, on=on, columns=columns or STATISTICS)
+
+    def sql(self, query: str, /, **values: Any) -> pl.DataFrame:
+        """One SELECT over the lake's views and macros, where `$name` stands for a value."""
+        from bt_lake.queries.raw import sql
+
+        return sql(self.reader, query, values).frame()
+
+    def connect(self) -> DuckDBPyConnection:
+        """A DuckDB connection of your own, with the lake's views as they are now."""
+        return self.store.connect()
+
+    def scan(self, table: str = "runs") -> pl.LazyFrame:
+        """runs, equity, trades or events as a polars LazyFrame over the lake's files."""
+        from bt_lake.queries.scanning import scan
+
+        return scan(self.reader, table)
+
+    def export(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        curves: bool = False,
+        trades: bool = False,
+        **filters: Any,
+    ) -> Exported:
+        """Runs to a .csv, .parquet or .sqlite file, or to another lake."""
+        from bt_lake.queries.exporting import export
+        from bt_lake.queries.filters import Filters
+
+        return export(
+            self.reader, target, filters=Filters.of(filters), curves=curves, trades=trades
+        )
+
+    # Looking after
+
+    def compact(self, *, grace_s: float | None = None) -> bool:
+        """Merge small files and fold events in; gives whether there was anything to do."""
+        return self.store.compact(grace_s=grace_s)
+
+    def check(self, *, repair: bool = False) -> Report:
+        """Find every kind of damage."""
+        return self.store.check(repair=repair)
+
+
+def _several(names: RunIds) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

@@ -91,7 +91,7 @@ class Answer:
     ) -> None:
         self._reader = reader
         self._plan = plan
-        self._user_sql = user_sql
+        self.user_sql = user_sql
         self._total = total
         self._hint = hint
         self._columns: list[str] | None = None
@@ -127,9 +127,7 @@ class Answer:
     def chunks(self, size: int = _ROWS) -> Iterator[list[tuple[Any, ...]]]:
         """Rows piece by piece, for answers that need not fit in memory."""
         with streaming(self._reader) as reader:
-            cursor = self._ask(
-                lambda connection: self._whole(connection).cursor(connection), reader
-            )
+            cursor = self._ask(lambda connection: self.whole(connection).cursor(connection), reader)
             self._columns = [column[0] for column in cursor.description]
             while rows := cursor.fetchmany(size):
                 yield rows
@@ -138,7 +136,7 @@ class Answer:
         """Arrow batches piece by piece, for answers that need not fit in memory."""
 
         def start(connection: DuckDBPyConnection) -> pa.RecordBatchReader:
-            return self._whole(connection).relation(connection).to_arrow_reader(size)
+            return self.whole(connection).relation(connection).to_arrow_reader(size)
 
         with streaming(self._reader) as reader:
             yield from self._ask(start, reader)
@@ -169,10 +167,10 @@ class Answer:
 
         return self._ask(question)
 
-    def _whole(self, connection: DuckDBPyConnection) -> Query:
+    def whole(self, connection: DuckDBPyConnection) -> Query:
         """A query that surely gives all rows: what comes of a stream cannot be counted first."""
         query = self._plan(connection)
         return (query.otherwise(connection) if query.otherwise else None) or query
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T], reader: Reader | None = None) -> T:
-        return (reader or self._reader).ask(question, user_sql=self._user_sql)
+        return (reader or self._reader).ask(question, user_sql=self.user_sql)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from bt_lake.queries.curves import points_of
+from bt_lake.queries.curves import rows_of
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import Row, flat, whole_rows
@@ -106,7 +106,8 @@ def _best(values: Sequence[Any], better: str) -> list[int]:
 
 
 def _correlation(connection: DuckDBPyConnection, ids: Sequence[str]) -> tuple[Matrix, Matrix]:
-    rows = connection.execute(sql("correlation", points=points_of(connection, ids))).fetchall()
+    points = rows_of(connection, "equity", ids)
+    rows = connection.execute(sql("correlation", points=points)).fetchall()
     places = {run_id: place for place, run_id in enumerate(ids)}
     alike: Matrix = [[1.0 if i == j else None for j in range(len(ids))] for i in range(len(ids))]
     days: Matrix = [[0] * len(ids) for _ in ids]

@@ -49,10 +49,10 @@ def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
     return Answer(reader, plan)
 
 
-def points_of(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> str:
-    """The points of some runs, deleted ones too, as a relation."""
-    live = LiveFiles.of(connection, "equity")
-    return f"(from {live.relation('equity', run_ids)} where run_id in ({id_list(run_ids)}))"
+def rows_of(connection: DuckDBPyConnection, table: str, run_ids: Sequence[str]) -> str:
+    """The points or trades of some runs, deleted ones too, as a relation."""
+    live = LiveFiles.of(connection, table)
+    return f"(from {live.relation(table, run_ids)} where run_id in ({id_list(run_ids)}))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,9 @@ class Detail:
         ]
 
     def __repr__(self) -> str:
-        width = max(map(len, _HEADLINES))
-        lines = [self._title(), *(f"  {name:<{width}}  {text}" for name, text in self._facts())]
-        return "\n".join(lines)
+        facts = self._facts()
+        width = max(len(name) for name, _ in facts)
+        return "\n".join([self._title(), *(f"  {name:<{width}}  {text}" for name, text in facts)])
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -32,7 +32,7 @@ def listing(
 ) -> Answer:
     """Runs by any column, metric or parameter: the largest first, NULL last, equal ones by id.
 
-    Gives `columns` (all of `runs` by default), led by `sort` where it is none of them. `after` is
+    Gives `columns`: by default `sort` where `runs` has no such column, and all of `runs`. `after` is
     the last run of the page before, by any unique part of its id; runs that came in meanwhile do
     not shift the pages. `n` None gives all runs. `total()` counts the runs the filters match.
     """

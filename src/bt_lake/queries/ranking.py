@@ -30,8 +30,8 @@ def best(
 ) -> Answer:
     """The n best runs (10; of each group: 1), what is better first, equal ones by id.
 
-    Gives the names of `per`, `rank`, the metric where it is not among `columns`, and `columns`
-    (all of `runs` by default). `ascending` overrides what the metric's schema calls better;
+    Gives the names of `per`, `rank`, and `columns`: by default the metric where `runs` has no
+    such column, and all of `runs`. `ascending` overrides what the metric's schema calls better;
     metrics of one's own and parameters are better when higher. `total()` counts every trial that
     the filters match, deleted and failed ones too.
     """

@@ -21,10 +21,11 @@ def picked(
 ) -> dict[str, str]:
     """The SQL of each column by its name: columns of `runs`, parameters, metrics of one's own.
 
-    `first` leads them if it is not among them; `without` are given by other means.
+    All of `runs` where none are named, led by `first` if it is not among them; `without` are
+    given by other means.
     """
     names = [name for name in columns or RUNS.names if name not in without]
-    if first is not None and first not in names and first not in without:
+    if columns is None and first is not None and first not in RUNS and first not in without:
         names.insert(0, first)
     return {name: _column(name) for name in names}
 

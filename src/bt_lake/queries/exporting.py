@@ -1,0 +1,117 @@
+"""Export: filtered runs, with their curves and trades, for other programs or another lake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bt_lake.queries.answer import Answer, Query
+from bt_lake.queries.curves import rows_of
+from bt_lake.queries.filters import ALL, Filters
+from bt_lake.queries.reading import Reader
+from bt_lake.queries.sinks import sink_for
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.schema import TABLES, Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+# Runs at a time: few where each brings a curve along.
+_RUNS = 65_536
+_RUNS_WITH_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    runs: int
+    points: int
+    trades: int
+    files: list[Path]
+
+
+def export(
+    reader: Reader,
+    target: str | os.PathLike[str],
+    *,
+    filters: Filters = ALL,
+    curves: bool = False,
+    trades: bool = False,
+) -> Exported:
+    """Write the runs to a .csv, .parquet or .sqlite file, or to a lake by any other name.
+
+    CSV and Parquet put curves and trades beside it: runs.csv, runs.equity.csv, runs.trades.csv.
+    A file that exists is left alone; a lake that exists takes in what it does not have.
+    """
+    tables = ["runs", *["equity"] * curves, *["trades"] * trades]
+    counts = dict.fromkeys(TABLES, 0)
+    with closing(sink_for(Path(target), tables)) as sink:
+        for frames in _parts(reader, filters, tables, as_text=sink.as_text):
+            sink.write(frames)
+            for name, table in {"runs": frames.runs, **frames.children()}.items():
+                counts[name] += len(table)
+        files = sink.finish()
+    return Exported(counts["runs"], counts["equity"], counts["trades"], files)
+
+
+def _parts(
+    reader: Reader, filters: Filters, tables: Sequence[str], *, as_text: bool
+) -> Iterator[Frames]:
+    def plan(connection: DuckDBPyConnection) -> Query:
+        condition = filters.condition(connection)
+        columns = _columns("runs", as_text)
+        return Query(f"select {columns} from runs where {condition.sql}", condition.values)
+
+    size = _RUNS if len(tables) == 1 else _RUNS_WITH_ROWS
+    answer = Answer(reader, plan, user_sql=filters.user_sql)
+    empty = True
+    for batch in answer.batches(size):
+        empty = False
+        yield _with_rows(reader, batch, tables, as_text)
+    if empty:
+        yield _with_rows(reader, answer.frame().to_arrow(), tables, as_text)
+
+
+def _with_rows(
+    reader: Reader, runs: pa.RecordBatch | pa.Table, tables: Sequence[str], as_text: bool
+) -> Frames:
+    import pyarrow as pa
+
+    table = pa.Table.from_batches([runs]) if isinstance(runs, pa.RecordBatch) else runs
+    ids = table["run_id"].to_pylist()
+
+    def rows(name: str) -> pa.Table | None:
+        if name not in tables:
+            return None
+        order = ", ".join(map(identifier, TABLES[name].sort_by))
+        return reader.ask(
+            lambda connection: connection.sql(
+                f"select {_columns(name, as_text)} from {rows_of(connection, name, ids)} "
+                f"order by {order}"
+            ).to_arrow_table()
+        )
+
+    return Frames(table, rows("equity"), rows("trades"))
+
+
+def _columns(table: str, as_text: bool) -> str:
+    if not as_text:
+        return ", ".join(identifier(name) for name in TABLES[table].names)
+    return ", ".join(_text(column) for column in TABLES[table].columns)
+
+
+def _text(column: Column) -> str:
+    """What formats without times, lists and maps can hold."""
+    name = identifier(column.name)
+    match column.kind:
+        case "timestamp":
+            return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ') as {name}"
+        case "list<string>" | "map<string,double>":
+            return f"to_json({name})::varchar as {name}"
+        case _:
+            return name

@@ -1,0 +1,182 @@
+"""Where exported runs go: CSV, Parquet, SQLite or another lake."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.frames import FILLED_BY_COMMIT, Frames
+from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.schema import TABLES, Column
+from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SQLITE = (".sqlite", ".sqlite3", ".db")
+
+
+class Sink(ABC):
+    """Takes frames part by part; what is not finished leaves nothing behind."""
+
+    as_text = False  # times, lists and maps must come as texts
+
+    @abstractmethod
+    def write(self, frames: Frames) -> None: ...
+
+    @abstractmethod
+    def finish(self) -> list[Path]:
+        """Make what was written visible; gives the files."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+def sink_for(target: Path, tables: Sequence[str]) -> Sink:
+    suffix = target.suffix.lower()
+    if suffix == ".csv":
+        return CsvSink(target, tables)
+    if suffix == ".parquet":
+        return ParquetSink(target, tables)
+    if suffix in _SQLITE:
+        return SqliteSink(target, tables)
+    if suffix and not target.is_dir():
+        known = ", ".join((".csv", ".parquet", *_SQLITE))
+        raise BadInput(f"cannot export to {suffix}; there are {known}, and a folder for a lake")
+    return LakeSink(target)
+
+
+class FilesSink(Sink):
+    """A file for each table, under other names until all is written."""
+
+    def __init__(self, target: Path, tables: Sequence[str]) -> None:
+        self._files = {name: _beside(target, name) for name in tables}
+        self._writers: dict[str, Any] = {}
+        for path in self._files.values():
+            _refuse_existing(path)
+
+    @abstractmethod
+    def open(self, path: Path, schema: pa.Schema) -> Any: ...
+
+    def write(self, frames: Frames) -> None:
+        with explained("nothing was exported"):
+            for name in self._files:
+                table = frames.runs if name == "runs" else getattr(frames, name)
+                if name not in self._writers:
+                    self._writers[name] = self.open(_unfinished(self._files[name]), table.schema)
+                self._writers[name].write_table(table)
+
+    def finish(self) -> list[Path]:
+        self._close_writers()
+        for path in self._files.values():
+            os.replace(_unfinished(path), path)
+        return list(self._files.values())
+
+    def close(self) -> None:
+        self._close_writers()
+        for path in self._files.values():
+            _unfinished(path).unlink(missing_ok=True)
+
+    def _close_writers(self) -> None:
+        while self._writers:
+            self._writers.popitem()[1].close()
+
+
+class CsvSink(FilesSink):
+    as_text = True
+
+    def open(self, path: Path, schema: pa.Schema) -> Any:
+        from pyarrow.csv import CSVWriter, WriteOptions
+
+        return CSVWriter(path, schema, write_options=WriteOptions(quoting_style="needed"))
+
+
+class ParquetSink(FilesSink):
+    def open(self, path: Path, schema: pa.Schema) -> Any:
+        from pyarrow.parquet import ParquetWriter
+
+        return ParquetWriter(path, schema, compression="zstd")
+
+
+class SqliteSink(Sink):
+    as_text = True
+
+    def __init__(self, target: Path, tables: Sequence[str]) -> None:
+        _refuse_existing(target)
+        self._target = target
+        self._tables = tables
+        _unfinished(target).unlink(missing_ok=True)
+        self._connection = sqlite3.connect(_unfinished(target))
+        self._connection.execute("pragma synchronous = off")
+        for name in tables:
+            columns = ", ".join(
+                f"{identifier(c.name)} {_sqlite_type(c)}" for c in TABLES[name].columns
+            )
+            self._connection.execute(f"create table {identifier(name)} ({columns})")
+
+    def write(self, frames: Frames) -> None:
+        for name in self._tables:
+            table = frames.runs if name == "runs" else getattr(frames, name)
+            marks = ", ".join("?" * table.num_columns)
+            rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+            self._connection.executemany(f"insert into {identifier(name)} values ({marks})", rows)
+
+    def finish(self) -> list[Path]:
+        for name in self._tables:
+            index = identifier(f"{name}_run_id")
+            self._connection.execute(f"create index {index} on {identifier(name)} (run_id)")
+        self._connection.commit()
+        self._connection.close()
+        os.replace(_unfinished(self._target), self._target)
+        return [self._target]
+
+    def close(self) -> None:
+        self._connection.close()
+        _unfinished(self._target).unlink(missing_ok=True)
+
+
+class LakeSink(Sink):
+    """Another lake; runs it has already are left as they are there."""
+
+    def __init__(self, target: Path) -> None:
+        if target.is_file():
+            raise BadInput(f"{target} is a file: a lake is a folder")
+        self._store = Store(target)
+
+    def write(self, frames: Frames) -> None:
+        runs = frames.runs.drop_columns(list(FILLED_BY_COMMIT))
+        if len(runs):
+            self._store.append_new(Frames(runs, frames.equity, frames.trades))
+
+    def finish(self) -> list[Path]:
+        self._store.layout.create()
+        return [self._store.path]
+
+    def close(self) -> None:
+        pass
+
+
+def _sqlite_type(column: Column) -> str:
+    return {"double": "real", "int64": "integer"}.get(column.kind, "text")
+
+
+def _beside(target: Path, table: str) -> Path:
+    """runs.csv for the runs, runs.equity.csv for their curves."""
+    return target if table == "runs" else target.with_suffix(f".{table}{target.suffix}")
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise BadInput(f"{path} is there already: name another file, or remove it first")
+    if not path.parent.is_dir():
+        raise BadInput(f"there is no folder {path.parent}")
