@@ -7,8 +7,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from bt_lake.queries import (
+    comparing,
+    curves,
+    detail,
+    exporting,
+    grouping,
+    keyframes,
+    listing,
+    lookup,
+    ranking,
+    raw,
+    reading,
+    resolving,
+    scanning,
+    spreading,
+    sweeping,
+)
+from bt_lake.queries.filters import Filters, Given
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
 
@@ -19,11 +37,6 @@ if TYPE_CHECKING:
     from bt_lake.ingest.batch import Batch
     from bt_lake.ingest.recording import Recording
     from bt_lake.ingest.report import IngestReport
-    from bt_lake.queries.comparing import Comparison
-    from bt_lake.queries.detail import Detail
-    from bt_lake.queries.exporting import Exported
-    from bt_lake.queries.reading import Reader
-    from bt_lake.queries.sweeping import Grid
     from bt_lake.warehouse.check import Report
 
 RunIds = str | Sequence[str]
@@ -37,9 +50,8 @@ def open(path: str | os.PathLike[str] | None = None) -> Lake:
 class Lake:
     """A lake of backtests.
 
-    Reading methods take filters as keywords: strategy, symbol, timeframe, exit_rule, engine,
-    sweep, tag, status, since, until, params, where (see `bt_lake.queries.filters.Filters`), and
-    give polars frames. A run is named by any unique first or last part of its id.
+    Reading methods take the filters of `bt_lake.queries.filters.Filters` as keywords and give
+    polars frames. A run is named by any unique first or last part of its id.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -53,10 +65,8 @@ class Lake:
         return f"Lake({str(self.path)!r})"
 
     @cached_property
-    def reader(self) -> Reader:
-        from bt_lake.queries.reading import Reader
-
-        return Reader(self.store.layout)
+    def reader(self) -> reading.Reader:
+        return reading.Reader(self.store.layout)
 
     # Writing
 
@@ -91,22 +101,22 @@ class Lake:
 
         return ingest(self.store, paths, **options)
 
-    def tag(self, tag: str, runs: RunIds | None = None, **filters: Any) -> int:
+    def tag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Tag the runs named, or those that the filters match; gives how many."""
         return self._mark("tag", runs, filters, value=tag)
 
-    def untag(self, tag: str, runs: RunIds | None = None, **filters: Any) -> int:
+    def untag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         return self._mark("untag", runs, filters, value=tag)
 
-    def note(self, text: str, runs: RunIds | None = None, **filters: Any) -> int:
+    def note(self, text: str, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Add a line to the notes of runs."""
         return self._mark("note", runs, filters, value=text)
 
-    def delete(self, runs: RunIds | None = None, **filters: Any) -> int:
+    def delete(self, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Hide runs; they still count as trials, and `restore` brings them back."""
         return self._mark("delete", runs, filters)
 
-    def restore(self, runs: RunIds | None = None, **filters: Any) -> int:
+    def restore(self, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Bring deleted runs back."""
         return self._mark("restore", runs, filters, deleted=True)
 
@@ -119,16 +129,14 @@ class Lake:
         value: str | None = None,
         deleted: bool = False,
     ) -> int:
-        from bt_lake.queries.filters import Filters
-        from bt_lake.queries.resolving import matching, resolve_all
 
         given = any(filter_ is not None for filter_ in filters.values())
         if (runs is None) == (not given):
             raise BadInput(f"{kind} which runs? Give ids or filters, one of both")
         if runs is None:
-            ids = matching(self.reader, Filters.of(filters), deleted=deleted)
+            ids = resolving.matching(self.reader, Filters.of(filters), deleted=deleted)
         else:
-            ids = resolve_all(self.reader, _several(runs), deleted=deleted)
+            ids = resolving.resolve_all(self.reader, _several(runs), deleted=deleted)
         self.store.append_events(kind, ids, value)
         return len(ids)
 
@@ -143,20 +151,16 @@ class Lake:
         after: str | None = None,
         columns: Sequence[str] | None = None,
         spread_params: bool = False,
-        **filters: Any,
+        **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """Runs, the newest first, or by any column, metric or parameter as `param.fast`.
 
         `after` is the last run of the page before. `spread_params` makes a column of each
         parameter: a frame to train on.
         """
-        from bt_lake.queries.filters import Filters
-        from bt_lake.queries.listing import listing
-        from bt_lake.queries.spreading import spread
-
         if spread_params and columns is not None:
             columns = [*columns, *["params"] * ("params" not in columns)]
-        found = listing(
+        found = listing.listing(
             self.reader,
             sort=sort,
             ascending=ascending,
@@ -165,7 +169,7 @@ class Lake:
             columns=columns,
             filters=Filters.of(filters),
         )
-        return spread(self.reader, found).frame() if spread_params else found.frame()
+        return spreading.spread(self.reader, found).frame() if spread_params else found.frame()
 
     def best(
         self,
@@ -176,16 +180,13 @@ class Lake:
         min_trades: int | None = None,
         ascending: bool | None = None,
         columns: Sequence[str] | None = None,
-        **filters: Any,
+        **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """The n best runs (10), or of each group (1), by a metric, what is better first.
 
         The metric is a column, one of your own, or a parameter as `param.fast`.
         """
-        from bt_lake.queries.filters import Filters
-        from bt_lake.queries.ranking import best
-
-        return best(
+        return ranking.best(
             self.reader,
             metric,
             n=n,
@@ -203,13 +204,10 @@ class Lake:
         *,
         quantiles: Sequence[float] = (0.25, 0.75),
         above: float | None = None,
-        **filters: Any,
+        **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """How groups of runs did: by labels, parameters, or day, week, month, year."""
-        from bt_lake.queries.filters import Filters
-        from bt_lake.queries.grouping import aggregate
-
-        return aggregate(
+        return grouping.aggregate(
             self.reader,
             by=by,
             metric_name=metric,
@@ -221,18 +219,16 @@ class Lake:
     def sweep(
         self,
         strategy: str,
+        /,
         x: str,
         y: str | None = None,
         metric: str = "sharpe_ratio",
         *,
         how: str = "mean",
-        **filters: Any,
-    ) -> Grid:
+        **filters: Unpack[Given],
+    ) -> sweeping.Grid:
         """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.mixed`."""
-        from bt_lake.queries.filters import Filters
-        from bt_lake.queries.sweeping import sweep
-
-        return sweep(
+        return sweeping.sweep(
             self.reader,
             strategy,
             x=x,
@@ -242,33 +238,25 @@ class Lake:
             filters=Filters.of(filters),
         )
 
-    def compare(self, *runs: str) -> Comparison:
+    def compare(self, *runs: str) -> comparing.Comparison:
         """Runs side by side: what differs, who is better in what, how alike their returns are."""
-        from bt_lake.queries.comparing import compare
-        from bt_lake.queries.resolving import resolve_all
+        return comparing.compare(self.reader, resolving.resolve_all(self.reader, runs))
 
-        return compare(self.reader, resolve_all(self.reader, runs))
-
-    def run(self, run: str) -> Detail:
+    def run(self, run: str) -> detail.Detail:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
-        from bt_lake.queries.detail import detail
-        from bt_lake.queries.resolving import resolve
-
-        return detail(self.reader, resolve(self.reader, run))
+        return detail.detail(self.reader, resolving.resolve(self.reader, run))
 
     def equity(self, runs: RunIds) -> pl.DataFrame:
         """The equity curves of runs, with their drawdown."""
-        from bt_lake.queries import curves
-        from bt_lake.queries.resolving import resolve_all
-
-        return curves.equity(self.reader, resolve_all(self.reader, _several(runs))).frame()
+        return curves.equity(
+            self.reader, resolving.resolve_all(self.reader, _several(runs))
+        ).frame()
 
     def trades(self, runs: RunIds) -> pl.DataFrame:
         """The trades of runs."""
-        from bt_lake.queries import curves
-        from bt_lake.queries.resolving import resolve_all
-
-        return curves.trades(self.reader, resolve_all(self.reader, _several(runs))).frame()
+        return curves.trades(
+            self.reader, resolving.resolve_all(self.reader, _several(runs))
+        ).frame()
 
     def lookup(self, keys: Any, *, columns: Sequence[str] | None = None) -> Any:
         """For each key the latest run that fits exactly, in one query.
@@ -276,10 +264,7 @@ class Lake:
         Keys are mappings or a polars or pandas frame (which comes back as one) with columns such
         as strategy, symbol and params.
         """
-        from bt_lake.queries.keyframes import lookup_frame
-        from bt_lake.queries.lookup import STATISTICS
-
-        return lookup_frame(self.reader, keys, columns=columns or STATISTICS)
+        return keyframes.lookup_frame(self.reader, keys, columns=columns or lookup.STATISTICS)
 
     def enrich(
         self,
@@ -289,16 +274,11 @@ class Lake:
         columns: Sequence[str] | None = None,
     ) -> Any:
         """The same frame, polars or pandas, with the statistics of the run that fits each row."""
-        from bt_lake.queries.keyframes import enrich
-        from bt_lake.queries.lookup import STATISTICS
-
-        return enrich(self.reader, signals, on=on, columns=columns or STATISTICS)
+        return keyframes.enrich(self.reader, signals, on=on, columns=columns or lookup.STATISTICS)
 
     def sql(self, query: str, /, **values: Any) -> pl.DataFrame:
         """One SELECT over the lake's views and macros, where `$name` stands for a value."""
-        from bt_lake.queries.raw import sql
-
-        return sql(self.reader, query, values).frame()
+        return raw.sql(self.reader, query, values).frame()
 
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection of your own, with the lake's views as they are now."""
@@ -306,9 +286,7 @@ class Lake:
 
     def scan(self, table: str = "runs") -> pl.LazyFrame:
         """runs, equity, trades or events as a polars LazyFrame over the lake's files."""
-        from bt_lake.queries.scanning import scan
-
-        return scan(self.reader, table)
+        return scanning.scan(self.reader, table)
 
     def export(
         self,
@@ -316,13 +294,10 @@ class Lake:
         *,
         curves: bool = False,
         trades: bool = False,
-        **filters: Any,
-    ) -> Exported:
+        **filters: Unpack[Given],
+    ) -> exporting.Exported:
         """Runs to a .csv, .parquet or .sqlite file, or to another lake."""
-        from bt_lake.queries.exporting import export
-        from bt_lake.queries.filters import Filters
-
-        return export(
+        return exporting.export(
             self.reader, target, filters=Filters.of(filters), curves=curves, trades=trades
         )
 

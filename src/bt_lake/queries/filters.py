@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from re import fullmatch
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from bt_lake.queries.guard import checked_condition
 from bt_lake.queries.names import param
@@ -24,6 +24,23 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Texts = str | Iterable[str] | None
 Time = datetime | date | str | None
+
+
+class Given(TypedDict, total=False):
+    """The filters as keywords."""
+
+    strategy: Texts
+    symbol: Texts
+    timeframe: Texts
+    exit_rule: Texts
+    engine: Texts
+    sweep: Texts
+    tag: Texts
+    status: Texts
+    since: Time
+    until: Time
+    params: Mapping[str, Any] | None
+    where: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ def listing(
 ) -> Answer:
     """Runs by any column, metric or parameter: the largest first, NULL last, equal ones by id.
 
-    Gives `columns`: by default `sort` where `runs` has no such column, and all of `runs`. `after` is
-    the last run of the page before, by any unique part of its id; runs that came in meanwhile do
-    not shift the pages. `n` None gives all runs. `total()` counts the runs the filters match.
+    Gives `columns`: by default `sort` where `runs` has no such column, and all of `runs`. `after`
+    is the last run of the page before, by any unique part of its id; runs that came in meanwhile
+    do not shift the pages. `n` None gives all runs. `total()` counts the runs the filters match.
     """
     order = _Order(sort, ascending)
     limit = {} if n is None else {"n": positive("n", n)}
