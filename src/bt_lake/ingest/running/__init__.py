@@ -1,0 +1,1 @@
+"""Running a user's own function: once, over a grid, or again."""
