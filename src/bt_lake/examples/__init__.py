@@ -1,0 +1,1 @@
+"""Example strategies in numpy, for `bt-lake run` and `bt-lake demo`."""
