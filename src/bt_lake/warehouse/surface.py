@@ -16,6 +16,7 @@ _HEADER = """\
 """
 
 
+_PERIODS = ("day", "week", "month", "year")
 _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
@@ -57,14 +58,43 @@ def _render(name: str) -> str:
 
 @cache
 def _values() -> dict[str, str]:
-    cases = " ".join(f"when {literal(m.name)} then {m.name}" for m in metrics())
     return {
         "format": str(FORMAT_VERSION),
-        "metrics": cases,
         "rows_with_events": rows_with_events(),
         "schema.shown": read_schema(RUNS[name] for name in _SHOWN),
         **{f"schema.{name}": _as_json(table) for name, table in TABLES.items()},
+        "metric": _value_of_metric(),
+        "metrics": ", ".join(literal(m.name) for m in metrics()),
+        "lower_is_better": ", ".join(literal(m.name) for m in metrics() if m.better == "lower"),
+        "labels": ", ".join(map(literal, (*_label_names(), *_PERIODS))),
+        **{f"label.{name}": _label(name) for name in ("dim", "x", "y")},
     }
+
+
+def _value_of_metric() -> str:
+    """Of a macro's argument `metric`: folds to one column."""
+    columns = " ".join(f"when {literal(m.name)} then {m.name}" for m in metrics())
+    own = (
+        "case when starts_with(metric, 'param.') "
+        "then try_cast(lake_param(params, metric[7:]) as double) else extra[metric] end"
+    )
+    return f"case metric {columns} else {own} end"
+
+
+def _label(argument: str) -> str:
+    """Of a macro's argument: a label, a period of time, or a parameter."""
+    columns = [f"when {literal(name)} then runs.{name}" for name in _label_names()]
+    columns += [
+        f"when {literal(period)} then strftime("
+        f"date_trunc({literal(period)}, timezone('UTC', created_at)), '%Y-%m-%d')"
+        for period in _PERIODS
+    ]
+    parameter = f"lake_param(params, regexp_replace({argument}, '^param\\.', ''))"
+    return f"case {argument} {' '.join(columns)} else {parameter} end"
+
+
+def _label_names() -> list[str]:
+    return [column.name for column in RUNS.columns if column.kind == "string"]
 
 
 def read_schema(columns: Iterable[Column]) -> str:

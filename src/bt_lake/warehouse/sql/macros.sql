@@ -1,1 +1,119 @@
--- 4. Questions with parameters.
+-- 4. Questions with parameters. A metric is a column of `runs`, one of your own (kept in `extra`),
+--    or a parameter as 'param.fast'.
+--      from best('sharpe_ratio', n := 5, strategy := 'sma_cross', min_trades := 30);
+--      from aggregate('strategy');   from aggregate('param.fast', metric := 'my_score');
+--      from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio');
+--      from history(n := 20);
+
+create or replace temp macro lake_param(params, name) as
+  params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1'));
+create or replace temp macro lake_refusal(kind, name, known) as
+  'no ' || kind || ' ''' || name || '''. Did you mean ' || array_to_string(list_transform(
+    list_sort(
+      list_transform(known, lambda k: {similarity: jaro_winkler_similarity(k, name), name: k}), 'desc'
+    )[:3],
+    lambda k: k.name), ', ') || '?';
+
+-- The metric is read alone first, the wide rows of the best second.
+create or replace temp macro best(
+  metric, n := 10, strategy := null, symbol := null, timeframe := null, min_trades := null,
+  ascending := null
+) as table
+with
+  candidates as (
+    select
+      run_id,
+      {{metric}} * case when coalesce(ascending, metric in ({{lower_is_better}})) then -1 else 1 end as score
+    from runs
+    where
+      (strategy is null or runs.strategy = strategy)
+      and (symbol is null or runs.symbol = symbol)
+      and (timeframe is null or runs.timeframe = timeframe)
+      and (min_trades is null or total_trades >= min_trades)
+  ),
+  picked as materialized (
+    select run_id, row_number() over (order by score desc, run_id) as "rank"
+    from (
+      select run_id, score from candidates where score is not null
+      order by score desc, run_id limit n
+    )
+  ),
+  found as (
+    select
+      "rank", run_id, {{metric}}::double as "value", runs.strategy, runs.symbol, runs.timeframe,
+      params, runs.* exclude (run_id, strategy, symbol, timeframe, params)
+    from picked join runs using (run_id)
+    union all by name
+    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as run_id
+    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+  )
+from found order by "rank";
+
+-- Groups by a label, a parameter as 'param.fast', or day, week, month, year of the run.
+create or replace temp macro aggregate(dim, metric := 'sharpe_ratio') as table
+with
+  figures as (
+    select {{label.dim}} as label, {{metric}}::double as "value", status from runs
+  ),
+  groups as (
+    select
+      label,
+      count(*) as runs,
+      count(*) filter (status = 'failed') as failed,
+      count("value") as n,
+      avg("value") as mean,
+      median("value") as median,
+      stddev_samp("value") as std,
+      min("value") as min,
+      max("value") as max,
+      quantile_cont("value", 0.25) as q25,
+      quantile_cont("value", 0.75) as q75
+    from figures group by label
+  ),
+  found as (
+    from groups
+    union all by name
+    select error(lake_refusal('label', dim, [{{labels}}]))::varchar as label
+    where dim not in ({{labels}}) and not starts_with(dim, 'param.')
+    union all by name
+    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as label
+    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+  )
+from found
+order by
+  case when dim in ('day', 'week', 'month', 'year') then label end nulls last,
+  median * case when metric in ({{lower_is_better}}) then -1 else 1 end desc nulls last,
+  try_cast(label as double) nulls last, label nulls last;
+
+-- Over one or two parameters, or labels; what else differs is averaged over.
+create or replace temp macro sweep(strategy, x, y := null, metric := 'sharpe_ratio') as table
+with
+  points as (
+    select {{label.x}} as px, {{label.y}} as py, {{metric}}::double as "value"
+    from runs where runs.strategy = strategy
+  ),
+  found as (
+    select px, py, avg("value") as "value", count("value") as runs
+    from points
+    where px is not null and (py is not null or y is null)
+    group by all
+    union all by name
+    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as px
+    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+  )
+select px as x, py as y, "value", runs
+from found
+order by try_cast(px as double) nulls last, px, try_cast(py as double) nulls last, py;
+
+-- The newest runs.
+create or replace temp macro history(n := 20) as table
+with newest as materialized (
+  select run_id from runs order by created_at desc, run_id desc limit n
+)
+select
+  created_at, run_id, strategy, symbol, timeframe, status, total_return, sharpe_ratio,
+  max_drawdown, total_trades, params, runs.* exclude (
+    created_at, run_id, strategy, symbol, timeframe, status, total_return, sharpe_ratio,
+    max_drawdown, total_trades, params)
+from runs join newest using (run_id)
+order by created_at desc, run_id desc;
