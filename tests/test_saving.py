@@ -182,7 +182,7 @@ def test_what_is_saved_is_what_is_read(
     )  # fmt: skip
 
     def read(connection, sql: str) -> list[dict]:
-        return connection.execute(sql, [run_id]).to_arrow_table().to_pylist()
+        return connection.sql(sql, params=[run_id]).to_arrow_table().to_pylist()
 
     def question(connection):
         return [

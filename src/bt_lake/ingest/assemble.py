@@ -46,7 +46,7 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         twice = next(run_id for run_id in run_ids if run_ids.count(run_id) > 1)
         raise BadInput(f"run_id '{twice}' is there twice; every run needs an id of its own")
     curves, trades = batch.curves, batch.trades
-    columns: dict[str, Any] = {
+    columns = {
         **batch.labels.texts,
         **batch.labels.times,
         **_metrics(batch),
@@ -64,6 +64,20 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         equity=_children(EQUITY, points, run_ids, curves.offsets),
         trades=_children(TRADES, _trade_columns(trades), run_ids, trades.offsets),
     )
+
+
+def in_order(frames: Frames) -> Frames:
+    """The frames of `frames_of` sorted by run_id; ids made from content come in any order."""
+    order = np.argsort(np.array(frames.runs["run_id"].to_pylist()))
+    rank = np.argsort(order)
+
+    def part(table: pa.Table | None) -> pa.Table | None:
+        if table is None:
+            return None
+        owner = table["run_id"].combine_chunks().indices.to_numpy()
+        return table.take(np.argsort(rank[owner], kind="stable"))
+
+    return Frames(frames.runs.take(order), part(frames.equity), part(frames.trades))
 
 
 def _metrics(batch: Gathered) -> Columns:

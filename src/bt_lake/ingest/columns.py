@@ -58,18 +58,24 @@ def columns_of_objects(rows: Sequence[Any]) -> Columns:
 
 def read_table(path: Path, schema: Table) -> Columns:
     """The columns of a Parquet or CSV file; the schema says what is text in a CSV file."""
-    import pyarrow as pa
-
     try:
         table = _read_parquet(path) if is_parquet(path) else _read_csv(path, schema)
+        names = table.column_names
     except FileNotFoundError:
         raise NotFound(f"{path}: no such file") from None
-    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
+    except read_errors() as error:
         raise BadInput(f"{path}: {explain(error)}") from None
-    twice = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if twice:
-        raise BadInput(f"{path}: column '{twice.pop()}' is there twice")
-    return {name: table.column(name) for name in table.column_names}
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"{path}: column '{name}' is there twice")
+    return dict(zip(names, table.columns, strict=True))
+
+
+def read_errors() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for damaged files; names that are no UTF-8 are a ValueError."""
+    import pyarrow as pa
+
+    return (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 
 def is_parquet(path: Path) -> bool:

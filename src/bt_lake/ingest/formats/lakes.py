@@ -49,6 +49,5 @@ def _part(connection: DuckDBPyConnection, after: str) -> Frames | None:
 def _between(
     connection: DuckDBPyConnection, view: str, order: str, ids: list[tuple[str]]
 ) -> pa.Table:
-    return connection.execute(
-        f"from {view} where run_id between ? and ? order by {order}", [ids[0][0], ids[-1][0]]
-    ).to_arrow_table()
+    question = f"from {view} where run_id between ? and ? order by {order}"
+    return connection.sql(question, params=[ids[0][0], ids[-1][0]]).to_arrow_table()

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bt_lake.ingest.columns import NO_VALUE, explain
+from bt_lake.ingest.columns import NO_VALUE, explain, read_errors
 from bt_lake.ingest.formats.reading import explained, lines, steady
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run, unknown_column
@@ -107,18 +107,16 @@ def _object(name: str, value: Any) -> Any:
 
 
 def _parquet_names(path: Path) -> list[str]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         names: list[str] = pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
+    except read_errors():
         return ["strategy"]  # damaged: `read` says so
     return names
 
 
 def _parquet_rows(path: Path) -> Iterator[_Row]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
@@ -128,7 +126,7 @@ def _parquet_rows(path: Path) -> Iterator[_Row]:
                 for values in _plain(batch).to_pylist():
                     number += 1
                     yield _Row(number, partial(dict, values), None)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except read_errors() as error:
         raise BadInput(f"{path}: {explain(error)}") from None
 
 
