@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import math
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -121,14 +121,8 @@ def test_html_holds_the_picture(tmp_path: Path):
 
 
 def test_png_needs_pillow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    real = builtins.__import__
-
-    def no_pillow(name: str, *rest, **more):
-        if name.startswith("PIL"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", no_pillow)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "PIL.Image", raising=False)
     with pytest.raises(MissingExtra, match=r"bt-lake\[plot\]"):
         save(picture(), tmp_path / "p.png")
     assert not (tmp_path / "p.png").exists()

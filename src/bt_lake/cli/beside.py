@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli.fields import MISSING, metric_name, metric_text, short_id, text
+from bt_lake.cli.fields import MISSING, full_name, metric_text, short_id, text, times
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, shortened
+from bt_lake.queries.wholerows import flat
+from bt_lake.warehouse.schema import RUNS
 
 if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison
@@ -15,24 +17,33 @@ if TYPE_CHECKING:
 _MOST = 24  # columns a value may take before it is cut on a terminal
 _SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
 _SAME_BET = 0.95
+_LABELS = ("strategy", "symbol", "timeframe", "exit_rule")
+# A dozen of the metrics say most; the rest is for those who ask.
+_HEADLINES = {
+    "total_return", "cagr", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
+    "max_drawdown", "max_underwater_days", "total_trades", "win_rate", "profit_factor",
+    "expectancy", "exposure",
+}  # fmt: skip
 
 Cells = list[tuple[str, str]]  # text and look
 
 
-def beside(comparison: Comparison, *, width: int | None, style: Style, full_ids: bool) -> list[str]:
+def beside(
+    comparison: Comparison, *, width: int | None, style: Style, full_ids: bool, everything: bool
+) -> list[str]:
     """As many runs abreast as the width holds; the others follow below."""
-    lines = list(_lines(comparison))
+    lines = list(_lines(comparison, everything))
     heads = [run_id if full_ids else short_id(run_id) for run_id in comparison.ids]
     left = 2 + max(columns_of(name) for name, cells in lines if cells)
     cell = 2 + max(columns_of(t) for t in [*heads, *(t for _, cells in lines for t, _ in cells)])
     if width is not None:
         cell = min(cell, _MOST)
     abreast = max(1, (width - left) // cell) if width else len(heads)
-    out: list[str] = []
+    shared = _shared(comparison)
+    out = [f"{shared}, and:" if shared else "nothing in common:"]
     for start in range(0, len(heads), abreast):
         part = slice(start, start + abreast)
-        out += [""] if out else []
-        out.append(" " * left + style("".join(h.rjust(cell) for h in heads[part]), "cyan"))
+        out += ["", " " * left + style("".join(h.rjust(cell) for h in heads[part]), "cyan")]
         for name, cells in lines:
             out.append(_drawn(name, cells[part], left, cell, style))
     return [*out, *_correlations(comparison, style)]
@@ -45,7 +56,26 @@ def _drawn(name: str, cells: Cells, left: int, cell: int, style: Style) -> str:
     return ("  " + name.ljust(left - 2) + shown).rstrip()
 
 
-def _lines(comparison: Comparison) -> Iterator[tuple[str, Cells]]:
+def _shared(comparison: Comparison) -> str:
+    """What all runs have in common, in a line."""
+    first, *others = comparison.runs
+
+    def same(name: str) -> bool:
+        return first[name] is not None and all(run[name] == first[name] for run in others)
+
+    words = [text(first[name]) for name in _LABELS if same(name)]
+    if same("start_at") and same("end_at"):
+        words.append(" to ".join(times([first["start_at"], first["end_at"]])))
+    params = [flat(run["params"] or {}) for run in comparison.runs]
+    words += [
+        f"{name} {text(value)}"
+        for name, value in params[0].items()
+        if all(name in each and each[name] == value for each in params[1:])
+    ]
+    return ", ".join(words)
+
+
+def _lines(comparison: Comparison, everything: bool) -> Iterator[tuple[str, Cells]]:
     section = ""
     for line in comparison.differences:
         if line.section != section:
@@ -54,11 +84,13 @@ def _lines(comparison: Comparison) -> Iterator[tuple[str, Cells]]:
         yield line.name.replace("_", " "), _plain(line.values)
     yield "Metrics", []
     for metric in comparison.metrics:
+        if not (everything or metric.name in _HEADLINES or metric.name not in RUNS):
+            continue
         show = metric_text(metric.name)
         marks = [" *" if n in metric.best else "  " for n in range(len(metric.values))]
         looks = ["bold" if n in metric.best else "" for n in range(len(metric.values))]
         texts = [show(value) + mark for value, mark in zip(metric.values, marks, strict=True)]
-        yield metric_name(metric.name), list(zip(texts, looks, strict=True))
+        yield full_name(metric.name), list(zip(texts, looks, strict=True))
 
 
 def _plain(values: Iterable[Any]) -> Cells:

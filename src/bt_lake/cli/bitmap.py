@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from bt_lake.cli.picture import PAPER, Area, Line, Picture, Point, Rect, Text
 from bt_lake.warehouse.errors import MissingExtra
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from PIL.ImageDraw import ImageDraw
 
 _SCALE = 2  # pixels a unit, for sharp screens
 _SMOOTH = 2  # drawn this much larger still, then shrunk: Pillow's lines are jagged
@@ -19,24 +16,25 @@ _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def png(picture: Picture) -> bytes:
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError:
-        raise MissingExtra.needs("drawing a PNG", "plot") from None
-
+    image, drawing = _pillow("Image"), _pillow("ImageDraw")
     size = (round(picture.width * _SCALE), round(picture.height * _SCALE))
-    large = Image.new("RGB", (size[0] * _SMOOTH, size[1] * _SMOOTH), PAPER)
-    draw = ImageDraw.Draw(large)
+    large = image.new("RGB", (size[0] * _SMOOTH, size[1] * _SMOOTH), PAPER)
+    draw = drawing.Draw(large)
     for shape in picture.shapes:
         _draw(draw, shape)
     buffer = io.BytesIO()
-    large.resize(size, Image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
+    large.resize(size, image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _draw(draw: ImageDraw, shape: Rect | Line | Area | Text) -> None:
-    from PIL import ImageFont
+def _pillow(part: str) -> Any:
+    try:
+        return import_module(f"PIL.{part}")
+    except ImportError:
+        raise MissingExtra.needs("drawing a PNG", "plot") from None
 
+
+def _draw(draw: Any, shape: Rect | Line | Area | Text) -> None:
     unit = _SCALE * _SMOOTH
     match shape:
         case Rect():
@@ -48,7 +46,7 @@ def _draw(draw: ImageDraw, shape: Rect | Line | Area | Text) -> None:
         case Area():
             draw.polygon(_scaled(shape.points, unit), fill=shape.fill)
         case Text():
-            font = ImageFont.load_default(shape.size * unit)
+            font = _pillow("ImageFont").load_default(shape.size * unit)
             place = (shape.x * unit, shape.y * unit)
             stroke = 1 if shape.bold else 0
             draw.text(

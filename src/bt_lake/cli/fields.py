@@ -38,6 +38,11 @@ _TITLES = {
     "exit_reason": "reason",
     "ts": "time",
 }
+_FULL = {
+    "max_underwater_days": "days under water",
+    "max_consecutive_losses": "losses in a row",
+    "avg_trade_hours": "hours",
+}
 # Shares of a whole: a plus sign would say nothing.
 _UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
 # Small by nature: one decimal would show zeros.
@@ -120,7 +125,7 @@ def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
 
 def run_field(full: bool = True) -> Field:
     def shorts(values: Sequence[Any]) -> list[str]:
-        return [value if full else short_id(value) for value in values]
+        return [MISSING if v is None else v if full else short_id(v) for v in values]
 
     return Field("run_id", "run", shorts, telling=_TELLING["run_id"], look=lambda _: "cyan")
 
@@ -157,6 +162,13 @@ def parameter(name: str) -> Field:
 
 def metric_name(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " "))
+
+
+def full_name(name: str) -> str:
+    """A metric in words, where there is room for them."""
+    if name not in RUNS:
+        return name  # the user's own, as they wrote it
+    return _FULL.get(name) or name.removeprefix("total_").replace("_", " ")
 
 
 def metric_text(name: str) -> Callable[[Any], str]:

@@ -87,15 +87,14 @@ def _invoke(arguments: list[str]) -> Any:
 
 def lake_first(arguments: Sequence[str]) -> list[str]:
     """`--lake PATH` may stand anywhere; Typer wants it before the command."""
-    rest, lake = list(arguments), list[str]()
-    end = rest.index("--") if "--" in rest else len(rest)
-    for place in reversed(range(end)):
-        if rest[place] == "--lake" and place + 1 < len(rest):
-            lake = rest[place : place + 2]
-            del rest[place : place + 2]
-        elif rest[place].startswith("--lake="):
-            lake = [rest.pop(place)]
-    return lake + rest
+    lakes, rest, left = list[str](), list[str](), list(arguments)
+    while left and left[0] != "--":
+        argument = left.pop(0)
+        if argument == "--lake" and left:
+            lakes += [argument, left.pop(0)]
+        else:
+            (lakes if argument.startswith("--lake=") else rest).append(argument)
+    return lakes + rest + left
 
 
 def _misused(error: typer.TyperException) -> int:

@@ -74,7 +74,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise BadInput(f"{question} Nobody is here to ask: add --yes if so.")
+        raise BadInput(f"{question} Nobody is here to ask; say so with --yes.")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

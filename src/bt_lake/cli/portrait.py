@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli import fields
 from bt_lake.cli.chart import equity_chart
-from bt_lake.cli.fields import field, metric_name, metric_text, text
-from bt_lake.cli.runtable import flat
+from bt_lake.cli.fields import field, full_name, metric_text, text
 from bt_lake.cli.sections import Section, abreast, stacked
 from bt_lake.cli.style import Style
+from bt_lake.queries.wholerows import flat
 
 if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail
@@ -38,8 +38,7 @@ def portrait(detail: Detail, *, width: int, style: Style) -> list[str]:
         stacked(_strategy(row), width=width, style=style),
         stacked(_context(row), width=width, style=style),
         abreast(_metrics(row), width=width, style=style),
-        _curve(detail, width, style),
-        _months(detail.monthly, style),
+        *_history(detail, width, style),
         _disagreements(detail.disagreements, style),
     ]
     return [line for part in parts if part for line in [*part, ""]][:-1]
@@ -89,6 +88,8 @@ def _context(row: Row) -> Section:
         start, end = map(fields.money, (row["initial_capital"], row["final_equity"]))
         currency = f" {row['currency']}" if row["currency"] else ""
         section.add("capital", f"{start} to {end}{currency}")
+    if row["metrics_from"] == "reported":
+        section.add("metrics", "as the source reported them: there is no curve to check them by")
     return section
 
 
@@ -98,10 +99,10 @@ def _metrics(row: Row) -> list[Section]:
         ("Ratios", _RATIOS),
         ("Risk", _RISK),
         ("Trades", _TRADES),
-        ("A trade", _TRADE),
+        ("Per trade", _TRADE),
     ]
     sections = [_group(title, names, row) for title, names in groups]
-    sections.insert(3, _drawdown(row))
+    sections.append(_drawdown(row))
     own = Section("Your own")
     for name, value in (row["extra"] or {}).items():
         own.add(name, fields.general(value))
@@ -114,7 +115,7 @@ def _group(title: str, names: Sequence[str], row: Row) -> Section:
         if row[name] is not None:
             made = field(name)
             look = made.look(row[name]) if made.look else ""
-            section.add(metric_name(name), made.text(row[name]), look)
+            section.add(full_name(name), made.text(row[name]), look)
     return section
 
 
@@ -128,6 +129,13 @@ def _drawdown(row: Row) -> Section:
         elif name == "recovered" and row["drawdown_trough_at"] is not None:
             section.add(title, "not yet")
     return section
+
+
+def _history(detail: Detail, width: int, style: Style) -> list[list[str]]:
+    """The curve and its months; those of a deleted run are out of reach, or gone."""
+    if detail.row["deleted_at"] is not None:
+        return []
+    return [_curve(detail, width, style), _months(detail.monthly, style)]
 
 
 def _curve(detail: Detail, width: int, style: Style) -> list[str]:
@@ -176,7 +184,7 @@ def _disagreements(found: Sequence[tuple[str, Any, Any]], style: Style) -> list[
     """Where the source's own numbers are others than those computed from the curve."""
     if not found:
         return []
-    lines = [(metric_name(n), metric_text(n)(r), metric_text(n)(c)) for n, r, c in found]
+    lines = [(full_name(n), metric_text(n)(r), metric_text(n)(c)) for n, r, c in found]
     widths = [max(len(line[place]) for line in lines) for place in range(3)]
     name, told, ours = max(widths[0], 6), max(widths[1], 8), max(widths[2], 8)
     head = f"  {'':<{name}}  {'reported':>{told}}  {'computed':>{ours}}"

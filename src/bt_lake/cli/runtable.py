@@ -9,6 +9,7 @@ from typing import Any
 from bt_lake.cli.fields import Field, field, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.queries.names import PARAM
+from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS
 
 # Shown where any run has one; the others only where the shown runs differ in them.
@@ -94,14 +95,3 @@ def _params(texts: Sequence[str | None], metric: str) -> list[tuple[Field, list[
             made = parameter(name).at(round(_PARTIAL + share * (_WHOLE - _PARTIAL)))
             columns.append((made.bold().at(98) if ranked else made, values))
     return columns
-
-
-def flat(params: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested parameters under their paths."""
-    out: dict[str, Any] = {}
-    for name, value in params.items():
-        if isinstance(value, dict):
-            out |= flat(value, f"{prefix}{name}.")
-        else:
-            out[f"{prefix}{name}"] = value
-    return out

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bt_lake.cli.fields import one_line
 from bt_lake.cli.style import PLAIN, Style
 from bt_lake.cli.table import columns_of
 
-_GAP = 4
+_GAP = 3
 _INDENT = "  "
 
 
@@ -31,7 +32,11 @@ def stacked(section: Section, *, width: int, style: Style = PLAIN) -> list[str]:
     out = [style(section.title, "bold")]
     for name, value, look in section.lines:
         room = max(20, width - left - 4)
-        parts = textwrap.wrap(value, room, break_on_hyphens=False) or [""]
+        parts = [
+            part
+            for line in map(one_line, value.splitlines())
+            for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]
+        ]
         start = _INDENT + style(name.ljust(left), "dim") + "  "
         out.append(start + style(parts[0], look))
         out += [" " * (left + 4) + style(part, look) for part in parts[1:]]

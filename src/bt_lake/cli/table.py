@@ -63,15 +63,18 @@ class Table:
         return head + body if first else body
 
     def _fit(self, width: int) -> None:
-        """Make the columns fit: by cutting text, and where that is not enough, by dropping."""
-        while (excess := _total([column for _, column in self._columns]) - width) > 0:
-            slack = sum(_slack(column) for _, column in self._columns)
-            if slack >= excess or len(self._columns) == 1:
-                _cut([column for _, column in self._columns], excess)
-                return
-            least = min(reversed(self._columns), key=lambda entry: entry[1].field.telling)
-            self._columns.remove(least)
-            self.dropped.insert(0, least[1].field.title)
+        """Keep the most telling columns that fit with their text cut, then cut no more than due."""
+        by_telling = sorted(self._columns, key=lambda entry: -entry[1].field.telling)
+        kept, used = by_telling[:1], _least(by_telling[0][1])
+        for entry in by_telling[1:]:
+            need = len(GAP) + _least(entry[1])
+            if used + need <= width:
+                kept.append(entry)
+                used += need
+        self.dropped = [c.field.title for n, c in self._columns if (n, c) not in kept]
+        self._columns = sorted(kept, key=lambda entry: entry[0])
+        columns = [column for _, column in self._columns]
+        _cut(columns, sum(c.width for c in columns) + len(GAP) * (len(columns) - 1) - width)
 
 
 class Markdown:
@@ -99,23 +102,20 @@ def _line(cells: list[str]) -> str:
     return GAP.join(cells).rstrip()
 
 
-def _total(columns: list[_Column]) -> int:
-    return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
-
-
-def _slack(column: _Column) -> int:
+def _least(column: _Column) -> int:
+    """The columns of the terminal it takes at least."""
     if column.field.shrink is None:
-        return 0
-    return max(0, column.width - max(column.field.shrink, columns_of(column.field.title)))
+        return column.width
+    return min(column.width, max(column.field.shrink, columns_of(column.field.title)))
 
 
 def _cut(columns: list[_Column], excess: int) -> None:
     """Take the excess from the widest texts first; a lone column gives all of it."""
-    if len(columns) == 1 and _slack(columns[0]) < excess:
-        columns[0].width = max(1, columns[0].width - excess)
+    if len(columns) == 1:
+        columns[0].width = max(1, columns[0].width - max(0, excess))
         return
     for _ in range(excess):
-        widest = max((c for c in columns if _slack(c)), key=lambda column: column.width)
+        widest = max((c for c in columns if c.width > _least(c)), key=lambda column: column.width)
         widest.width -= 1
 
 

@@ -20,6 +20,9 @@ def compare(
         list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of two ids or more.")
     ],
     out: Output,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every metric; files hold them all anyway.")
+    ] = False,
 ) -> None:
     """Runs side by side: what differs in labels, parameters and config, and who is better in what.
 
@@ -31,16 +34,18 @@ def compare(
     from bt_lake.cli.beside import beside
     from bt_lake.queries.comparing import compare as question
     from bt_lake.queries.resolving import resolve_all
-    from bt_lake.warehouse.errors import BadInput
 
-    ids = list(dict.fromkeys(resolve_all(session.reader, runs, deleted=True)))
-    if len(ids) < 2:
-        raise BadInput("compare takes two different runs or more")
+    ids = resolve_all(session.reader, runs, deleted=True)
     comparison = question(session.reader, ids)
     if out.is_text:
-        fenced = out.format is Format.MD
-        lines = beside(comparison, width=out.width, style=out.style, full_ids=not out.on_terminal)
-        out.lines(["```", *lines, "```"] if fenced else lines)
+        lines = beside(
+            comparison,
+            width=out.width,
+            style=out.style,
+            full_ids=not out.on_terminal,
+            everything=everything,
+        )
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
     else:
         out.rows(["section", "name", *comparison.ids], _long(comparison))
     messages.note(f"{len(ids)} runs", messages.took(session.started))

@@ -15,8 +15,6 @@ Runs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[RUN...]", help="Beginnings or ends of ids; or use filters."),
 ]
-# More than this many runs at once is worth a question.
-_MANY = 1
 
 
 def tag(
@@ -37,7 +35,8 @@ def tag(
     """
     ids = _chosen(session, runs, which)
     doing, done = ("Untag", "untagged") if remove else ("Tag", "tagged")
-    _ask(f"{doing} {_count(ids)} as '{name}'?", ids, yes)
+    if which.given:
+        messages.confirm(f"{doing} {_count(ids)} as '{name}'?", yes=yes)
     session.store.append_events("untag" if remove else "tag", ids, name)
     _said(session, f"{done} {_count(ids)}")
 
@@ -57,7 +56,8 @@ def note(
       bt-lake note "old data vendor" --until 2026-06-30 --yes
     """
     ids = _chosen(session, runs, which)
-    _ask(f"Add this note to {_count(ids)}?", ids, yes)
+    if which.given:
+        messages.confirm(f"Add this note to {_count(ids)}?", yes=yes)
     session.store.append_events("note", ids, text)
     _said(session, f"noted on {_count(ids)}")
 
@@ -84,11 +84,13 @@ def delete(
     """
     ids = _chosen(session, runs, which, deleted=forget)
     if forget:
-        _ask(f"Remove {_count(ids)} for good? They will no longer count as trials.", ids, yes, 0)
+        messages.confirm(
+            f"Remove {_count(ids)} for good? They will no longer count as trials.", yes=yes
+        )
         session.store.forget(ids)
         _said(session, f"forgot {_count(ids)}")
         return
-    _ask(f"Delete {_count(ids)}?", ids, yes, 0)
+    messages.confirm(f"Delete {_count(ids)}?", yes=yes)
     session.store.append_events("delete", ids)
     _said(session, f"deleted {_count(ids)}", "`bt-lake restore` brings them back")
 
@@ -101,8 +103,9 @@ def restore(session: Session, which: Which, runs: Runs = None, yes: Yes = False)
       bt-lake restore b7d2f19a
       bt-lake restore --strategy sma_cross --yes
     """
-    ids = _chosen(session, runs, which, deleted=True)
-    _ask(f"Restore {_count(ids)}?", ids, yes)
+    ids = _deleted(session, _chosen(session, runs, which, deleted=True))
+    if which.given:
+        messages.confirm(f"Restore {_count(ids)}?", yes=yes)
     session.store.append_events("restore", ids)
     _said(session, f"restored {_count(ids)}")
 
@@ -125,9 +128,15 @@ def _chosen(
     return ids
 
 
-def _ask(question: str, ids: list[str], yes: bool, most: int = _MANY) -> None:
-    if len(ids) > most:
-        messages.confirm(question, yes=yes)
+def _deleted(session: Session, ids: list[str]) -> list[str]:
+    """The runs, if they are deleted: a run by name may be any."""
+    from bt_lake.queries.resolving import matching
+
+    hidden = set(matching(session.reader, deleted=True))
+    for run_id in ids:
+        if run_id not in hidden:
+            raise NotFound(f"run {run_id} is not deleted")
+    return ids
 
 
 def _count(ids: list[str]) -> str:

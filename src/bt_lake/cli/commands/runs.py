@@ -14,6 +14,7 @@ from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
 from bt_lake.cli.session import Session
 from bt_lake.queries.names import PARAM
+from bt_lake.warehouse.errors import NotFound
 
 
 class Order(StrEnum):
@@ -151,7 +152,7 @@ def lookup(
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
     ] = None,
-) -> int:
+) -> None:
     """The latest run of exactly this strategy, symbol, parameters and exit rule.
 
     A CSV of keys has columns named strategy, symbol, timeframe, exit_rule, params (JSON) or
@@ -171,9 +172,18 @@ def lookup(
         "timeframe": timeframe,
         "exit_rule": exit_rule,
     }
-    asked = read_keys(keys) if keys else [key_of(labels, param or [])]
-    answer = question(session.reader, asked)
-    out.answer(answer)
-    found = sum(row[answer.columns.index("run_id")] is not None for row in answer.rows())
-    messages.note(f"{found:,} of {len(asked):,} found", messages.took(session.started))
-    return 0
+    keys_given = read_keys(keys) if keys else [key_of(labels, param or [])]
+    answer = question(session.reader, keys_given)
+    rows = answer.rows()
+    found = sum(row[answer.columns.index("run_id")] is not None for row in rows)
+    if not found and keys is None:
+        raise NotFound("no run fits; parameters fit only when all of them are given")
+    if out.is_text:
+        out.table(*chosen_layout(out)(answer.columns, rows))
+    else:
+        out.answer(answer)
+    messages.note(
+        f"{found:,} of {len(keys_given):,} found",
+        messages.hidden(out.dropped),
+        messages.took(session.started),
+    )

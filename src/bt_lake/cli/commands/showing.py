@@ -48,7 +48,8 @@ def show(
 
         out.lines(portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style))
     elif out.format is Format.JSON:
-        monthly = [{"month": month, "return": value} for month, value in detail.monthly]
+        months = () if detail.row["deleted_at"] else detail.monthly
+        monthly = [{"month": month, "return": value} for month, value in months]
         out.document({**detail.row, "monthly_returns": monthly})
     elif out.format is Format.MD:
         out.rows(["field", "value"], [(k, v) for k, v in detail.row.items() if v is not None])

@@ -113,7 +113,7 @@ def _draw(grid: Grid, out: Output) -> None:
 def _draw_bars(grid: Grid, out: Output) -> None:
     """One parameter: a bar for each value, from the worst to the best."""
     heatmap = heatmap_of(grid)
-    bars = ["█" * round((row[0] or 0) * _BAR) for row in heatmap.shares]
+    bars = ["█" * max(1, round((row[0] or 0) * _BAR)) for row in heatmap.shares]
     metric = field(grid.metric) if grid.how != "count" else plain(grid.metric)
     fields = [
         plain(short(grid.x)).at(99),

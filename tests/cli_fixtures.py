@@ -1,0 +1,28 @@
+"""Fixtures of the tests of the command line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_lake import Cli, make
+
+
+@pytest.fixture(scope="session")
+def made_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once; never written to."""
+    return make(tmp_path_factory.mktemp("cli") / "lake")
+
+
+@pytest.fixture
+def cli(made_lake: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(made_lake, capsys)
+
+
+@pytest.fixture
+def own(
+    made_lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    """The command line on a lake that may be changed."""
+    return Cli(shutil.copytree(made_lake, tmp_path / "lake"), capsys)
