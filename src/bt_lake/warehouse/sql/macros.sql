@@ -8,9 +8,9 @@
 create or replace temp macro lake_param(params, name) as
   params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1'));
 create or replace temp macro lake_refusal(kind, name, known) as
-  'no ' || kind || ' ''' || name || '''. Did you mean ' || array_to_string(list_transform(
+  'no ' || kind || ' ''' || coalesce(name, 'NULL') || '''. Did you mean ' || array_to_string(list_transform(
     list_sort(
-      list_transform(known, lambda k: {similarity: jaro_winkler_similarity(k, name), name: k}), 'desc'
+      list_transform(known, lambda k: {similarity: jaro_winkler_similarity(k, coalesce(name, '')), name: k}), 'desc'
     )[:3],
     lambda k: k.name), ', ') || '?';
 
@@ -45,7 +45,8 @@ with
     from picked join runs using (run_id)
     union all by name
     select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as run_id
-    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+    where coalesce(metric, '') not in ({{metrics}})
+      and not exists (from trials where {{metric}} is not null)
   )
 from found order by "rank";
 
@@ -77,7 +78,8 @@ with
     where dim not in ({{labels}}) and not starts_with(dim, 'param.')
     union all by name
     select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as label
-    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+    where coalesce(metric, '') not in ({{metrics}})
+      and not exists (from trials where {{metric}} is not null)
   )
 from found
 order by
@@ -99,7 +101,14 @@ with
     group by all
     union all by name
     select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as px
-    where metric not in ({{metrics}}) and not exists (from trials where {{metric}} is not null)
+    where coalesce(metric, '') not in ({{metrics}})
+      and not exists (from trials where {{metric}} is not null)
+    union all by name
+    select error('no run of ' || strategy || ' has the parameter ' || x)::varchar as px
+    where (select count(*) > 0 and count(px) = 0 from points)
+    union all by name
+    select error('no run of ' || strategy || ' has the parameter ' || y)::varchar as px
+    where y is not null and (select count(*) > 0 and count(py) = 0 from points)
   )
 select px as x, py as y, "value", runs
 from found
