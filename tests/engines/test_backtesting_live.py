@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from adapted import reported, rows_of
 from backtesting import Backtest, Strategy
 from backtesting.lib import FractionalBacktest, crossover
 from prices import ohlcv, total_loss
+from snippets import rows_of_snippet
 
 from bt_lake.ingest.engines import backtesting
 from bt_lake.ingest.run import Run
@@ -130,3 +132,10 @@ def test_bars_without_dates_are_refused() -> None:
         stats = backtest(data=ohlcv().reset_index(drop=True)).run()
     with pytest.raises(BadInput, match="DatetimeIndex"):
         Run.from_backtesting(stats)
+
+
+def test_the_snippet_of_the_docs_works(tmp_path: Path) -> None:
+    rows = rows_of_snippet("backtesting.py", tmp_path)
+    assert len(rows) == 4
+    assert {row["symbol"] for row in rows} == {"AAPL"}
+    assert all(row["params"] for row in rows)

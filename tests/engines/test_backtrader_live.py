@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import backtrader
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from adapted import reported, rows_of
 from prices import ohlcv, total_loss
+from snippets import rows_of_snippet
 
 from bt_lake.ingest.engines import backtrader as adapter
 from bt_lake.ingest.run import Run
@@ -177,3 +179,10 @@ def test_two_datas_are_a_portfolio() -> None:
     (each,) = adapter.to_runs(made.run())
     assert each.columns["symbol"] is None
     assert isinstance(Run.from_backtrader(made.runstrats[0][0]), Run)
+
+
+def test_the_snippet_of_the_docs_works(tmp_path: Path) -> None:
+    rows = rows_of_snippet("backtrader", tmp_path)
+    assert len(rows) == 5
+    assert {row["symbol"] for row in rows} == {"AAPL"}
+    assert all(row["params"] for row in rows)

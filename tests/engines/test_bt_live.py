@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bt
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from adapted import reported, rows_of
 from prices import ohlcv, total_loss
+from snippets import rows_of_snippet
 
 from bt_lake.ingest.engines import bt as adapter
 from bt_lake.ingest.run import Run
@@ -111,3 +113,10 @@ def test_hours_are_measured_on_the_curve_not_on_days() -> None:
     assert row["timeframe"] == "1h"
     values = result.backtests["sma_20"].strategy.values
     assert row["max_drawdown"] == pytest.approx((values / values.cummax() - 1).min())
+
+
+def test_the_snippet_of_the_docs_works(tmp_path: Path) -> None:
+    rows = rows_of_snippet("bt", tmp_path)
+    assert len(rows) == 2
+    assert {row["symbol"] for row in rows} == {"AAPL"}
+    assert all(row["params"] for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from adapted import reported, rows_of
 from prices import ohlcv, total_loss
 from pybroker import FeeMode, Strategy, StrategyConfig
+from snippets import rows_of_snippet
 
 from bt_lake.ingest.engines import pybroker as adapter
 
@@ -113,3 +115,10 @@ def test_hours_and_total_loss() -> None:
     (row,) = rows_of(adapter, backtest(hold, bars("A", ruin=True)))
     assert row["total_return"] == pytest.approx(-0.9, abs=0.1)
     assert (row["total_trades"], row["win_rate"]) == (0, None)
+
+
+def test_the_snippet_of_the_docs_works(tmp_path: Path) -> None:
+    rows = rows_of_snippet("pybroker", tmp_path)
+    assert len(rows) == 1
+    assert {row["symbol"] for row in rows} == {"AAPL"}
+    assert all(row["params"] for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import vectorbt as vbt
 from adapted import reported, rows_of
 from prices import ohlcv, total_loss
+from snippets import rows_of_snippet
 
 from bt_lake.ingest.engines import vectorbt
 from bt_lake.ingest.run import Run
@@ -151,3 +153,10 @@ def test_arrays_without_dates_are_refused() -> None:
     portfolio = single(close, close > 100, close < 100)
     with pytest.raises(BadInput, match="DatetimeIndex"):
         Run.from_vectorbt(portfolio)
+
+
+def test_the_snippet_of_the_docs_works(tmp_path: Path) -> None:
+    rows = rows_of_snippet("vectorbt", tmp_path)
+    assert len(rows) == 3
+    assert {row["symbol"] for row in rows} == {"AAPL"}
+    assert all(row["params"] for row in rows)
