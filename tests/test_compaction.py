@@ -5,10 +5,12 @@ import threading
 import time
 from itertools import pairwise
 
+import pyarrow as pa
 import pytest
 from factory import frames, ids
 
 from bt_lake.warehouse import compact, log
+from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.maintenance import maintenance_lock
 from bt_lake.warehouse.store import Store
 
@@ -169,6 +171,34 @@ def test_forgetting_leaves_no_trace(store, rows):
     assert rows("select count(distinct run_id) from lake_trade_rows") == [(1,)]
     assert rows("select count(distinct run_id) from events") == [(1,)]
     assert rows("select tags, notes from runs") == [(["x"], "n")]
+
+
+def mixed() -> Frames:
+    """One commit of two runs, of which only the first has a curve and trades."""
+    with_curve, without = frames(1), frames(1, points=0, trades=0)
+    runs = pa.concat_tables([with_curve.runs, without.runs])
+    return Frames(runs, with_curve.equity, with_curve.trades)
+
+
+def test_forgetting_one_run_of_a_commit_keeps_the_curves_of_the_others(store, rows):
+    made = mixed()
+    store.append(made)
+    store.forget(ids(made)[1:])
+    assert rows(
+        "select run_id, (select count(*) from equity), (select count(*) from trades) from runs"
+    ) == [(ids(made)[0], 5, 2)]
+    assert not store.check().findings
+
+
+def test_compaction_keeps_children_that_are_too_large_to_rewrite(store, rows, monkeypatch):
+    monkeypatch.setattr(compact, "FULL_BYTES", 2048)
+    store.append(frames(1, points=500))
+    store.append(frames(1))
+    store.compact()
+    assert rows(
+        "select count(*), (select count(*) from equity), (select count(*) from trades) from runs"
+    ) == [(2, 505, 4)]
+    assert not store.compact()
 
 
 def test_replacing_is_one_step(store, rows):

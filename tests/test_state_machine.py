@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from factory import frames, ids
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from bt_lake.warehouse import compact
+from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
 
@@ -45,6 +47,18 @@ class LakeMachine(RuleBasedStateMachine):
     @rule(target=runs, count=st.integers(2, 6), points=st.integers(1, 3))
     def save_batch(self, count, points):
         return multiple(*self._save(count, points, 1))
+
+    @rule(target=runs, points=st.integers(1, 3))
+    def save_batch_of_unlike_runs(self, points):
+        """One run with a curve, one without, in one commit."""
+        full, bare = frames(1, points=points, trades=1), frames(1, points=0, trades=0)
+        runs = pa.concat_tables([full.runs, bare.runs])
+        self.store.append(Frames(runs, full.equity, full.trades))
+        for made, size in ((full, (points, 1)), (bare, (0, 0))):
+            self.model[ids(made)[0]] = {
+                "points": size[0], "trades": size[1], "tags": [], "notes": [], "deleted": False,
+            }  # fmt: skip
+        return multiple(*ids(full), *ids(bare))
 
     @rule(run=runs)
     def save_again(self, run):

@@ -7,6 +7,8 @@ import time
 import warnings
 from bisect import bisect_left
 from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.commit import count_commits
@@ -51,8 +53,14 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
 
 
 def _standing_commits(layout: Layout) -> int:
-    removed = sum(path.startswith("runs/") and "/c-" in path for path in log.newest(layout).removed)
-    return count_commits(layout) - removed
+    return count_commits(layout) - _removed_commits(log.newest_path(layout))
+
+
+@lru_cache(maxsize=2)
+def _removed_commits(log_file: Path) -> int:
+    """Commits that linger on disk; a log never changes, and many saves look at the same one."""
+    paths = log.read(log_file).removed
+    return sum(path.startswith("runs/") and "/c-" in path for path in paths)
 
 
 def fold(layout: Layout) -> bool:
@@ -71,13 +79,13 @@ def _fold_commits(task: Task) -> None:
     commits = [file for file in task.files() if file.commit_id is not None]
     for table in TABLES:
         files = [file for file in commits if file.table == table]
-        small = [file for file in files if file.bytes < LARGE_BYTES]
+        small = [file.path for file in files if file.bytes < LARGE_BYTES]
         if small:
-            task.rewriter.write(table, [file.path for file in small])
+            task.rewriter.write(table, small)
+            task.drops |= set(small)
         for file in files:
             if file.bytes >= LARGE_BYTES:
-                task.rewriter.adopt(table, file.path)
-        task.drops |= {file.path for file in files}
+                task.take_over(file)
 
 
 def _merge_a_tier(task: Task) -> None:

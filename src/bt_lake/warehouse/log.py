@@ -63,17 +63,21 @@ def log_path(layout: Layout, epoch: int) -> Path:
     return layout.log / f"{epoch:08d}.json"
 
 
+def newest_path(layout: Layout) -> Path:
+    numbers = epochs(layout)
+    if not numbers:
+        raise Damaged(
+            f"{layout.log} is empty: the log of the lake is lost. Restore _log from a backup; "
+            "`bt-lake check --repair` can rebuild it from the files that are left."
+        )
+    return log_path(layout, numbers[-1])
+
+
 def newest(layout: Layout) -> State:
     """The newest state; a log file that vanished under the reader is looked up again."""
     for _ in range(100):
-        numbers = epochs(layout)
-        if not numbers:
-            raise Damaged(
-                f"{layout.log} is empty: the log of the lake is lost. Restore _log from a backup; "
-                "`bt-lake check --repair` can rebuild it from the files that are left."
-            )
         with contextlib.suppress(FileNotFoundError):
-            return read(log_path(layout, numbers[-1]))
+            return read(newest_path(layout))
     raise Damaged(f"{layout.log} changes faster than it can be read.")
 
 

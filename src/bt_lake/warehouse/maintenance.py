@@ -58,6 +58,19 @@ class Task:
     def _size(self, path: str) -> int:
         return (self.layout.root / path).stat().st_size
 
+    def take_over(self, file: LiveFile) -> None:
+        """Keep a file's rows as they are, under a name of maintenance."""
+        self.rewriter.adopt(file.table, file.path)
+        self.drops.add(file.path)
+
+    def keep_children(self) -> None:
+        """Children live by their commit: where it goes, those that the act left are taken over."""
+        files = self.files()
+        gone = {f.commit_id for f in files if f.table == "runs" and f.path in self.drops} - {None}
+        for file in files:
+            if file.commit_id in gone and file.path not in self.drops:
+                self.take_over(file)
+
     @property
     def changes(self) -> bool:
         return bool(self.drops or self.rewriter.added)
@@ -104,6 +117,7 @@ def _attempt(
     task = Task(layout, connection, state, rewriter)
     try:
         act(task)
+        task.keep_children()
         if not task.changes and grace_s is None:
             return False
         rewriter.publish()
