@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from bt_lake.ingest.batch import Batch
     from bt_lake.ingest.recording import Recording
     from bt_lake.ingest.report import IngestReport
+    from bt_lake.ingest.running.reproduce import Reproduction
+    from bt_lake.ingest.running.sweep import Swept
+    from bt_lake.ingest.running.target import Function
     from bt_lake.warehouse.check import Report
 
 RunIds = str | Sequence[str]
@@ -100,6 +103,38 @@ class Lake:
         from bt_lake.ingest.pipeline import ingest
 
         return ingest(self.store, paths, **options)
+
+    def run_sweep(
+        self,
+        function: Function | str,
+        grid: Mapping[str, Any] | None = None,
+        *,
+        jobs: int | None = None,
+        fail_fast: bool = False,
+        metric: str = "sharpe_ratio",
+        progress: Callable[[Swept], None] | None = None,
+        **options: Any,
+    ) -> Swept:
+        """Call a function with every combination of a grid that the lake does not hold yet.
+
+        `grid` gives each parameter's values: a list, or a text like "5:50:5". Options: params
+        (the same in all), conditions=["fast < slow"], random=200 and seed, folds=5 and train with
+        start and end, strategy, symbol, timeframe, exit_rule, sweep (the label). Worker processes
+        import the function by name, so it must be in a file.
+        """
+        from bt_lake.ingest.running.planning import plan
+        from bt_lake.ingest.running.sweep import run
+
+        made = plan(function, grid, **options)
+        return run(
+            self.store, made, jobs=jobs, fail_fast=fail_fast, metric=metric, progress=progress
+        )
+
+    def reproduce(self, run: str) -> Reproduction:
+        """Run again what made a run, save it, and say what came out differently."""
+        from bt_lake.ingest.running.reproduce import reproduce
+
+        return reproduce(self.store, resolving.resolve(self.reader, run))
 
     def tag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Tag the runs named, or those that the filters match; gives how many."""
