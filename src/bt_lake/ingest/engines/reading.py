@@ -11,7 +11,6 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import cache
-from importlib import metadata
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +151,8 @@ def timeframe(index: Any) -> str | None:
 
 @cache
 def version(distribution: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
