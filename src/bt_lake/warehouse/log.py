@@ -31,8 +31,6 @@ class Added:
     max_run_id: str | None
     # Of an events file: its events are in the rows of `runs` already.
     folded: bool = False
-    # The format whose every column the file has.
-    format: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.log import Added
 from bt_lake.warehouse.quoting import identifier, literal, path_list
-from bt_lake.warehouse.schema import FORMAT_VERSION, TABLES
+from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import read_schema
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Rewriter:
         fsync_file(staged)
         step(f"rewrite.staged.{table}")
         added = describe(self._layout, self._connection, table, staged, final)
-        self.added.append(replace(added, folded=folded, format=FORMAT_VERSION))
+        self.added.append(replace(added, folded=folded))
         return added.rows
 
     def write_frame(self, table: str, rows: pa.Table) -> None:

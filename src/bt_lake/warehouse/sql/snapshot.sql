@@ -26,7 +26,7 @@ set variable lake_live = (
       select from_json(content, '{
         "epoch": "BIGINT", "grace_s": "DOUBLE", "removed": "MAP(VARCHAR, DOUBLE)",
         "adds": [{"table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
-                  "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN", "format": "BIGINT"}]}') as state
+                  "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}') as state
       from read_text(regexp_replace(getvariable('lake_log').file, '([*?\[])', '[\1]', 'g'))
     ),
     found as (
@@ -56,7 +56,6 @@ set variable lake_live = (
     trades: list(path) filter ("table" = 'trades'),
     events: list(path) filter ("table" = 'events'),
     pending: list(path) filter ("table" = 'events' and folded is not true),
-    whole: bool_and(commit_id is null and format is not distinct from {{format}}) filter ("table" = 'runs'),
     files: list(live),
     grace_ms: 1000 * (select state.grace_s from log)
   }

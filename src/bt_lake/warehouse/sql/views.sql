@@ -11,7 +11,7 @@ set variable lake_format = (
 
 -- A zero-row file of each table leads its list, so that no list is empty.
 create or replace temp macro lake_paths(seed, paths) as list_transform(
-  list_concat(case when seed is not null then ['_seed/' || seed || '.parquet'] end, list_sort(paths)),
+  list_concat(['_seed/' || seed || '.parquet'], list_sort(paths)),
   lambda path: getvariable('lake_pattern') || '/' || path);
 
 -- The rows as they lie in the files, found by Parquet field id: a column that an older
@@ -27,12 +27,8 @@ create or replace temp macro lake_schema(columns) as (
 set variable lake_schema_runs = lake_schema({{schema.runs}});
 set variable lake_schema_events = lake_schema({{schema.events}});
 
--- Files that are known to have every column are read without the detour: a millisecond less.
-create or replace temp view lake_rows as from query(case
-  when getvariable('lake_live').whole
-  then 'from read_parquet(lake_paths(null, getvariable(''lake_live'').runs), hive_partitioning = false)'
-  else 'from read_parquet(lake_paths(''runs'', getvariable(''lake_live'').runs), hive_partitioning = false, schema = getvariable(''lake_schema_runs''))'
-end);
+create or replace temp view lake_rows as
+  from read_parquet(lake_paths('runs', getvariable('lake_live').runs), hive_partitioning = false, schema = getvariable('lake_schema_runs'));
 create or replace temp view lake_pending_events as
   from read_parquet(lake_paths('events', getvariable('lake_live').pending), hive_partitioning = false, schema = getvariable('lake_schema_events'));
 
