@@ -127,6 +127,15 @@ def damaged(folder: Path, name: str, data: Any) -> Path:
     return path
 
 
+@pytest.mark.parametrize("key", sorted(KEYS))
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"ts":', "}")])
+def test_deep_nesting(tmp_path, key, opened, closed):
+    deep = opened * 900 + "1" + closed * 900
+    path = tmp_path / "runs.json"
+    path.write_text(f'{{"symbol": "A", "strategy": "s", "{key}": {deep}}}')
+    check(path)
+
+
 @given(st.binary(max_size=300))
 @quietly
 def test_random_bytes(tmp_path, content):

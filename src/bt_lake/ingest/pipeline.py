@@ -153,33 +153,32 @@ class _Ingest:
         self._commit(self._assembled(self._pending.take()))
 
     def _take(self, source: Source) -> None:
-        try:
-            if source.is_lake:
-                self._take_lake(source)
-                return
-            for found in self._found(source):
-                if isinstance(found, BadRow):
-                    self._fail(found)
-                    continue
+        for found in self._found(source):
+            if isinstance(found, BadRow):
+                self._fail(found)
+            elif isinstance(found, Frames):
+                self._commit(found)
+            else:
                 self._current.add(found.with_columns(self._set) if self._set else found, source)
                 if self._current.full:
                     self._make_room(found.position or 0)
-        except IngestStopped:
-            raise
-        except LakeError as error:
-            path = str(source.path)
-            self._fail(BadRow(path, None, str(error).removeprefix(f"{path}: ")))
         self._end_file()
 
-    def _take_lake(self, source: Source) -> None:
-        if self._set:
-            raise BadInput("the runs of another lake are taken as they are; columns cannot be set")
-        for frames in lakes.read(source.path):
-            self._commit(frames)
+    def _found(self, source: Source) -> Iterator[Run | BadRow | Frames]:
+        """What a file holds; the error that ends its reading is its last bad row."""
+        try:
+            yield from self._reader(source)
+        except LakeError as error:
+            path = str(source.path)
+            yield BadRow(path, None, str(error).removeprefix(f"{path}: "))
 
-    def _found(self, source: Source) -> Iterable[Run | BadRow]:
+    def _reader(self, source: Source) -> Iterable[Run | BadRow | Frames]:
         if source.is_stdin:
             return documents.read_lines(lines_of(sys.stdin.buffer, "stdin"), "stdin", Path())
+        if source.is_lake:
+            if self._set:
+                raise BadInput("the runs of a lake are taken as they are; columns cannot be set")
+            return lakes.read(source.path)
         format = recognise(source.path)
         if format is not None:
             return format.read(source.path)
@@ -282,9 +281,8 @@ def _rare_collections() -> Iterator[None]:
 
 def _points(rows: Any) -> int:
     """Rows of a curve or of trades; a mapping of columns has as many as its longest."""
-    if isinstance(rows, Mapping):
-        return max(map(_points, rows.values()), default=0)
-    return len(rows) if hasattr(rows, "__len__") else 0
+    columns = rows.values() if isinstance(rows, Mapping) else (rows,)
+    return max((len(column) for column in columns if hasattr(column, "__len__")), default=0)
 
 
 def _made_at(items: Sequence[_Item]) -> NDArray[np.int64]:

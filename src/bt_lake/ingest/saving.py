@@ -61,10 +61,11 @@ def commit(store: Store, frames: Frames, *, named: bool, unique: bool = False) -
         store.append(frames)
         return
     appended = store.append_new(frames, unique=unique)
-    if appended.already:
-        raise Duplicate(f"run {appended.already[0]} is in the lake already")
+    others = f"; the other {len(appended.added)} are saved" if appended.added else ""
+    for run_id in appended.already:
+        raise Duplicate(f"run {run_id} is in the lake already{others}")
     for run_id, other in appended.duplicates.items():
         raise Duplicate(
             f"run {other} has the same strategy, symbol, timeframe, period, params and exit rule; "
-            f"leave out `unique` to save {run_id} nevertheless"
+            f"leave out `unique` to save {run_id} nevertheless{others}"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from reprlib import Repr
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ def _micros_of_year(year: int) -> int:
     return (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 _FIRST, _LAST = _micros_of_year(1700), _micros_of_year(2300)
 _NUMBERS_FROM, _NUMBERS_TO = _micros_of_year(1990), _micros_of_year(2100)
 _UNITS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
@@ -243,5 +246,6 @@ def missing(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    """A value in an error message: short, however long or deep it is."""
+    text = f'"{value[:60]}"' if isinstance(value, str) else _SHORT.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -21,6 +21,6 @@ def check_zones(zones: Sequence[str | None], faults: Faults) -> list[str | None]
 def _known() -> frozenset[str]:
     import duckdb
 
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
         rows = connection.execute("select name from pg_timezone_names()").fetchall()
     return frozenset(row[0] for row in rows)
