@@ -25,8 +25,8 @@ _NAMED = 3
 
 
 def say(text: str) -> None:
-    # stderr may be a closed pipe; there is nobody left to tell then.
-    with contextlib.suppress(BrokenPipeError, ValueError):
+    # stderr may be closed, or a pipe nobody reads: there is nobody left to tell then.
+    with contextlib.suppress(BrokenPipeError, AttributeError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
@@ -46,12 +46,14 @@ def warn(text: str) -> None:
     say(f"{style_of(sys.stderr)('warning:', 'yellow')} {text}")
 
 
-def shown(session: Session, out: Output, answer: Answer, things: str) -> None:
+def many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+def shown(session: Session, out: Output, answer: Answer, thing: str) -> None:
     """How much of what there is was shown, and what of it was not."""
     total = answer.total()
-    count = (
-        f"{out.shown:,} of {total:,} {things}" if total is not None else f"{out.shown:,} {things}"
-    )
+    count = many(out.shown, thing) if total is None else f"{out.shown:,} of {many(total, thing)}"
     note(count, hidden(out.dropped), answer.note(), took(session.started))
 
 
@@ -59,9 +61,8 @@ def hidden(dropped: list[str]) -> str:
     """What a narrow terminal did not show."""
     if not dropped:
         return ""
-    columns = "column" if len(dropped) == 1 else "columns"
     more = ", ..." if len(dropped) > _NAMED else ""
-    return f"{len(dropped)} {columns} left out ({', '.join(dropped[:_NAMED])}{more})"
+    return f"{many(len(dropped), 'column')} left out ({', '.join(dropped[:_NAMED])}{more})"
 
 
 def took(started: float) -> str:
@@ -93,13 +94,17 @@ class Progress:
 
     def __call__(self, done: int, total: int, count: int) -> None:
         """So much of so much is done, and that were so many units."""
+        rate = count / max(time.perf_counter() - self._started, 1e-9)
+        text = f"{self._show(done)} of {self._show(total)} · {count:,} {self._unit} · {rate:,.0f}/s"
+        self.draw(done / total if total else 1.0, text)
+
+    def draw(self, share: float, text: str) -> None:
+        """The share that is done as a bar, and words of one's own behind it."""
         now = time.perf_counter()
-        if not self._live or (now - self._drawn < _EVERY_S and done < total):
+        if not self._live or (now - self._drawn < _EVERY_S and share < 1):
             return
         self._drawn = now
-        rate = count / max(now - self._started, 1e-9)
-        text = f"{self._show(done)} of {self._show(total)} · {count:,} {self._unit} · {rate:,.0f}/s"
-        bar = self._style(_bar(done / total if total else 1.0), "cyan")
+        bar = self._style(_bar(share), "cyan")
         room = shutil.get_terminal_size().columns - _BAR - 2
         sys.stderr.write(f"\r{bar} {shortened(text, room)}\x1b[K")
         sys.stderr.flush()

@@ -19,6 +19,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "init": "keeping:init",
         "ingest": "ingesting:ingest",
     },
+    "Run": {
+        "run": "running:run",
+        "reproduce": "running:reproduce",
+        "demo": "demo:demo",
+    },
     "Ask": {
         "list": "runs:list_runs",
         "best": "runs:best",

@@ -1,0 +1,274 @@
+"""run, reproduce: the user's own function, called by bt-lake."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.fields import metric_name, metric_text
+from bt_lake.cli.options import Limit, MetricOption, Run, Which
+from bt_lake.cli.output import Output
+from bt_lake.cli.session import Session
+from bt_lake.cli.values import short_id
+
+if TYPE_CHECKING:
+    from bt_lake.ingest.running.planning import Plan
+    from bt_lake.ingest.running.reproduce import Reproduction
+    from bt_lake.ingest.running.sweep import Swept
+
+_FAILED = 2
+_IN_CONFLICT = 4
+_GRID, _FOLDS, _LABELS = "Sweep", "Walk-forward", "Labels"
+
+
+def run(
+    session: Session,
+    out: Output,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FUNCTION", help="package.module:function, or path/to/file.py:function."
+        ),
+    ],
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="An argument of the function."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Passed on as `start`; included.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Passed on as `end`; included.")
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            "-g",
+            metavar="NAME=VALUES",
+            rich_help_panel=_GRID,
+            help="Values to try: 5:50:5, 0.001:1:log4, 50,100,200.",
+        ),
+    ] = None,
+    if_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--if",
+            metavar="CONDITION",
+            rich_help_panel=_GRID,
+            help='Only combinations like this: "fast < slow".',
+        ),
+    ] = None,
+    random: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=_GRID, help="Draw so many combinations."),
+    ] = None,
+    seed: Annotated[int, typer.Option(rich_help_panel=_GRID, help="Of the draw.")] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", rich_help_panel=_GRID, help="Worker processes.", show_default="cores"
+        ),
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", rich_help_panel=_GRID, help="Stop at a failed run.")
+    ] = False,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            rich_help_panel=_GRID,
+            help="What to call it.",
+            show_default="made from the question",
+        ),
+    ] = None,
+    metric: MetricOption = "sharpe_ratio",
+    limit: Limit = 5,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=_FOLDS,
+            help="Divide start to end in so many folds, each run in and out of sample.",
+        ),
+    ] = None,
+    train: Annotated[
+        float,
+        typer.Option(metavar="SHARE", rich_help_panel=_FOLDS, help="Part that is in sample."),
+    ] = 0.7,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_LABELS,
+            help="Name of the strategy.",
+            show_default="as the result says, else the function's or its file's",
+        ),
+    ] = None,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option(rich_help_panel=_LABELS, help="Passed on if the function takes `symbol`."),
+    ] = None,
+    timeframe: Annotated[
+        list[str] | None, typer.Option(rich_help_panel=_LABELS, help="As symbol.")
+    ] = None,
+    exit_rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exit-rule", rich_help_panel=_LABELS, help="As symbol; each may be several."
+        ),
+    ] = None,
+) -> int:
+    """Call a function of yours and save what it returns; with a grid, every combination.
+
+    A sweep goes on where it was stopped: what the lake holds with the same function, code, params
+    and data is skipped. What fails is saved as a failed run. What your code prints goes to stderr.
+
+    \b
+    Examples:
+      bt-lake run examples/sma_cross.py:run -p fast=10 -p slow=50
+      bt-lake run my.strategies:breakout --grid n=5:50:5 --grid stop=0.01:0.1:log5
+      bt-lake run s.py:run -g fast=5:50:5 -g slow=20:200:20 --if "fast < slow" --symbol AAPL
+      bt-lake run s.py:run -g fast=5:50:1 -g slow=20:200:1 --random 200 --seed 7
+      bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
+    """
+    from bt_lake.ingest.running.planning import plan
+    from bt_lake.ingest.running.values import named, value
+
+    made = plan(
+        target,
+        named("--grid", grid or ()),
+        params={name: value(text) for name, text in named("-p", param or ()).items()},
+        conditions=if_ or (),
+        random=random,
+        seed=seed,
+        folds=folds,
+        train=train,
+        start=start,
+        end=end,
+        strategy=strategy,
+        symbol=symbol,
+        timeframe=timeframe,
+        exit_rule=exit_rule,
+        sweep=sweep,
+    )
+    if made.sweep is None:
+        return _once(session, out, made)
+    return _swept(session, out, made, jobs, fail_fast, metric, limit)
+
+
+def _once(session: Session, out: Output, plan: Plan) -> int:
+    from bt_lake.cli.commands.showing import show
+    from bt_lake.ingest.running.once import run_once
+
+    with redirect_stdout(sys.stderr):
+        run_ids, error = run_once(session.store, plan)
+    if error is not None:
+        messages.error(f"{plan.trials[0]} failed, and is saved as {run_ids[0]}\n{error}")
+        return _FAILED
+    for run_id in run_ids:
+        show(session, run_id, out)
+    return 0
+
+
+def _swept(
+    session: Session,
+    out: Output,
+    plan: Plan,
+    jobs: int | None,
+    fail_fast: bool,
+    metric: str,
+    limit: int,
+) -> int:
+    from bt_lake.cli.commands.runs import best
+
+    swept = sweep_with_bar(session, plan, jobs=jobs, fail_fast=fail_fast, metric=metric)
+    if swept.error is not None:
+        messages.warn(f"the first failure was {swept.error.splitlines()[0]}")
+    if swept.failed or swept.already_failed:
+        messages.say(
+            f"`bt-lake list --sweep {plan.sweep} --status failed` shows what failed; deleted, it "
+            "runs again"
+        )
+    best(session, metric, Which(sweep=[str(plan.sweep)]), out, limit)
+    rate = f"{swept.per_s:,.0f}/s" if swept.done else ""
+    messages.note(f"{swept}", rate, f"sweep {plan.sweep}", messages.took(session.started))
+    return _FAILED if swept.done and swept.failed == swept.done else 0
+
+
+def sweep_with_bar(
+    session: Session, plan: Plan, *, jobs: int | None, fail_fast: bool, metric: str
+) -> Swept:
+    from bt_lake.ingest.running.sweep import run as run_sweep
+
+    with messages.progress("runs") as bar:
+
+        def tell(swept: Swept) -> None:
+            left = swept.total - swept.already
+            bar.draw(swept.done / left, _so_far(swept, left))
+
+        return run_sweep(
+            session.store, plan, jobs=jobs, fail_fast=fail_fast, metric=metric, progress=tell
+        )
+
+
+def _so_far(swept: Swept, left: int) -> str:
+    parts = [f"{swept.done:,} of {left:,} runs", f"{swept.per_s:,.0f}/s"]
+    if swept.failed:
+        parts.append(f"{swept.failed:,} failed")
+    if swept.best is not None:
+        params = " ".join(f"{name}={value}" for name, value in (swept.best_params or {}).items())
+        value = metric_text(swept.metric)(swept.best)
+        parts.append(f"best {metric_name(swept.metric)} {value} ({params})")
+    return " · ".join(parts)
+
+
+def reproduce(
+    session: Session,
+    run: Run,
+    out: Output,
+    everything: Annotated[bool, typer.Option("--all", help="Show every metric.")] = False,
+) -> int:
+    """Run again what made a run, save that too, and show both side by side.
+
+    Ends with exit code 4 if the results differ though neither code nor data has changed.
+
+    \b
+    Examples:
+      bt-lake reproduce b7d2f19a
+      bt-lake reproduce b7d2f19a --format json
+    """
+    from bt_lake.cli.commands.comparing import compare
+    from bt_lake.ingest.running.reproduce import reproduce as again
+    from bt_lake.queries.resolving import resolve
+
+    run_id = resolve(session.reader, run, deleted=True)
+    with redirect_stdout(sys.stderr):
+        made = again(session.store, run_id)
+    compare(session, [run_id, made.run_id], out, everything)
+    if made.code_changed:
+        messages.warn(f"the code has changed since{_commits(made)}")
+    if made.data_changed:
+        messages.warn("the data has changed since")
+    if made.error is not None:
+        messages.error(f"this time it failed: {made.error}")
+        return _FAILED
+    if made.same:
+        messages.note(f"the same numbers as {short_id(run_id)}", "saved")
+        return 0
+    names = ", ".join(map(metric_name, list(made.differences)[:5]))
+    messages.note(f"{len(made.differences)} numbers differ: {names}", "saved")
+    if made.unexplained:
+        unknown = "" if made.data_changed is False else ", and the function does not name its data"
+        messages.error(f"other numbers from the same code{unknown}")
+    return _IN_CONFLICT if made.unexplained else 0
+
+
+def _commits(made: Reproduction) -> str:
+    before, now = made.commits
+    if before is None or now is None or before == now:
+        return ""
+    return f": commit {before[:8]} then, {now[:8]} now"

@@ -1,0 +1,14 @@
+"""A single call, in this process: a debugger works, and what it prints is seen."""
+
+from __future__ import annotations
+
+from bt_lake.ingest.running.calling import execute
+from bt_lake.ingest.running.planning import Plan
+from bt_lake.warehouse.store import Store
+
+
+def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
+    """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
+    outcome = execute(plan.target, plan.job, plan.trials[0])
+    store.append(outcome.frames)
+    return outcome.frames.runs["run_id"].to_pylist(), outcome.error
