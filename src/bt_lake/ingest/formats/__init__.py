@@ -18,13 +18,17 @@ class Format(Protocol):
     def read(self, path: Path) -> Iterator[Run | BadRow]: ...
 
 
-# Formats with a mark of their own come first.
+# Formats with a mark of their own come before those that are told by any of many names.
 _NAMES = ("freqtrade", "lean", "documents", "rows")
 
 
 def recognise(path: Path) -> Format | None:
     """The format of a file, None where it is no result of a backtest."""
+    from bt_lake.ingest.formats import documents
+
     head = head_of(path)
+    if documents.begins(head):
+        return documents
     for name in _NAMES if head else ():
         format = cast(Format, import_module(f"bt_lake.ingest.formats.{name}"))
         if format.matches(path, head):

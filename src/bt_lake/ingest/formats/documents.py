@@ -18,7 +18,9 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, TRADES, Table
 
 _BOM = b"\xef\xbb\xbf"
-_KEY = re.compile(rb'"(?:%s)"\s*:' % b"|".join(sorted(key.encode() for key in KEYS)))
+_NAMES = b"|".join(sorted(key.encode() for key in KEYS))
+_KEY = re.compile(rb'"(?:%s)"\s*:' % _NAMES)
+_BEGIN = re.compile(rb'\s*\{\s*"(?:%s)"\s*:\s*["\d]' % _NAMES)
 _FILES: dict[str, Table] = {"equity": EQUITY, "trades": TRADES}
 _SUFFIXES = (".parquet", ".csv")
 
@@ -28,6 +30,11 @@ def matches(path: Path, head: bytes) -> bool:
     return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[") and bool(_KEY.search(head))
 
 
+def begins(head: bytes) -> bool:
+    """JSON whose first key is a label of a run: no other format begins so."""
+    return bool(_BEGIN.match(head))
+
+
 def read(path: Path) -> Iterator[Run | BadRow]:
     """The runs of a file, in order."""
     written = (line for line in lines(path) if line.text.strip())
@@ -35,7 +42,7 @@ def read(path: Path) -> Iterator[Run | BadRow]:
     if len(start) == 2 and _is_object(start[0].text):
         yield from read_lines(itertools.chain(start, written), str(path), path.parent)
     elif start:
-        yield from _read_whole(path)
+        yield from _read_whole(path, start[0].text if len(start) == 1 else content(path))
 
 
 def read_lines(documents: Iterable[Line], name: str, folder: Path) -> Iterator[Run | BadRow]:
@@ -52,12 +59,12 @@ def read_lines(documents: Iterable[Line], name: str, folder: Path) -> Iterator[R
         yield run
 
 
-def _read_whole(path: Path) -> Iterator[Run | BadRow]:
+def _read_whole(path: Path, text: bytes) -> Iterator[Run | BadRow]:
     """One document, or a list of them."""
     try:
-        found = _parsed(content(path))
+        found = _parsed(text)
     except LakeError as error:
-        yield BadRow(str(path), None, str(error).removeprefix(f"{path}: "))
+        yield BadRow(str(path), None, str(error))
         return
     several = isinstance(found, list)
     for row, document in enumerate(found if several else [_with_files(found, path)], 1):
