@@ -12,7 +12,7 @@ from bt_lake.warehouse.schema import FORMAT_VERSION, RUNS, TABLES, Column, Table
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
 -- Views: runs, trials, equity, trades, events, monthly_returns. Macros: best, aggregate, sweep,
--- history. What others add after you opened it shows after:   .read lake.sql
+-- history, deflated. What others add after you opened it shows after:   .read lake.sql
 """
 
 
@@ -37,7 +37,7 @@ def views_sql() -> str:
 
 @cache
 def rest_sql() -> str:
-    return _render("curves.sql") + "\n" + _render("macros.sql")
+    return "\n".join(map(_render, ("curves.sql", "macros.sql", "deflated.sql")))
 
 
 def rows_with_events(rows: str = "lake_rows") -> str:
