@@ -115,7 +115,7 @@ class Filters:
             parts.append(f"created_at >= {bind(start)}::timestamptz")
         if self.until is not None:
             last = moment("until", self.until)
-            operator, end = ("<", last + timedelta(days=1)) if _is_day(self.until) else ("<=", last)
+            operator, end = ("<", last + timedelta(days=1)) if is_day(self.until) else ("<=", last)
             parts.append(f"created_at {operator} {bind(end.isoformat())}::timestamptz")
         for name, value in (self.params or {}).items():
             parts.append(_param_condition(name, value, bind))
@@ -162,7 +162,7 @@ def _values_of(connection: DuckDBPyConnection, label: str) -> list[str]:
     return [row[0] for row in rows.fetchall()]
 
 
-def _is_day(given: Time) -> bool:
+def is_day(given: Time) -> bool:
     if isinstance(given, str):
         return fullmatch(r"\d{4}-?\d{2}-?\d{2}", given.strip()) is not None
     return not isinstance(given, datetime)
