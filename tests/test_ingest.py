@@ -125,7 +125,7 @@ def test_the_first_bad_file_stops_and_adds_nothing(store, tmp_path):
     with pytest.raises(IngestStopped) as stopped:
         ingest(store, [tmp_path / "in"])
     assert str(stopped.value) == (
-        f'{tmp_path}/in/run_3.json: equity[1].ts: "2024-13-01" is not a time\n'
+        f'{tmp_path / "in" / "run_3.json"}: equity[1].ts: "2024-13-01" is not a time\n'
         "5 of 5 files read, nothing of this batch added. Skip bad files with --on-error skip."
     )
     assert not store.layout.exists
@@ -239,9 +239,10 @@ def test_what_cannot_be_read_is_said(store, tmp_path):
     (tmp_path / "empty.json").touch()
     with pytest.raises(IngestStopped, match=r"empty\.json: not a result"):
         ingest(store, [tmp_path / "empty.json"])
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(NotFound, match="a pipe is read from -"):
-        ingest(store, [tmp_path / "pipe"])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(NotFound, match="a pipe is read from -"):
+            ingest(store, [tmp_path / "pipe"])
     with pytest.raises(BadInput, match="on_error is 'stop' or 'skip'"):
         ingest(store, [tmp_path], on_error="ignore")
 

@@ -50,5 +50,6 @@ def _read(path: Path) -> pa.Table | None:
 
     if not path.exists():
         return None
-    with pa.memory_map(str(path)) as source:
+    # Not mapped: a mapped file cannot be removed everywhere.
+    with pa.OSFile(str(path)) as source:
         return pa.ipc.open_file(source).read_all()
