@@ -10,6 +10,7 @@ from typing import Any
 
 from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.running.packing import Packed, packed, unpacked
 from bt_lake.ingest.running.target import Target, trimmed
 from bt_lake.ingest.running.windows import Window
 from bt_lake.ingest.saving import runs_of
@@ -69,6 +70,9 @@ class Outcome:
     frames: Frames
     error: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _outcome_of, (packed(self.frames), self.error)
+
     def values(self, metric: str) -> list[float]:
         """A metric of the runs that have it; own metrics count."""
         runs = self.frames.runs
@@ -77,6 +81,10 @@ class Outcome:
         else:
             found = [dict(own or ()).get(metric) for own in runs["extra"].to_pylist()]
         return [value for value in found if isinstance(value, (int, float))]
+
+
+def _outcome_of(parts: Packed, error: str | None) -> Outcome:
+    return Outcome(unpacked(parts), error)
 
 
 def execute(target: Target, job: Job, trial: Trial, *, only: int | None = None) -> Outcome:
