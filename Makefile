@@ -35,6 +35,9 @@ format: $(READY)      ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+demo: $(READY)        ## sweep two example strategies, and ask what a lake can tell of them
+	$(BIN)/bt-lake demo
+
 bench: $(READY)       ## measure, beside what people use today; FULL=1 for a million runs
 	VENV=$(VENV) bench/run.sh $(if $(FULL),--full)
 

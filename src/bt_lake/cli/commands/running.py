@@ -193,10 +193,12 @@ def _swept(
             f"`bt-lake list --sweep {plan.sweep} --status failed` shows what failed; deleted, it "
             "runs again"
         )
-    best(session, metric, Which(sweep=[str(plan.sweep)]), out, limit)
     rate = f"{swept.per_s:,.0f}/s" if swept.done else ""
-    messages.note(f"{swept}", rate, f"sweep {plan.sweep}", messages.took(session.started))
-    return _FAILED if swept.done and swept.failed == swept.done else 0
+    messages.note(str(swept), rate, f"sweep {plan.sweep}")
+    if swept.failed + swept.already_failed == swept.total:
+        return _FAILED
+    best(session, metric, Which(sweep=[str(plan.sweep)]), out, limit)
+    return 0
 
 
 def sweep_with_bar(
