@@ -171,7 +171,7 @@ def is_day(given: Time) -> bool:
 def _texts(name: str, given: Texts) -> list[str] | None:
     if given is None:
         return None
-    texts = [given] if isinstance(given, str) else list(given)
+    texts = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for text in texts:
         if not isinstance(text, str):
             raise BadInput(f"{name}: {text!r} is not a text")

@@ -43,7 +43,7 @@ def listing(
         condition = filters.condition(connection)
         if after is not None:
             condition = _and(condition, order.behind(connection, find(connection, after)))
-        names = picked(columns, first=sort)
+        names = picked(connection, columns, first=sort)
         pieces = {"columns": ", ".join(names.values()), "condition": condition.sql}
         values = {**condition.values, **limit}
 

@@ -62,7 +62,7 @@ def lookup(
                 values[compared] = [_hash(value, at) for at, value in enumerate(found)]
                 parts.append(f"unnest(${compared})::varchar as {compared}")
             fits.append(f"runs.{column} is not distinct from keys.{compared}")
-        chosen = picked(wanted, without=names) if wanted else {}
+        chosen = picked(connection, wanted, without=names) if wanted else {}
         text = sql(
             "lookup",
             keys=", ".join(parts),

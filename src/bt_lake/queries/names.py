@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -50,16 +51,14 @@ def metric(name: str) -> Metric:
 
 def param(name: str) -> str:
     """The text of a parameter; a dot leads into a nested one, unless a name has the dot itself."""
-    paths = ["/" + _escaped(name)]
-    if "." in name:
-        paths.append("/" + "/".join(map(_escaped, name.split("."))))
-    found = [f"params ->> {literal(path)}" for path in paths]
+    paths = [[name]] if "." not in name else [[name], name.split(".")]
+    found = [f"params ->> {literal(pointer(path))}" for path in paths]
     return f"({found[0]})" if len(found) == 1 else f"coalesce({', '.join(found)})"
 
 
-def _escaped(key: str) -> str:
-    """A key as a part of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
+def pointer(path: Iterable[str]) -> str:
+    """Keys as a JSON pointer."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
 
 
 def sort_keys(name: str) -> tuple[str, ...]:

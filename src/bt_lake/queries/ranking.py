@@ -47,7 +47,7 @@ def best(
         if min_trades is not None:
             text += " and total_trades >= $min_trades"
             values["min_trades"] = min_trades
-        names = picked(columns, first=wanted.name, without=tuple(groups))
+        names = picked(connection, columns, first=wanted.name, without=tuple(groups))
         return Query(
             sql(
                 _file(wanted, per, condition),

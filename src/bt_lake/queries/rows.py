@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Plan, Query
 from bt_lake.queries.filters import Filters
-from bt_lake.queries.names import PARAM, metric, param
+from bt_lake.queries.names import PARAM, metric, param, require
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import RUNS
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def picked(
-    columns: Sequence[str] | None, *, first: str | None = None, without: Sequence[str] = ()
+    connection: DuckDBPyConnection,
+    columns: Sequence[str] | None,
+    *,
+    first: str | None = None,
+    without: Sequence[str] = (),
 ) -> dict[str, str]:
     """The SQL of each column by its name: columns of `runs`, parameters, metrics of one's own.
 
@@ -27,6 +31,7 @@ def picked(
     names = [name for name in columns or RUNS.names if name not in without]
     if columns is None and first is not None and first not in RUNS and first not in without:
         names.insert(0, first)
+    require(connection, *(metric(name) for name in columns or () if name not in RUNS))
     return {name: _column(name) for name in names}
 
 

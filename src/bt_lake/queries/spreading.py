@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer, Query
-from bt_lake.queries.names import PARAM
+from bt_lake.queries.names import PARAM, pointer
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.quoting import identifier, literal
 
@@ -29,26 +29,26 @@ def spread(reader: Reader, runs: Answer) -> Answer:
             f"select json_group_structure(params::json) from (\n{query.sql}\n)",
             dict(query.values) or None,
         ).fetchall()
-        structure = found[0][0]
-        columns = [
-            f"p.{'.'.join(map(identifier, path))}{cast} as {identifier(PARAM + '.'.join(path))}"
-            for path, cast in _leaves(json.loads(structure) if structure else None)
-        ]
-        text = (
-            f"select * exclude (params, p){''.join(', ' + column for column in columns)} "
-            f"from (select *, json_transform(params, {literal(structure or '{}')}) as p "
-            f"from (\n{query.sql}\n))"
-        )
+        leaves = list(_leaves(json.loads(found[0][0] or "{}")))
+        columns = [f"{_value(path, kind)} as {_named(path)}" for path, kind in leaves]
+        text = f"select * exclude (params), {', '.join(columns)} from (\n{query.sql}\n)"
         return Query(text if columns else query.sql, query.values)
 
     return Answer(reader, plan, user_sql=runs.user_sql)
 
 
 def _leaves(structure: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Paths of the parameters, with the cast to what a frame can hold."""
+    """The path and type of each parameter, as DuckDB found them."""
     if isinstance(structure, dict):
         for name, part in structure.items():
             yield from _leaves(part, (*path, name))
     elif path:
-        kind = _TYPES.get(structure) if isinstance(structure, str) else None
-        yield path, f"::{kind}" if kind else "::varchar"
+        yield path, _TYPES.get(structure, "varchar") if isinstance(structure, str) else "varchar"
+
+
+def _value(path: tuple[str, ...], kind: str) -> str:
+    return f"try_cast((params ->> {literal(pointer(path))}) as {kind})"
+
+
+def _named(path: tuple[str, ...]) -> str:
+    return identifier(PARAM + ".".join(path))

@@ -1,0 +1,139 @@
+"""Equity points of many runs as arrays, read piece by piece: deleted runs' too, while they last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bt_lake.queries.livefiles import LiveFiles
+from bt_lake.warehouse.metrics import clean
+from bt_lake.warehouse.metrics.segments import Floats, Ints, Segments
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+AT_ONCE = 2_000_000  # points of a piece; about 20 arrays of that length exist at a time
+_WANTED = "lake_wanted"
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The runs whose points are wanted, in the order of their ids; NaN for NULL."""
+
+    ids: list[str]
+    commits: list[str]
+    bars: Ints  # expected, for the size of a piece
+    capital: Floats  # `initial_capital`, which is the first equity where none was given
+    n_returns: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def slice(self, start: int, stop: int) -> Owners:
+        return Owners(
+            self.ids[start:stop],
+            self.commits[start:stop],
+            self.bars[start:stop],
+            self.capital[start:stop],
+            self.n_returns[start:stop],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Run i has the points from offsets[i] to offsets[i + 1]; `base` is the capital before them,
+    NaN where none was given."""
+
+    ts: Ints
+    equity: Floats
+    offsets: Ints
+    base: Floats
+
+    @property
+    def runs(self) -> Segments:
+        return Segments(self.offsets)
+
+    def between(self, start: int, stop: int) -> Points:
+        """Those from `start` to before `stop`; the last point before them is their base."""
+        runs = self.runs
+        earlier = runs.count(self.ts < start)
+        first = runs.starts + earlier
+        base = np.where(earlier > 0, self.equity[np.maximum(first - 1, 0)], self.base)
+        return self._only((self.ts >= start) & (self.ts < stop), base)
+
+    def last_of_each(self, span: int) -> Points:
+        """The last point of each span of so many microseconds, as of the span's start."""
+        spans = self.ts // span
+        last = np.ones(self.ts.size, bool)
+        last[:-1] = spans[1:] != spans[:-1]
+        last[self.offsets[1:][self.runs.counts > 0] - 1] = True
+        thin = self._only(last, self.base)
+        return Points(thin.ts // span * span, thin.equity, thin.offsets, thin.base)
+
+    def _only(self, which: np.ndarray, base: Floats) -> Points:
+        offsets = np.concatenate(([0], self.runs.count(which).cumsum()))
+        return Points(self.ts[which], self.equity[which], offsets, base)
+
+
+def pieces(connection: DuckDBPyConnection, owners: Owners) -> Iterator[Points]:
+    """The points of all the runs, of some of them at a time."""
+    live = LiveFiles.of(connection, "equity")
+    for start, stop in pairwise(_bounds(owners.bars)):
+        yield _read(connection, live, owners.slice(start, stop))
+
+
+def joined(parts: list[Points]) -> Points:
+    """The points of several pieces as one."""
+    counts = [part.runs.counts for part in parts]
+    return Points(
+        np.concatenate([np.zeros(0, np.int64), *(part.ts for part in parts)]),
+        np.concatenate([np.zeros(0), *(part.equity for part in parts)]),
+        np.concatenate([np.zeros(1, np.int64), *counts]).cumsum(),
+        np.concatenate([np.zeros(0), *(part.base for part in parts)]),
+    )
+
+
+def _bounds(bars: Ints) -> list[int]:
+    """Where to cut the runs so that no piece has many more than `AT_ONCE` points."""
+    piece = np.cumsum(bars) // AT_ONCE
+    cuts = np.flatnonzero(np.diff(piece)) + 1
+    return [0, *cuts.tolist(), bars.size] if bars.size else []
+
+
+def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners) -> Points:
+    source = live.relation(
+        "equity", owners.ids, commits=set(owners.commits), columns=("run_id", "ts", "equity")
+    )
+    places = np.arange(len(owners), dtype=np.int32)
+    connection.register(_WANTED, {"run_id": np.array(owners.ids, object), "place": places})
+    try:
+        found = connection.execute(
+            "select place, epoch_us(ts) as ts, equity::double as equity "
+            f"from {source} join {_WANTED} using (run_id)"
+        ).fetchnumpy()
+    finally:
+        connection.unregister(_WANTED)
+    place, ts, equity = found["place"], found["ts"], found["equity"]
+    if (place[1:] < place[:-1]).any():
+        order = np.argsort(place, kind="stable")
+        place, ts, equity = place[order], ts[order], equity[order]
+    offsets = np.searchsorted(place, np.arange(len(owners) + 1))
+    ts, equity, offsets, _ = clean(ts, equity, offsets, {})
+    return Points(ts, equity, offsets, _given_capital(owners, equity, Segments(offsets)))
+
+
+def _given_capital(owners: Owners, equity: Floats, runs: Segments) -> Floats:
+    """The capital where the caller gave it: then the first point has a return of its own.
+
+    Returns end where equity is gone. Without any returns (a curve below 0, a capital of 0)
+    there is nothing to tell by, and nothing to compute either.
+    """
+    size = equity.size
+    gone = runs.min(np.where(equity > 0, size, np.arange(size)), size)
+    every = np.minimum(gone + 1, runs.ends) - runs.starts
+    first_counts = np.isnan(owners.n_returns) | (owners.n_returns >= every)
+    return np.where(first_counts, owners.capital, np.nan)
