@@ -9,15 +9,17 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from queue import Empty, Queue
 from threading import Lock, Thread
 from typing import Any, Self
 
 from bt_lake.ingest.running.calling import Job, Outcome, Trial
 from bt_lake.ingest.running.worker import START
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import BadInput, LakeError
 
+# A trial with its outcome, or with words on how the worker ended that had it.
+Finished = tuple[Trial, Outcome | str]
 _POSIX = os.name == "posix"
 _LOOK_EVERY_S = 1.0
 _PATIENCE_S = 5.0
@@ -140,7 +142,7 @@ class Crew:
         self._lock = Lock()
         self._workers: set[Worker] = set()
         self._closing = False
-        self._done: Queue[tuple[Trial, Outcome | str] | Exception | None] = Queue(count * _WAITING)
+        self._done: Queue[Finished | Exception | None] = Queue(count * _WAITING)
         self._threads_each = max(1, (os.cpu_count() or 1) // count)
         self._serving = [Thread(target=self._serve, daemon=True) for _ in range(count)]
         self._left = count
@@ -151,8 +153,8 @@ class Crew:
     def busy(self) -> bool:
         return self._left > 0
 
-    def next(self, timeout_s: float) -> tuple[Trial, Outcome | str] | None:
-        """An outcome, or in words how the worker ended that had the trial; None if none came."""
+    def next(self, timeout_s: float) -> Finished | None:
+        """What has finished since; None if nothing has."""
         try:
             found = self._done.get(timeout=timeout_s)
         except Empty:
@@ -163,23 +165,25 @@ class Crew:
             self._left -= 1
         return found
 
-    def close(self) -> None:
-        """End every worker; what is running is lost, what has not been fetched is dropped."""
+    def stop(self) -> Iterator[Finished]:
+        """End every worker; what is running is lost, what is finished comes out."""
         with self._lock:
             self._closing = True
             for worker in self._workers:
-                worker.kill()
-        for thread in self._serving:
-            while thread.is_alive():
-                with contextlib.suppress(Empty):
-                    self._done.get_nowait()
-                thread.join(0.01)
+                if worker.process.returncode is None:
+                    worker.kill()
+        while self.busy:
+            with contextlib.suppress(LakeError):
+                found = self.next(_LOOK_EVERY_S)
+                if found is not None:
+                    yield found
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        for _finished in self.stop():
+            pass
 
     def _serve(self) -> None:
         worker: Worker | None = None
@@ -191,7 +195,8 @@ class Crew:
                 except Killed as error:
                     self._fire(worker)
                     worker = None
-                    self._done.put((trial, str(error)))
+                    if not self._closing:
+                        self._done.put((trial, str(error)))
             if worker is not None:
                 worker.dismiss()
         except Exception as error:

@@ -103,6 +103,8 @@ def _run(
                 if progress is not None:
                     progress(swept)
         finally:
+            for finished in crew.stop():
+                commits.add(_counted(swept, plan, *finished))
             commits.flush()
             swept.run_ids = commits.saved
     if fail_fast and swept.failed:
