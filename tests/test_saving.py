@@ -206,3 +206,25 @@ def test_trades_of_a_document_are_read(store, rows):
     assert rows("select trade_no, side, pnl from trades order by 1") == [
         (1, "long", 9.5), (2, "long", 9.5)
     ]  # fmt: skip
+
+
+def test_what_the_caller_adds_joins_what_the_engine_reported(store, rows):
+    run = Run("sma", metrics={"sharpe_ratio": 1.0}, params={"fast": 10})
+    save(store, run, metrics={"my_score": 7.5}, params={"slow": 50})
+    assert rows("select sharpe_ratio, extra['my_score'], params from runs") == [
+        (1.0, 7.5, '{"fast":10,"slow":50}')
+    ]
+
+
+def test_an_impossible_number_of_an_engine_is_left_out_and_stays_reported(store, rows):
+    save(store, Run("sma", engine="vectorbt", metrics={"avg_loss": 5.0, "win_rate": 0.5}))
+    assert rows("select avg_loss, win_rate, reported['avg_loss'] from runs") == [(None, 0.5, 5.0)]
+    with pytest.raises(BadInput, match="avg_loss"):
+        save(store, Run("sma", metrics={"avg_loss": 5.0}))
+
+
+def test_a_curve_that_is_thinned_out_tells_no_timeframe(store, rows):
+    curve = [(f"2024-01-{day:02}", 100.0 + day) for day in range(1, 20)]
+    save(store, Run("a", engine="lean", equity=curve))
+    save(store, Run("b", engine="mine", equity=curve))
+    assert rows("select timeframe from runs order by strategy") == [(None,), ("1d",)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.claims import METRICS
+from bt_lake.ingest.engines import SAMPLED
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Micros
@@ -141,7 +142,11 @@ def _timeframes(batch: Gathered) -> list[str | None]:
     if all(named) or not batch.curves.given.any():
         return named
     seen = timeframe_of(batch.curves.ts, batch.curves.offsets)
-    return [name or own for name, own in zip(named, seen, strict=True)]
+    engines = batch.labels.text("engine")
+    return [
+        name or (None if engine in SAMPLED else step)
+        for name, engine, step in zip(named, engines, seen, strict=True)
+    ]
 
 
 def _metrics_from(batch: Gathered) -> list[str | None]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest import numbers
+from bt_lake.ingest.engines import LABELS
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
@@ -38,6 +39,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "win_rate": (-_EDGE, 1 + _EDGE, "is no fraction; write 0.55 for 55 %"),
 }
 Named = dict[str, float | None]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -67,8 +69,9 @@ def gather(runs: Sequence[Run], faults: Faults) -> Claims:
                 if name not in claims.columns:
                     claims.columns[name] = np.full(len(runs), np.nan)
                 claims.columns[name][place] = value
+    from_engine = np.array([run.columns.get("engine") in LABELS for run in runs], dtype=bool)
     for name, column in claims.columns.items():
-        _check(name, column, faults)
+        _check(name, column, from_engine, faults)
         if name in _COUNTS:
             claims.columns[name] = np.where(np.isnan(column), NONE, column).astype(np.int64)
     return claims
@@ -120,10 +123,16 @@ def _numbers(what: str, pairs: Iterable[tuple[Any, Any]]) -> Named:
     return found
 
 
-def _check(name: str, column: Floats, faults: Faults) -> None:
+def _check(name: str, column: Floats, from_engine: Bools, faults: Faults) -> None:
+    """Refuse an impossible number; what an engine reported cannot be mended, so it is left out.
+
+    It stays in `reported`, as the engine said it.
+    """
     low, high, words = _RANGES.get(name, (-math.inf, math.inf, ""))
-    for place in np.flatnonzero((column < low) | (column > high)).tolist():
+    odd = (column < low) | (column > high)
+    broken = np.mod(column, 1) > 0 if name in _COUNTS else np.zeros(len(column), dtype=bool)
+    for place in np.flatnonzero(odd & ~from_engine).tolist():
         faults.add(place, f"{name}: {column[place]:g} {words}")
-    if name in _COUNTS:
-        for place in np.flatnonzero(np.mod(column, 1) > 0).tolist():
-            faults.add(place, f"{name}: {column[place]:g} is not a whole number")
+    for place in np.flatnonzero(broken & ~odd & ~from_engine).tolist():
+        faults.add(place, f"{name}: {column[place]:g} is not a whole number")
+    column[(odd | broken) & from_engine] = np.nan

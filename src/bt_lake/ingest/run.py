@@ -63,9 +63,15 @@ class Run:
         return cls(**document, origin=origin)
 
     def with_columns(self, given: Mapping[str, Any]) -> Run:
-        """A copy that says what the caller knows better; None changes nothing."""
+        """A copy that says what the caller knows better; None changes nothing.
+
+        Metrics, params and config are added to those that the run has.
+        """
         own = {name: getattr(self, name) for name in _OWN}
         better = {name: value for name, value in given.items() if value is not None}
+        for name in ("metrics", "params", "config"):
+            if isinstance(own[name], Mapping) and isinstance(better.get(name), Mapping):
+                better[name] = {**own[name], **better[name]}
         run = Run(**{**own, **self.columns, **better}, origin=self.origin)
         run.row, run.position = self.row, self.position
         return run

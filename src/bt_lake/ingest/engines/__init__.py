@@ -20,6 +20,22 @@ NAMES = (
     "zipline",
     "returns",
 )
+# What adapters and readers of result files write into the column `engine`.
+LABELS = frozenset(
+    {
+        "backtesting.py",
+        "vectorbt",
+        "backtrader",
+        "bt",
+        "nautilus_trader",
+        "pybroker",
+        "zipline",
+        "freqtrade",
+        "lean",
+    }
+)
+# Their curves have a point a session, or are thinned out: the steps are not the bars.
+SAMPLED = frozenset({"zipline", "lean"})
 
 
 def recognise(obj: object) -> ModuleType | None:
