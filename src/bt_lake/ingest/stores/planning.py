@@ -1,0 +1,154 @@
+"""The plan of an import: where every column goes and in which unit it is, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bt_lake.ingest.stores.mapping import IMPORTED, REST, Target, rest, targets
+from bt_lake.ingest.stores.report import Column
+from bt_lake.ingest.stores.source import Source
+from bt_lake.ingest.stores.survey import Floats, Survey
+from bt_lake.ingest.stores.units import Decision, Unit, decide
+from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.schema import RUNS
+
+# Numbers since 1970, by the microseconds in one of them.
+_SCALES = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
+_FROM_US, _UNTIL_US = 631_152_000_000_000, 4_102_444_800_000_000  # 1990 and 2100
+_TIMES = {c.name for c in RUNS.columns if c.kind == "timestamp"}
+_LOSSES = {"max_drawdown", "avg_loss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is decided about a store before its rows are taken."""
+
+    targets: Mapping[str, Target]
+    decisions: Mapping[str, Decision]
+    times: Mapping[str, float]  # columns of numbers since 1970: microseconds in one
+    own_ids: str | None  # the column whose values are the run ids
+    columns: Mapping[str, Any]  # what the caller knows better
+    strategy: str  # where no column names it
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, name: str) -> Target:
+        """Where a column goes; one that has come up since the plan was made has no place."""
+        return self.targets.get(name) or rest(name)
+
+    def theirs(self, ours: str) -> str:
+        """The store's name of a column of runs."""
+        return next((name for name, target in self.targets.items() if str(target) == ours), ours)
+
+    @property
+    def roots(self) -> set[str]:
+        return {target.root for target in self.targets.values() if not target.key}
+
+
+def make(
+    source: Source,
+    survey: Survey,
+    names: Mapping[str, str],
+    units: Mapping[str, str],
+    columns: Mapping[str, Any],
+) -> Plan:
+    """Decide; `names`, `units` and `columns` are what the caller decided already."""
+    plain = {theirs: ours for theirs, ours in names.items() if ours != "metrics"}
+    for theirs in names.keys() - plain.keys() - survey.columns:
+        raise UnknownName.near("column", theirs, survey.columns)
+    places = targets(survey.names, plain, source.dialect.names)
+    own = _own_ids(places, plain, survey)
+    for name, target in places.items():
+        unused_id = target == Target("run_id") and name != own
+        if unused_id or (target.root == REST and name in source.key):
+            places[name] = Target(IMPORTED, name)
+    return Plan(
+        targets=places,
+        decisions=decide(places, survey, units, source.dialect),
+        times={name: _SCALES[unit] for name, unit in _time_units(places, survey).items()},
+        own_ids=own,
+        columns=columns,
+        strategy=source.strategy,
+        provenance={"store": source.kind, "table": source.table},
+    )
+
+
+def landings(plan: Plan, survey: Survey, source: Source) -> list[Column]:
+    """What becomes of every column of the store that holds anything."""
+    found: list[Column] = []
+    time_units = _time_units(plan.targets, survey)
+    for name, target in plan.targets.items():
+        numbers, others, how = survey.numbers[name], survey.others[name], ""
+        if name in plan.decisions:
+            how = _unit_words(name, target.root, plan.decisions[name], survey)
+        elif name in time_units:
+            how = f"{time_units[name]} since 1970"
+        elif name == plan.own_ids:
+            how = "kept"
+        elif name in source.key and plan.own_ids is None:
+            how = "part of the run's id"
+        if target.root == REST:
+            if numbers:
+                found.append(Column(name, f"extra.{target.key}", numbers, "not known"))
+            if others:
+                kept = Target(IMPORTED, target.key)
+                found.append(Column(name, str(kept), others, "not known"))
+        elif numbers + others:
+            found.append(Column(name, str(target), numbers + others, how))
+    return found
+
+
+def warnings(plan: Plan, survey: Survey, source: Source) -> Iterator[str]:
+    """What the user should look at."""
+    for name, decision in plan.decisions.items():
+        if decision.guessed:
+            other = Unit.FRACTION if decision.unit is Unit.PERCENT else Unit.PERCENT
+            yield (
+                f"{name} is taken as a {decision.unit} by a guess ({decision.why}); "
+                f"--unit {name}={other} says otherwise"
+            )
+    if "created_at" not in plan.roots:
+        yield "no column says when a run was made: it is the time of the import"
+    if not source.key and plan.own_ids is None:
+        yield f"{source.table} has no primary key: rows that are equal count as one run"
+
+
+def _own_ids(places: Mapping[str, Target], given: Mapping[str, str], survey: Survey) -> str | None:
+    chosen = [name for name, target in places.items() if target == Target("run_id")]
+    for name in chosen:
+        if name not in survey.unique and "run_id" in given.values():
+            raise BadInput(f"--map {name}=run_id: not every row has a value of its own there")
+    return next((name for name in chosen if name in survey.unique), None)
+
+
+def _time_units(places: Mapping[str, Target], survey: Survey) -> dict[str, str]:
+    """The unit of columns of numbers since 1970; one store writes all times alike."""
+    numeric = [n for n, target in places.items() if target.root in _TIMES and survey.numbers[n]]
+    found = {name: _time_unit(survey.values[name]) for name in numeric}
+    known = {unit for unit in found.values() if unit}
+    if len(known) == 1:
+        (unit,) = known
+        old = {name for name in numeric if not _may_be_dates(survey.values[name])}
+        found |= {name: found[name] or unit for name in old}
+    return {name: unit for name, unit in found.items() if unit}
+
+
+def _time_unit(values: Floats) -> str | None:
+    """The unit that puts the latest time of the column between 1990 and 2100."""
+    there = values[np.isfinite(values)]
+    latest = float(there.max()) if len(there) else np.nan
+    return next((u for u, s in _SCALES.items() if _FROM_US <= latest * s < _UNTIL_US), None)
+
+
+def _may_be_dates(values: Floats) -> bool:
+    """Numbers such as 20240131."""
+    return bool(np.nanmin(values) > 19_000_000 and np.nanmax(values) < 21_000_000)
+
+
+def _unit_words(name: str, ours: str, decision: Decision, survey: Survey) -> str:
+    turned = ours in _LOSSES and (survey.values[name] > 0).any()
+    sign = "; its sign is turned" if turned else ""
+    return f"{decision.unit}: {decision.why}{sign}"

@@ -1,0 +1,58 @@
+"""What every older store is read as: its rows by column, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+BATCH_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows, column by column; what a row lacks is None."""
+
+    labels: list[str]  # what messages call the rows: "id 17"
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the documentation of a store says about its columns."""
+
+    names: Mapping[str, str] = field(
+        default_factory=dict
+    )  # theirs -> ours, where the name alone would mislead
+    percent: frozenset[str] = frozenset()
+    fraction: frozenset[str] = frozenset()
+
+
+class Source(Protocol):
+    """A store, opened for reading."""
+
+    kind: str  # 'sqlite', 'postgres', 'zarr' or 'mlflow'
+    name: str  # for people: the file or the database
+    table: str
+    key: tuple[str, ...]  # the columns that identify a row within the table
+    strategy: str  # name of the strategy where no column tells it
+    dialect: Dialect
+    remarks: list[str]  # what of the store is not read
+
+    def batches(self, *, summary: bool = False) -> Iterator[Rows]:
+        """All rows, in a stable order; a summary may leave out curves and trades."""
+
+    def close(self) -> None: ...
+
+
+def labels(
+    columns: Mapping[str, list[Any]], key: tuple[str, ...], done: int, count: int
+) -> list[str]:
+    """What messages call the rows: by their key, or where there is none by their number."""
+    if not key:
+        return [f"row {done + number}" for number in range(1, count + 1)]
+    values = [[f"{name} {value}" for value in columns[name]] for name in key]
+    return [", ".join(parts) for parts in zip(*values, strict=True)]
