@@ -1,0 +1,186 @@
+"""Zarr stores of backtests: a table `metadata`, with parameters, curves and trades beside it.
+
+    metadata                 structured array, or a group of arrays: one entry a run
+    params_lookup/<hash>     attribute `params`: JSON
+    equity_curves/<id>       array, attributes `dates` and `positions`
+    trade_details/<id>       JSON text, or a structured array
+
+The id of a run is symbol_strategy_hash_exit. A run that was repeated has several entries and one
+curve, which is of the last.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows
+from bt_lake.ingest.stores.survey import parsed
+from bt_lake.warehouse.errors import BadInput, MissingExtra, NotFound
+
+_WITH_CURVES = 200  # rows at once, so that their curves fit in memory
+_ID = ("symbol", "strategy", "params_hash", "exit_rule")
+_TRADES = {
+    "entry_date": "entry_at",
+    "entry_time": "entry_at",
+    "exit_date": "exit_at",
+    "exit_time": "exit_at",
+    "direction": "side",
+    "shares": "quantity",
+    "size": "quantity",
+    "profit": "pnl",
+}
+
+
+class ZarrSource:
+    """A store, opened for reading only."""
+
+    kind = "zarr"
+    table = "metadata"
+    # In such a store expectancy is a return: total return over trades.
+    dialect = Dialect(
+        names={
+            "expectancy": "avg_trade_return",
+            "params": "params",
+            "equity_curves": "equity",
+            "trade_details": "trades",
+        },
+        fraction=frozenset({"total_return", "cagr", "expectancy"}),
+    )
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self.strategy = path.stem
+        self.remarks: list[str] = []
+        self._root = _opened(path)
+        self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
+        with _readable(f"{path}: metadata"):
+            self._columns = _metadata(self._root, self.name)
+        missing = [name for name in _ID if name not in self._columns]
+        # Where there is no id, no curve can be found.
+        self.key: tuple[str, ...] = () if missing else ("id",)
+        if not missing:
+            parts = zip(*(self._columns[name] for name in _ID), strict=True)
+            self._columns["id"] = ["_".join(part or "" for part in row) for row in parts]
+
+    def batches(self, *, summary: bool = False) -> Iterator[Rows]:
+        ids = self._columns.get("id", [])
+        count = len(next(iter(self._columns.values()), []))
+        self._undated = 0
+        last = {run: place for place, run in enumerate(ids)}
+        size = BATCH_ROWS if summary or not ids else _WITH_CURVES
+        params: dict[str, Any] = {}
+        for start in range(0, count, size):
+            places = range(start, min(start + size, count))
+            columns = {n: values[start : start + size] for n, values in self._columns.items()}
+            if "params_hash" in columns:
+                columns["params"] = [self._params(key, params) for key in columns["params_hash"]]
+            owners = [ids[p] if last[ids[p]] == p else None for p in places] if ids else []
+            for group, read in self._beside.items():
+                if owners and summary:
+                    columns[group] = [
+                        self._member(group, run) is not None or None for run in owners
+                    ]
+                elif owners:
+                    with _readable(f"{self.name}: {group}"):
+                        columns[group] = [read(run) for run in owners]
+            yield Rows([f"entry {place + 1}" for place in places], columns)
+        if self._undated:
+            self.remarks.append(f"{self._undated:,} curves without dates are left out")
+
+    def close(self) -> None:
+        pass
+
+    def _member(self, group: str, name: str | None) -> Any:
+        """An array, or a group of parameters; None where there is none, or nothing in it."""
+        with _readable(f"{self.name}: {group}/{name}"):
+            found = self._root.get(f"{group}/{name}") if name else None
+            return None if getattr(found, "shape", None) == (0,) else found
+
+    def _params(self, key: str | None, known: dict[str, Any]) -> Any:
+        if key is not None and key not in known:
+            found = self._member("params_lookup", key)
+            known[key] = None if found is None else parsed(found.attrs.get("params"))
+        return known.get(key) if key is not None else None
+
+    def _curve(self, run: str | None) -> Any:
+        found = self._member("equity_curves", run)
+        if found is None:
+            return None
+        if "dates" not in found.attrs:
+            self._undated += 1
+            return None
+        curve = {"ts": found.attrs["dates"], "equity": np.asarray(found[:], np.float64)}
+        positions = found.attrs.get("positions")
+        if positions is not None and len(positions) == len(curve["ts"]):
+            curve["exposure"] = positions
+        return curve
+
+    def _trades(self, run: str | None) -> Any:
+        found = self._member("trade_details", run)
+        if found is None:
+            return None
+        content = found[:]
+        if content.dtype.names:
+            return {_TRADES.get(n, n): _listed(content[n]) for n in content.dtype.names}
+        try:
+            trades = json.loads(str(content[0]))
+        except ValueError:
+            return str(content[0])
+        return [{_TRADES.get(n, n): value for n, value in trade.items()} for trade in trades]
+
+
+def _opened(path: Path) -> Any:
+    try:
+        zarr = import_module("zarr")
+    except ImportError:
+        raise MissingExtra.needs("importing a Zarr store", "zarr") from None
+    if not path.exists():
+        raise NotFound(f"{path}: no such file or folder")
+    with _readable(f"{path}: not a Zarr group"):
+        return zarr.open_group(str(path), mode="r")
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            # Structured arrays are no part of the specification yet: that is for writers to know.
+            warnings.simplefilter("ignore")
+            yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _metadata(root: Any, name: str) -> dict[str, list[Any]]:
+    found = root.get("metadata")
+    if found is None:
+        there = ", ".join(sorted(root.keys())) or "nothing"
+        raise BadInput(f"{name}: no array or group 'metadata' in it, but {there}")
+    if hasattr(found, "dtype"):
+        content = found[:]
+        arrays = {field: content[field] for field in content.dtype.names or ()}
+    else:
+        arrays = {field: found[field][:] for field in found.keys()}  # noqa: SIM118
+    return {field: _listed(array) for field, array in sorted(arrays.items())}
+
+
+def _listed(array: NDArray[Any]) -> list[Any]:
+    """Plain values; empty text and NaN are none, and a short float keeps the digits it shows."""
+    if array.dtype == np.float32:
+        array = array.astype(str).astype(np.float64)
+    if array.dtype.kind == "f":
+        return [None if value != value else value for value in array.tolist()]
+    if array.dtype.kind == "M":
+        return [str(value) for value in array]
+    if array.dtype.kind == "S":
+        return [value.decode("utf-8", "surrogateescape") or None for value in array.tolist()]
+    return [None if value == "" else value for value in array.tolist()]
