@@ -18,6 +18,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Put runs in": {
         "init": "keeping:init",
         "ingest": "ingesting:ingest",
+        "import": "importing:import_store",
     },
     "Run": {
         "run": "running:run",

@@ -1,0 +1,141 @@
+"""import: the runs of older stores, SQLite, PostgreSQL, Zarr and MLflow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.commands.ingesting import columns
+from bt_lake.cli.fields import plain
+from bt_lake.cli.output import Output
+from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from bt_lake.ingest.stores.report import ImportReport
+
+_SHOWN = 20
+_FAILED = 2
+_COLUMNS = ["theirs", "ours", "values", "how"]
+
+
+class Kind(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+    ZARR = "zarr"
+    MLFLOW = "mlflow"
+
+
+def import_store(
+    session: Session,
+    out: Output,
+    kind: Annotated[Kind, typer.Argument(help="What the store is.", metavar="KIND")],
+    where: Annotated[
+        str, typer.Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
+    ],
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table",
+            metavar="NAME",
+            help="The table with the runs.",
+            show_default="backtest_results or backtest_runs",
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="THEIRS=OURS", help="What a column is, such as algo=strategy."
+        ),
+    ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit", metavar="COLUMN=UNIT", help="The unit of a column: percent or fraction."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="COLUMN=VALUE", help="Say what the store does not: strategy=rl."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+) -> int:
+    """Take in the runs of an older store; a second import adds what is new.
+
+    KIND is sqlite, postgres, zarr or mlflow. The answer says what became of every column. What
+    has no place of its own is kept: numbers in `extra`, anything else in `config`.
+
+    \b
+    Examples:
+      bt-lake import sqlite trading.db --dry-run
+      bt-lake import sqlite trading.db --set strategy=rl --unit total_return=percent
+      bt-lake import postgres postgresql://me@localhost/trading
+      bt-lake import zarr data/backtests/store.zarr
+      bt-lake import mlflow mlflow.db --map metrics.sr=sharpe_ratio
+    """
+    from bt_lake.ingest.stores import open_source
+    from bt_lake.ingest.stores.importing import import_rows
+
+    options = {
+        "names": _pairs("map", map_, "THEIRS=OURS, such as algo=strategy"),
+        "units": _pairs("unit", unit, "COLUMN=percent or COLUMN=fraction"),
+        "set_columns": columns(set_ or []),
+    }
+    source = open_source(kind.value, where, table)
+    try:
+        with messages.progress("rows") as shown:
+
+            def tell(done: int, total: int, report: ImportReport) -> None:
+                shown(done, total, done)
+
+            report = import_rows(session.store, source, dry_run=dry_run, progress=tell, **options)
+    finally:
+        source.close()
+    _show(report, out)
+    _say(report, messages.took(session.started), dry_run=dry_run)
+    return _FAILED if report.failed else 0
+
+
+def _pairs(option: str, texts: list[str] | None, example: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts or ():
+        # A column of theirs may have an = in its name, ours have none.
+        theirs, sign, ours = text.rpartition("=")
+        if not sign or not theirs.strip() or not ours.strip():
+            raise BadInput(f"--{option} {text}: write {example}")
+        found[theirs.strip()] = ours.strip()
+    return found
+
+
+def _show(report: ImportReport, out: Output) -> None:
+    """What became of every column."""
+    rows = [tuple(column) for column in report.columns]
+    if out.is_text:
+        made = [plain(name).at(90 - place) for place, name in enumerate(_COLUMNS)]
+        out.table([replace(field, shrink=None) for field in made[:2]] + made[2:], rows)
+    else:
+        out.rows(_COLUMNS, rows)
+
+
+def _say(report: ImportReport, took: str, *, dry_run: bool) -> None:
+    """What needs a look, what failed, and the summary."""
+    for warning in report.warnings:
+        messages.warn(warning)
+    for unread in report.failed[:_SHOWN]:
+        messages.say(str(unread))
+    if len(report.failed) > _SHOWN:
+        messages.say(f"... and {len(report.failed) - _SHOWN:,} more")
+    would = "would be " if dry_run else ""
+    messages.note(
+        f"{len(report.added):,} {would}added",
+        f"{len(report.skipped):,} already there",
+        f"{len(report.failed):,} failed" if report.failed else "",
+        f"{report.unfinished:,} still running" if report.unfinished else "",
+        took,
+    )
