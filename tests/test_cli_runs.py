@@ -134,7 +134,7 @@ def test_list_is_newest_first_and_tells_failures(cli: Cli):
 def test_filters(cli: Cli, filters: list[str], numbers: list[int]):
     said = cli("list", *filters, "-f", "csv", "--columns", "run_id")
     assert shown(said.out) == numbers
-    assert said.err.startswith(f"{len(numbers)} of {len(numbers)} runs")
+    assert said.err.startswith(f"{len(numbers)} of {len(numbers)} run")
 
 
 def test_pages_follow_each_other(cli: Cli):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli.fields import MISSING, full_name, metric_text, short_id, text, times
+from bt_lake.cli.fields import full_name, metric_text
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, shortened
+from bt_lake.cli.values import MISSING, short_id, text, times
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _MOST = 24  # columns a value may take before it is cut on a terminal
 _SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
 _SAME_BET = 0.95
+_SIDE = 11  # columns a short id takes
 _LABELS = ("strategy", "symbol", "timeframe", "exit_rule")
 # A dozen of the metrics say most; the rest is for those who ask.
 _HEADLINES = {
@@ -46,7 +48,7 @@ def beside(
         out += ["", " " * left + style("".join(h.rjust(cell) for h in heads[part]), "cyan")]
         for name, cells in lines:
             out.append(_drawn(name, cells[part], left, cell, style))
-    return [*out, *_correlations(comparison, style)]
+    return [*out, *_correlations(comparison, width, style)]
 
 
 def _drawn(name: str, cells: Cells, left: int, cell: int, style: Style) -> str:
@@ -97,7 +99,7 @@ def _plain(values: Iterable[Any]) -> Cells:
     return [(MISSING if value is None else text(value) + "  ", "") for value in values]
 
 
-def _correlations(comparison: Comparison, style: Style) -> list[str]:
+def _correlations(comparison: Comparison, width: int | None, style: Style) -> list[str]:
     """Two runs in one line, more as a triangle."""
     found = comparison.correlation
     if len(found) == 2:
@@ -109,11 +111,15 @@ def _correlations(comparison: Comparison, style: Style) -> list[str]:
         return ["", f"correlation of daily returns {value:.2f} over {days:,} days{bet}"]
     heads = [short_id(run_id) for run_id in comparison.ids]
     lines = ["", style("Correlation of daily returns", "bold")]
-    lines.append(" " * 11 + "".join(head.rjust(11) for head in heads[:-1]))
-    for place in range(1, len(heads)):
-        lines.append("  " + heads[place].ljust(9) + _cells(found[place][:place]))
+    abreast = max(1, (width - _SIDE) // _SIDE) if width else len(heads)
+    for start in range(0, len(heads) - 1, abreast):
+        stop = min(start + abreast, len(heads) - 1)
+        lines.append(" " * _SIDE + "".join(head.rjust(_SIDE) for head in heads[start:stop]))
+        for place in range(start + 1, len(heads)):
+            values = found[place][start : min(stop, place)]
+            lines.append(("  " + heads[place]).ljust(_SIDE) + _cells(values))
     return lines
 
 
 def _cells(values: Sequence[float | None]) -> str:
-    return "".join((MISSING if v is None else f"{v:.2f}").rjust(11) for v in values)
+    return "".join((MISSING if v is None else f"{v:.2f}").rjust(_SIDE) for v in values)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from typing import Any
 
+from bt_lake.cli.values import (
+    MISSING,
+    count,
+    fine_ratio,
+    general,
+    money,
+    one_decimal,
+    percent,
+    ratio,
+    short_id,
+    text,
+    times,
+)
 from bt_lake.warehouse.schema import RUNS, TABLES, Column
-
-MISSING = "-"
 
 _TITLES = {
     "run_id": "run",
@@ -74,7 +83,6 @@ _TELLING = {
 }
 _ORDINARY = 30
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_SIZES = ("B", "KB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,102 +207,6 @@ def _fraction(name: str) -> Callable[[Any], str]:
         return MISSING if value is None else percent(value, sign=sign, digits=digits)
 
     return show
-
-
-def percent(value: float, *, sign: str = "+", digits: int = 1) -> str:
-    if abs(value) >= 10:
-        digits = 0
-    if round(value * 100, digits) == 0:
-        return f"{0:.{digits}f}%"
-    return f"{value:{sign},.{digits}%}"
-
-
-def ratio(value: Any) -> str:
-    if value is None:
-        return MISSING
-    return f"{value:,.2f}" if abs(value) < 1e6 else f"{value:.3g}"
-
-
-def fine_ratio(value: Any) -> str:
-    return MISSING if value is None else f"{value:.4f}"
-
-
-def money(value: Any) -> str:
-    return MISSING if value is None else f"{value:,.2f}"
-
-
-def count(value: Any) -> str:
-    return MISSING if value is None else f"{value:,}"
-
-
-def one_decimal(value: Any) -> str:
-    if value is None:
-        return MISSING
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def size(count: float) -> str:
-    """Bytes."""
-    for unit in _SIZES:
-        if count < 1000 or unit == _SIZES[-1]:
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-
-
-def general(value: Any) -> str:
-    """A number whose unit is not known."""
-    if value is None:
-        return MISSING
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def text(value: Any) -> str:
-    """Any value in one line, without what could steer a terminal."""
-    if value is None:
-        return MISSING
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return general(value)
-    if isinstance(value, datetime):
-        return times([value])[0]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list):
-        return ", ".join(map(text, value))
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return one_line(str(value))
-
-
-def one_line(value: str) -> str:
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in value)
-
-
-def times(values: Sequence[Any]) -> list[str]:
-    """Dates where every time is midnight, minutes otherwise; always UTC."""
-    moments = [moment(value) for value in values]
-    whole_days = all(m is None or (m.hour, m.minute, m.second) == (0, 0, 0) for m in moments)
-    pattern = "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M"
-    return [MISSING if m is None else m.strftime(pattern) for m in moments]
-
-
-def moment(value: Any) -> datetime | None:
-    """A time of an answer as naive UTC."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    return datetime(value.year, value.month, value.day)
-
-
-def short_id(run_id: str) -> str:
-    return run_id if len(run_id) <= 9 else f"…{run_id[-8:]}"
 
 
 def _each(one: Callable[[Any], str]) -> Callable[[Sequence[Any]], list[str]]:

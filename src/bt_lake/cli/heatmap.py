@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli.fields import metric_text, text
+from bt_lake.cli.fields import metric_text
 from bt_lake.cli.style import PLAIN, Style
 from bt_lake.cli.table import columns_of
+from bt_lake.cli.values import text
 from bt_lake.queries.names import metric
 
 if TYPE_CHECKING:

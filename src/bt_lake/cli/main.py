@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,6 +60,7 @@ def bt_lake(
 
 
 def main() -> None:
+    warnings.showwarning = lambda message, *_, **__: messages.warn(str(message))
     sys.exit(run(sys.argv[1:]))
 
 

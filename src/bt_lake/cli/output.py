@@ -208,10 +208,12 @@ class Output(Options):
         try:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # What is still buffered must not fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise ReaderGone from None
+            if isinstance(error, BrokenPipeError):
+                raise ReaderGone from None
+            raise CannotWrite(f"cannot write the answer: {error.strerror}") from None
 
 
 def _format_of(path: Path) -> Format:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli import picture as pic
-from bt_lake.cli.fields import metric_name, metric_text, percent, short_id
+from bt_lake.cli.fields import metric_name, metric_text
 from bt_lake.cli.heatmap import Heatmap, colour_of, heatmap_of, short
+from bt_lake.cli.messages import many
 from bt_lake.cli.picture import Area, Line, Picture, Rect, Text
+from bt_lake.cli.values import percent, short_id
 from bt_lake.warehouse.errors import NotFound
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def plot_grid(grid: Grid, path: Path) -> None:
         raise NotFound(f"no run of {grid.strategy} has {short(grid.x)} and {grid.metric}")
     title = f"{metric_name(grid.metric)} of {grid.strategy}"
     over = f"{grid.how} over {', '.join(map(short, grid.mixed))} · " if grid.mixed else ""
-    subtitle = f"{over}{grid.runs:,} trials"
+    subtitle = f"{over}{many(grid.runs, 'trial')}"
     heatmap = heatmap_of(grid)
     draw = _bars if grid.y is None else _grid
     pic.save(draw(title, subtitle, heatmap), path)

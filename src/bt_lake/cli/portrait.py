@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli import fields
+from bt_lake.cli import values
 from bt_lake.cli.chart import equity_chart
-from bt_lake.cli.fields import field, full_name, metric_text, text
+from bt_lake.cli.fields import field, full_name, metric_text
 from bt_lake.cli.sections import Section, abreast, stacked
 from bt_lake.cli.style import Style
+from bt_lake.cli.values import text
 from bt_lake.queries.wholerows import flat
 
 if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_YEAR_WIDTH = 74
 _RETURNS = ("total_return", "cagr", "best_period", "worst_period")
 _RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "tail_ratio", "skew", "kurtosis")
 _RISK = ("volatility", "max_drawdown", "max_underwater_days", "ulcer_index", "var_95", "cvar_95")
@@ -82,10 +84,10 @@ def _context(row: Row) -> Section:
         bars = "" if row["bars"] is None else f", {row['bars']:,} bars"
         year = row["periods_per_year"]
         rate = "" if year is None else f", {year:,.0f} a year"
-        start, end = fields.times([row["start_at"], row["end_at"]])
+        start, end = values.times([row["start_at"], row["end_at"]])
         section.add("period", f"{start} to {end}{bars}{rate}")
     if row["initial_capital"] is not None or row["final_equity"] is not None:
-        start, end = map(fields.money, (row["initial_capital"], row["final_equity"]))
+        start, end = map(values.money, (row["initial_capital"], row["final_equity"]))
         currency = f" {row['currency']}" if row["currency"] else ""
         section.add("capital", f"{start} to {end}{currency}")
     if row["metrics_from"] == "reported":
@@ -105,7 +107,7 @@ def _metrics(row: Row) -> list[Section]:
     sections.append(_drawdown(row))
     own = Section("Your own")
     for name, value in (row["extra"] or {}).items():
-        own.add(name, fields.general(value))
+        own.add(name, values.general(value))
     return [*sections, own]
 
 
@@ -125,7 +127,7 @@ def _drawdown(row: Row) -> Section:
     for title, name in (("peak", "peak"), ("trough", "trough"), ("recovered", "recovered")):
         value = row[f"drawdown_{name}_at"]
         if value is not None:
-            section.add(title, fields.times([value])[0])
+            section.add(title, values.times([value])[0])
         elif name == "recovered" and row["drawdown_trough_at"] is not None:
             section.add(title, "not yet")
     return section
@@ -135,7 +137,7 @@ def _history(detail: Detail, width: int, style: Style) -> list[list[str]]:
     """The curve and its months; those of a deleted run are out of reach, or gone."""
     if detail.row["deleted_at"] is not None:
         return []
-    return [_curve(detail, width, style), _months(detail.monthly, style)]
+    return [_curve(detail, width, style), _months(detail.monthly, width, style)]
 
 
 def _curve(detail: Detail, width: int, style: Style) -> list[str]:
@@ -151,26 +153,37 @@ def _curve(detail: Detail, width: int, style: Style) -> list[str]:
     return [head, *equity_chart(times, equity, falls, width=width, style=style)]
 
 
-def _months(monthly: Sequence[tuple[date | datetime, float | None]], style: Style) -> list[str]:
-    """A line a year, a column a month, in percent."""
+def _months(
+    monthly: Sequence[tuple[date | datetime, float | None]], width: int, style: Style
+) -> list[str]:
+    """A line a year, a column a month, in percent; half a year where twelve do not fit."""
     years: dict[int, dict[int, float]] = {}
     for month, value in monthly:
         if value is not None:
             years.setdefault(month.year, {})[month.month] = value
     if not years:
         return []
-    head = "      " + "".join(name.rjust(5) for name in _MONTHS) + "    year"
-    lines = [style("Returns by month, %", "bold"), style(head, "dim")]
-    for year, months in sorted(years.items()):
-        line = style(f"  {year}", "dim")
-        for number in range(1, 13):
-            value = months.get(number)
-            line += "     " if value is None else _month(value, 5, style)
-        whole = 1.0
-        for value in months.values():
-            whole *= 1 + value
-        lines.append(line + _month(whole - 1, 8, style))
+    lines = [style("Returns by month, %", "bold")]
+    per = 12 if width >= _YEAR_WIDTH else 6
+    for first in range(1, 13, per):
+        names = _MONTHS[first - 1 : first - 1 + per]
+        last = first + per > 12
+        head = "      " + "".join(name.rjust(5) for name in names) + ("    year" if last else "")
+        lines.append(style(head, "dim"))
+        for year, months in sorted(years.items()):
+            line = style(f"  {year}", "dim")
+            for number in range(first, first + per):
+                value = months.get(number)
+                line += "     " if value is None else _month(value, 5, style)
+            lines.append((line + _month(_chained(months), 8, style)) if last else line.rstrip())
     return lines
+
+
+def _chained(months: Mapping[int, float]) -> float:
+    whole = 1.0
+    for value in months.values():
+        whole *= 1 + value
+    return whole - 1
 
 
 def _month(value: float, room: int, style: Style) -> str:

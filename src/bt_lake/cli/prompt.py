@@ -65,7 +65,7 @@ def _answer(session: Session, query: str) -> int:
     try:
         out = Output()
         out.answer(sql(session.reader, query), huge=True)
-        messages.note(f"{out.shown:,} rows", messages.hidden(out.dropped))
+        messages.note(messages.many(out.shown, "row"), messages.hidden(out.dropped))
     except LakeError as error:
         messages.error(str(error))
         return error.exit_code

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bt_lake.cli.fields import one_line
 from bt_lake.cli.style import PLAIN, Style
 from bt_lake.cli.table import columns_of
+from bt_lake.cli.values import one_line
 
 _GAP = 3
 _INDENT = "  "

@@ -37,9 +37,9 @@ class Style:
 PLAIN = Style()
 
 
-def style_of(stream: TextIO) -> Style:
+def style_of(stream: TextIO | None) -> Style:
     """NO_COLOR turns colour off, FORCE_COLOR on; otherwise a terminal that knows it has it."""
-    if os.environ.get("NO_COLOR"):
+    if stream is None or os.environ.get("NO_COLOR"):
         return PLAIN
     if os.environ.get("FORCE_COLOR"):
         return Style(colour=True)

@@ -28,9 +28,10 @@ def sql(
         typer.Option("--value", "-v", metavar="NAME=VALUE", help="What $NAME in it stands for."),
     ] = None,
 ) -> None:
-    """Ask in SQL: views runs, trials, equity, trades, events, monthly_returns, and macros.
+    """Ask in SQL.
 
-    It cannot write, or read anything but the lake. Values are shown as they are stored.
+    Views: runs, trials, equity, trades, events, monthly_returns. Macros: best, aggregate, sweep,
+    history. It cannot write, or read anything but the lake. Values are shown as they are stored.
 
     \b
     Examples:
@@ -42,7 +43,7 @@ def sql(
 
     answer = question(session.reader, _text(query, file), _values(values or []))
     out.answer(answer, huge=True)
-    messages.shown(session, out, answer, "row" if out.shown == 1 else "rows")
+    messages.shown(session, out, answer, "row")
 
 
 def _text(query: str | None, file: Path | None) -> str:
@@ -66,7 +67,9 @@ def _values(texts: list[str]) -> dict[str, str]:
 
 
 def shell(session: Session) -> int:
-    """The lake in a DuckDB shell; without DuckDB's own, in a small prompt.
+    """The lake in a DuckDB shell.
+
+    Where DuckDB's own is not installed, in a small prompt of bt-lake's.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def compare(
         bool, typer.Option("--all", help="Show every metric; files hold them all anyway.")
     ] = False,
 ) -> None:
-    """Runs side by side: what differs in labels, parameters and config, and who is better in what.
+    """Runs side by side: what differs, and who is better in what.
 
     \b
     Examples:

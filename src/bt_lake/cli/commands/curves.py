@@ -31,7 +31,7 @@ def equity(session: Session, runs: Runs, out: Output) -> None:
     """
     from bt_lake.queries import curves
 
-    _write(session, runs, out, curves.equity, "equity", "points")
+    _write(session, runs, out, curves.equity, "equity", "point")
 
 
 def trades(session: Session, runs: Runs, out: Output) -> None:
@@ -44,18 +44,18 @@ def trades(session: Session, runs: Runs, out: Output) -> None:
     """
     from bt_lake.queries import curves
 
-    _write(session, runs, out, curves.trades, "trades", "trades")
+    _write(session, runs, out, curves.trades, "trades", "trade")
 
 
 def _write(
-    session: Session, runs: list[str], out: Output, question: Any, table: str, things: str
+    session: Session, runs: list[str], out: Output, question: Any, table: str, thing: str
 ) -> None:
     from bt_lake.queries.resolving import resolve_all
 
     ids = resolve_all(session.reader, runs)
     answer: Answer = question(session.reader, ids)
     out.answer(answer, _layout(out, table, several=len(ids) > 1), huge=True)
-    messages.shown(session, out, answer, things)
+    messages.shown(session, out, answer, thing)
 
 
 def _layout(out: Output, table: str, *, several: bool) -> Layout:

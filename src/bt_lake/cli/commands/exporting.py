@@ -22,7 +22,9 @@ def export(
     curves: Annotated[bool, typer.Option("--curves", help="With equity curves.")] = False,
     trades: Annotated[bool, typer.Option("--trades", help="With trades.")] = False,
 ) -> None:
-    """Runs as CSV, Parquet, SQLite or another lake, which `ingest` reads back.
+    """Runs as CSV, Parquet, SQLite or another lake.
+
+    Another lake can be added to, and `ingest` reads it back.
 
     \b
     Examples:
@@ -34,9 +36,9 @@ def export(
 
     done = question(session.reader, target, filters=which.filters(), curves=curves, trades=trades)
     messages.note(
-        f"{done.runs:,} runs",
-        f"{done.points:,} points" if curves else "",
-        f"{done.trades:,} trades" if trades else "",
+        messages.many(done.runs, "run"),
+        messages.many(done.points, "point") if curves else "",
+        messages.many(done.trades, "trade") if trades else "",
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
         messages.took(session.started),
     )

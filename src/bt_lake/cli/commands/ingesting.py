@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import size
 from bt_lake.cli.session import Session
+from bt_lake.cli.values import size
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def ingest(
         bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
     ] = False,
 ) -> int:
-    """Take in results: run documents, tables of runs, other lakes, freqtrade, LEAN.
+    """Take in results: files, folders, other lakes.
 
-    Formats are told by content, folders are walked, and what is in the lake already is skipped.
+    Run documents, tables of runs, results of freqtrade and LEAN, and lakes are told by content;
+    folders are walked. What is in the lake already is skipped.
 
     \b
     Examples:
@@ -99,7 +100,7 @@ def _watch(session: Session, paths: list[str], options: dict[str, Any]) -> int:
             taken += len(report.added)
             _say(report, "", dry_run=options["dry_run"])
     except KeyboardInterrupt as stop:
-        stop.add_note(f"{taken:,} runs came in meanwhile")
+        stop.add_note(f"{messages.many(taken, 'run')} came in meanwhile")
         raise
     return 0
 
@@ -125,7 +126,9 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
         f"{len(report.added):,} {would}added",
         f"{len(report.skipped):,} already there",
         f"{len(report.failed):,} failed" if report.failed else "",
-        f"{len(report.ignored):,} files of no known format" if report.ignored else "",
+        f"{messages.many(len(report.ignored), 'file')} of no known format"
+        if report.ignored
+        else "",
         took,
     )
 

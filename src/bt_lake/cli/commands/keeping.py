@@ -1,19 +1,22 @@
-"""init, check, compact: making a lake and looking after it."""
+"""init, info, check, compact: making a lake and looking after it."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, plain
-from bt_lake.cli.output import Output
+from bt_lake.cli.census import Census
+from bt_lake.cli.fields import Field, field, plain
+from bt_lake.cli.output import Format, Output, Row
+from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
-from bt_lake.cli.sizes import Extent, bytes_text
+from bt_lake.cli.values import count, size, times
 
 _DAMAGED = 4
+_WIDTH = 80
 
 
 def init(session: Session) -> None:
@@ -31,6 +34,53 @@ def init(session: Session) -> None:
         return
     layout.create()
     messages.say(f"made a lake at {layout.root}")
+
+
+def info(session: Session, out: Output) -> None:
+    """What the lake holds, takes up, and would gain by compaction.
+
+    \b
+    Examples:
+      bt-lake info
+      bt-lake info --format json
+    """
+    census = Census.of(session.reader)
+    tables = [
+        (name, part.rows, part.files, part.bytes, part.fresh)
+        for name, part in census.tables.items()
+    ]
+    if out.format is Format.TABLE:
+        section = _described(census)
+        out.lines([*stacked(section, width=out.width or _WIDTH, style=out.style), ""])
+        out.table(_info_fields(), tables)
+    elif out.format is Format.JSON:
+        out.document(asdict(census))
+    else:
+        out.rows(["table", "rows", "files", "bytes", "fresh_files"], tables)
+    if census.spared:
+        messages.note(f"`bt-lake compact` would spare {messages.many(census.spared, 'file')}")
+    messages.note(messages.took(session.started))
+
+
+def _described(census: Census) -> Section:
+    section = Section(census.path)
+    section.add("lake", f"{census.lake_id}, format {census.format}, epoch {census.epoch}")
+    failed = f", {census.failed:,} failed" if census.failed else ""
+    deleted = f", {census.deleted:,} deleted" if census.deleted else ""
+    section.add("runs", f"{count(census.runs)}{failed}{deleted}")
+    if census.runs:
+        strategies = "strategy" if census.strategies == 1 else "strategies"
+        symbols = messages.many(census.symbols, "symbol")
+        section.add("of", f"{count(census.strategies)} {strategies}, {symbols}")
+        section.add("made", " to ".join(times([census.first_run_at, census.last_run_at])))
+    section.add("size", f"{size(census.bytes)} in {messages.many(census.files, 'file')}")
+    return section
+
+
+def _info_fields() -> list[Field]:
+    counts = [field("total_trades").titled(title) for title in ("rows", "files")]
+    sizes = Field("bytes", "size", lambda values: [size(value) for value in values], right=True)
+    return [plain("table"), *counts, sizes, field("total_trades").titled("not compacted")]
 
 
 def check(
@@ -51,19 +101,21 @@ def check(
       bt-lake check --repair
       bt-lake check --format json
     """
-    started = time.perf_counter()
     report = session.store.check(repair=repair)
     names = ["kind", "path", "message", "remedy", "damage", "repaired"]
-    rows = [tuple(getattr(finding, name) for name in names) for finding in report.findings]
-    if out.is_table:
+    rows: list[Row] = [tuple(getattr(f, name) for name in names) for f in report.findings]
+    if out.format is Format.TABLE:
         for finding in report.findings:
-            grade = "damage" if finding.damage else "waste"
+            grade = out.style("damage", "red") if finding.damage else "waste"
             done = finding.repaired or f"to do: {finding.remedy}"
             out.lines([f"{grade}: {finding.path}: {finding.message}", f"  {done}"])
     else:
         out.rows(names, rows)
-    found = f"{len(rows)} finding{'s' * (len(rows) != 1)}" if rows else "nothing wrong"
-    messages.note(found, f"{report.files:,} files looked at", messages.took(started))
+    messages.note(
+        messages.many(len(rows), "finding") if rows else "nothing wrong",
+        f"{messages.many(report.files, 'file')} looked at",
+        messages.took(session.started),
+    )
     return _DAMAGED if report.damaged else 0
 
 
@@ -79,28 +131,24 @@ def compact(
         ),
     ] = None,
 ) -> None:
-    """Fold small files into large ones, and drop the curves of deleted runs.
+    """Fold small files into large ones.
 
-    Appends do it now and then by themselves; summary rows are always kept.
+    Appends do it now and then by themselves. The curves and trades of deleted runs are dropped;
+    summary rows are always kept.
 
     \b
     Examples:
       bt-lake compact
       bt-lake compact --grace 0
     """
-    store = session.existing()
-    before = Extent.of(store)
-    changed = store.compact(grace_s=grace)
-    after = Extent.of(store)
-    if not changed:
-        messages.note("nothing to do", f"{after.files:,} files", bytes_text(after.bytes))
-        return
-    messages.note(
-        f"{before.files:,} files became {after.files:,}",
-        f"{bytes_text(before.bytes)} became {bytes_text(after.bytes)}",
-        messages.took(session.started),
-    )
-
-
-def info_fields() -> list[Field]:
-    return [plain("what"), plain("value")]
+    before = Census.of(session.reader)
+    changed = session.store.compact(grace_s=grace)
+    after = Census.of(session.reader)
+    if changed:
+        messages.note(
+            f"{messages.many(before.files, 'file')} became {after.files:,}",
+            f"{size(before.bytes)} became {size(after.bytes)}",
+            messages.took(session.started),
+        )
+    else:
+        messages.note("nothing to do", messages.many(after.files, "file"), size(after.bytes))

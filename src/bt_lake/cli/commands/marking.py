@@ -140,7 +140,7 @@ def _deleted(session: Session, ids: list[str]) -> list[str]:
 
 
 def _count(ids: list[str]) -> str:
-    return f"{len(ids):,} run{'s' * (len(ids) != 1)}"
+    return messages.many(len(ids), "run")
 
 
 def _said(session: Session, *parts: str) -> None:

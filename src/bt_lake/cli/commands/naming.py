@@ -16,7 +16,7 @@ _OWN = "a metric of your own"
 
 
 def metrics(session: Session, out: Output) -> None:
-    """All metrics with their units and meanings, those of your own included.
+    """All metrics and what they mean, your own included.
 
     \b
     Examples:

@@ -73,7 +73,7 @@ def list_runs(
     first, last = ["created_at"], ["status", "error", "tags"]
     layout = run_layout(out, first=first, metric=metric, last=last)
     out.answer(answer, chosen_layout(out) if columns else layout, huge=everything)
-    messages.shown(session, out, answer, "runs")
+    messages.shown(session, out, answer, "run")
 
 
 def best(
@@ -97,7 +97,7 @@ def best(
     ] = None,
     columns: Columns = None,
 ) -> None:
-    """The best runs by a metric, and the parameters that set them apart.
+    """The best runs by a metric, and what sets them apart.
 
     \b
     Examples:
@@ -121,7 +121,7 @@ def best(
     )
     layout = run_layout(out, first=["rank", *groups], metric=metric)
     out.answer(answer, chosen_layout(out) if columns else layout)
-    messages.shown(session, out, answer, "trials")
+    messages.shown(session, out, answer, "trial")
 
 
 def asked(columns: str | None, out: Output, metric: str) -> list[str] | None:
@@ -153,7 +153,7 @@ def lookup(
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
     ] = None,
 ) -> None:
-    """The latest run of exactly this strategy, symbol, parameters and exit rule.
+    """The latest run of exactly these labels and parameters.
 
     A CSV of keys has columns named strategy, symbol, timeframe, exit_rule, params (JSON) or
     param.NAME; the answer has its rows in the same order, empty where nothing fits.

@@ -24,7 +24,7 @@ def show(
         typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg, .html or .png."),
     ] = None,
 ) -> None:
-    """One run in full: where it came from, its metrics, its curve and its months.
+    """One run in full: origin, metrics, curve and months.
 
     \b
     Examples:

@@ -10,10 +10,11 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.commands.runs import names
-from bt_lake.cli.fields import MISSING, Field, count, metric_name, metric_text, percent, plain
+from bt_lake.cli.fields import Field, metric_name, metric_text, plain
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
+from bt_lake.cli.values import MISSING, count, percent
 from bt_lake.warehouse.errors import BadInput
 
 _COUNTS = {"runs": 90, "failed": 35, "n": 20}
@@ -39,7 +40,7 @@ def aggregate(
         float | None, typer.Option(metavar="X", help="Share of runs whose metric is above this.")
     ] = None,
 ) -> None:
-    """How groups of runs did: counts, mean, median, spread and quantiles of a metric.
+    """A metric over groups of runs: mean, median, quantiles.
 
     \b
     Examples:
@@ -60,9 +61,8 @@ def aggregate(
         filters=which.filters(),
     )
     out.answer(answer, _layout(dimensions, metric, above))
-    groups = "group" if out.shown == 1 else "groups"
     messages.note(
-        f"{metric_name(metric)} of {out.shown:,} {groups}",
+        f"{metric_name(metric)} of {messages.many(out.shown, 'group')}",
         messages.hidden(out.dropped),
         answer.note(),
         messages.took(session.started),

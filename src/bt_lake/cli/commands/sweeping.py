@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import field, plain, text
+from bt_lake.cli.fields import field, plain
 from bt_lake.cli.heatmap import heatmap_of, short
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
+from bt_lake.cli.values import text
 
 if TYPE_CHECKING:
     from bt_lake.queries.sweeping import Grid
@@ -95,7 +96,7 @@ def sweep(
     messages.note(
         f"drew {plot}" if plot else "",
         f"{how.value} over {', '.join(map(short, grid.mixed))}" if grid.mixed else "",
-        f"{grid.runs:,} trials",
+        messages.many(grid.runs, "trial"),
         grid.note,
         messages.hidden(out.dropped),
         messages.took(session.started),
