@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from factory import START, frames, ids, table
 
-from bt_lake.warehouse import schema
+from bt_lake.warehouse import log, schema
 from bt_lake.warehouse.errors import BadInput, Damaged, FormatTooNew, NotFound, UnknownName
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
@@ -148,6 +148,20 @@ def test_a_newer_format_is_refused_naming_both(store, rows):
         Store(store.path).ask(lambda connection: None)
     with pytest.raises(FormatTooNew, match="format 7.*format 1"):
         Store(store.path).append(frames(1))
+
+
+def test_a_log_with_unknown_keys_is_read(store, rows):
+    """A later version of the same format may say more of a file."""
+    store.append(frames(1))
+    store.append(frames(1))
+    store.compact()
+    path = log.newest_path(store.layout)
+    state = json.loads(path.read_text())
+    for add in state["adds"]:
+        add["novelty"] = 1
+    path.write_text(json.dumps({**state, "another": []}))
+    assert rows("select count(*) from runs") == [(2,)]
+    assert sorted(add.rows for add in log.newest(store.layout).adds) == [2, 4, 10]
 
 
 def test_a_damaged_card_is_named(store):

@@ -6,9 +6,10 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import fsync_folder, publish, remove, step, write_durably
@@ -49,6 +50,9 @@ class State:
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
+_ADDED = [part.name for part in fields(Added)]
+
+
 class Lost(Exception):
     """Another process wrote the next epoch first."""
 
@@ -87,7 +91,7 @@ def read(path: Path) -> State:
             epoch=int(raw["epoch"]),
             at=str(raw["at"]),
             grace_s=float(raw["grace_s"]),
-            adds=tuple(Added(**add) for add in raw["adds"]),
+            adds=tuple(_added(add) for add in raw["adds"]),
             removed={str(k): float(v) for k, v in raw["removed"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -95,6 +99,11 @@ def read(path: Path) -> State:
             f"{path} is not a readable log ({error}). Restore it from a backup, or run "
             "`bt-lake check --repair`."
         ) from None
+
+
+def _added(raw: dict[str, Any]) -> Added:
+    """Keys that a later version may have added are passed over."""
+    return Added(**{name: raw[name] for name in _ADDED if name in raw})
 
 
 def advance(
