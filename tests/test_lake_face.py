@@ -1,0 +1,203 @@
+"""The face of the package: bt_lake.open() and class Lake."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+import bt_lake
+from bt_lake.lake import Lake
+from bt_lake.queries.filters import Filters, Given
+from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
+
+pytest_plugins = ["golden_fixtures"]
+
+READING = ("runs", "best", "aggregate", "sweep", "export")
+
+
+def imported_by(code: str) -> set[str]:
+    watched = ("polars", "pyarrow", "numpy", "duckdb", "pandas", "typer", "rich")
+    shown = (
+        f"import sys, json\n{code}\nprint(json.dumps([m for m in {watched} if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_importing_is_light(golden):
+    assert imported_by("import bt_lake; bt_lake.open; bt_lake.Run") == set()
+    path = str(golden.lake.path)
+    assert imported_by(f"import bt_lake; lake = bt_lake.open({path!r}); repr(lake)") == set()
+
+
+def test_asking_without_a_frame_imports_duckdb_alone(golden):
+    code = f"""
+from bt_lake.lake import open
+from bt_lake.queries import curves, detail, grouping, listing, lookup, ranking, raw, sweeping
+from bt_lake.queries.filters import Filters
+from bt_lake.queries.resolving import resolve
+reader = open({str(golden.lake.path)!r}).reader
+rows = listing.listing(reader, filters=Filters(since="2026-01-01")).rows()
+assert len(ranking.best(reader, "sharpe_ratio").rows()) == 10
+assert grouping.aggregate(reader, by="strategy").rows()
+assert sweeping.sweep(reader, "sma_cross", x="fast", y="slow").rows
+assert lookup.lookup(reader, [{{"strategy": "momentum"}}]).rows()
+assert raw.sql(reader, "select created_at, tags, extra from runs").rows()
+run = detail.detail(reader, resolve(reader, {golden.rows[0]["run_id"]!r}))
+run.curve.rows(), run.trade_log.rows(), run.monthly, repr(run)
+"""
+    assert imported_by(code) == {"duckdb"}
+
+
+def test_what_the_package_offers():
+    assert bt_lake.__all__ == ["Lake", "LakeError", "Run", "__version__", "open"]
+    for name in bt_lake.__all__:
+        assert getattr(bt_lake, name) is not None
+    assert dir(bt_lake) == bt_lake.__all__
+    with pytest.raises(AttributeError):
+        _ = bt_lake.nope
+
+
+def test_open_takes_a_path_or_the_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert bt_lake.open().path == tmp_path / "lake"
+    monkeypatch.setenv("BT_LAKE", str(tmp_path / "other"))
+    assert bt_lake.open().path == tmp_path / "other"
+    assert bt_lake.open(tmp_path / "mine").path == tmp_path / "mine"
+    assert list(tmp_path.iterdir()) == [], "opening makes nothing"
+
+
+@pytest.mark.parametrize("name", READING)
+def test_every_reading_method_takes_every_filter(name):
+    kinds = {p.name: p for p in inspect.signature(getattr(Lake, name)).parameters.values()}
+    assert kinds["filters"].kind is inspect.Parameter.VAR_KEYWORD
+    assert set(Given.__annotations__) == set(Filters.__dataclass_fields__)
+
+
+def test_an_unknown_filter_gets_near_matches(golden):
+    for call in (golden.lake.runs, lambda **f: golden.lake.best("cagr", **f)):
+        with pytest.raises(UnknownName, match="Did you mean symbol"):
+            call(symbl="AAPL")
+
+
+def test_a_lake_that_is_not_there_says_so(tmp_path):
+    lake = Lake(tmp_path / "none")
+    with pytest.raises(NotFound, match="bt-lake init"):
+        lake.runs()
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_line_in_ones_own_script(tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    run_id = lake.save(strategy="sma_cross", params={"fast": 10}, metrics={"sharpe_ratio": 1.5})
+    with lake.batch() as batch:
+        for fast in (20, 30):
+            batch.save(strategy="sma_cross", params={"fast": fast}, metrics={"sharpe_ratio": 2.0})
+    with pytest.raises(ZeroDivisionError), lake.record(strategy="broken"):
+        raise ZeroDivisionError("no bars")
+    assert lake.runs()["status"].to_list().count("failed") == 1
+    assert lake.best("sharpe_ratio", 1)["sharpe_ratio"].to_list() == [2.0]
+    assert lake.run(run_id[-12:]).params == {"fast": 10}
+    assert lake.check().findings == []
+    assert lake.compact(grace_s=0)
+    assert lake.runs().height == 4
+
+
+def test_what_one_lake_saves_another_reader_sees_at_once(tmp_path):
+    mine, other = Lake(tmp_path / "lake"), Lake(tmp_path / "lake")
+    for number in range(1, 30):
+        mine.save(strategy="s", metrics={"sharpe_ratio": number})
+        assert other.best("sharpe_ratio", 1)["sharpe_ratio"].item() == number
+        assert other.runs().height == number
+
+
+def test_marks_are_made_by_ids_or_filters(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    a, b, c = (lake.save(strategy=s, run_id=f"run-{s}") for s in "abc")
+    assert lake.tag("paper", [a, "run-b"]) == 2
+    assert lake.untag("paper", a) == 1
+    assert lake.runs(tag="paper")["run_id"].to_list() == [b]
+    assert lake.note("odd fills", strategy=["b", "c"]) == 2
+    assert lake.note("again", b) == 1
+    assert lake.run(b).row["notes"] == "odd fills\nagain"
+    assert lake.delete(tag="paper") == 1
+    assert lake.runs(sort="run_id", ascending=True)["run_id"].to_list() == [a, c]
+    assert lake.best("sharpe_ratio").is_empty()
+    assert lake.sql("select count(*) from trials").item() == 3
+    assert lake.restore(strategy="b") == 1
+    assert lake.runs().height == 3
+    assert lake.delete("b") == 1 and lake.restore("run-b") == 1
+    assert lake.tag("x", strategy="none") == 0
+
+
+@pytest.mark.parametrize("method", ["delete", "restore"])
+def test_a_mark_on_everything_needs_to_be_said(golden, method):
+    with pytest.raises(BadInput, match="which runs"):
+        getattr(golden.lake, method)()
+    with pytest.raises(BadInput, match="one of both"):
+        getattr(golden.lake, method)("x", strategy="momentum")
+    with pytest.raises(BadInput, match="which runs"):
+        getattr(golden.lake, method)(strategy=None)
+
+
+def test_scan_gives_the_rows_of_now(golden):
+    scanned = golden.lake.scan("runs").sort("run_id").collect()
+    shown = golden.lake.runs(sort="run_id", ascending=True)
+    names = [n for n in shown.columns if n not in ("reported", "extra")]
+    assert scanned.select(names).equals(shown.select(names))
+    one = golden.lake.scan().filter(pl.col("strategy") == "momentum").select("tags").collect()
+    assert one.height == sum(row["strategy"] == "momentum" for row in golden.rows)
+    points = golden.lake.scan("equity").select(pl.len()).collect().item()
+    assert points == golden.lake.sql("select count(*) from lake_curves").item()
+    assert golden.lake.scan("events").collect().height > 0
+    with pytest.raises(UnknownName, match="equity"):
+        golden.lake.scan("equty")
+
+
+def test_scan_of_files_that_lack_columns(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.save(strategy="a")
+    lake.save(strategy="b", symbol="AAPL", metrics={"my": 1.0})
+    frame = lake.scan().sort("strategy").collect()
+    assert frame["symbol"].to_list() == [None, "AAPL"]
+    assert lake.scan("trades").collect().is_empty()
+
+
+def test_sql_gives_frames_with_times_in_utc(golden):
+    frame = golden.lake.sql("select created_at from runs order by 1 limit 1")
+    assert frame.schema["created_at"] == pl.Datetime("us", "UTC")
+    assert frame.item() == min(row["created_at"] for row in golden.rows)
+    assert isinstance(frame.item(), datetime) and frame.item().tzinfo is not None
+    assert golden.rows[0]["created_at"].tzinfo is UTC
+
+
+def test_threads_may_share_a_lake(golden):
+    want = golden.lake.best("sharpe_ratio")
+
+    def ask(number: int) -> bool:
+        if number % 2:
+            return golden.lake.best("sharpe_ratio").equals(want)
+        return golden.lake.runs(limit=7).height == 7
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(64)))
+
+
+def test_a_stream_does_not_block_other_questions(golden):
+    from bt_lake.queries.raw import sql
+
+    stream = sql(golden.lake.reader, "from range(100_000)").chunks(10)
+    assert next(stream) == [(n,) for n in range(10)]
+    assert golden.lake.runs(limit=1).height == 1
+    assert sum(map(len, stream)) == 100_000 - 10
+    abandoned = sql(golden.lake.reader, "from range(100_000)").chunks(10)
+    next(abandoned)
+    abandoned.close()
+    assert golden.lake.runs(limit=1).height == 1
