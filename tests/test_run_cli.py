@@ -194,6 +194,13 @@ def test_other_numbers_from_the_same_code_are_a_conflict(cli, tmp_path):
     ran = cli("reproduce", made)
     assert ran.code == 4
     assert "other numbers from the same code, and the function does not name its data" in ran.err
+    checked = cli("check")
+    assert checked.code == 0 and checked.out == ""
+    assert (
+        "warning: 1 configuration gave different results with the same code, params" in checked.err
+    )
+    compared = re.search(r"`bt-lake (compare \S+ \S+)` shows one", checked.err)
+    assert compared is not None and cli(*compared[1].split()).code == 0
 
 
 def test_the_demo_shows_it_all(cli):

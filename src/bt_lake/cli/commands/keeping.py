@@ -93,7 +93,7 @@ def check(
     """Look for every kind of damage, and say what to do about it.
 
     Ends with exit code 4 where answers are wrong or impossible; what only takes up room is
-    listed, too.
+    listed, too. Warns of runs that differ though their code, params and data are the same.
 
     \b
     Examples:
@@ -116,7 +116,25 @@ def check(
         f"{messages.many(report.files, 'file')} looked at",
         messages.took(session.started),
     )
-    return _DAMAGED if report.damaged else 0
+    if report.damaged:
+        return _DAMAGED
+    _warn_of_drift(session)
+    return 0
+
+
+def _warn_of_drift(session: Session) -> None:
+    """Nothing is broken where the same code gives other results, but somebody should look."""
+    from bt_lake.queries.drifting import drifting
+
+    found = drifting(session.reader).dicts() if session.store.layout.exists else []
+    if not found:
+        return
+    first, last = found[0]["first_run"][-8:], found[0]["last_run"][-8:]
+    data = "and data" if found[0]["data_is_known"] else "(their function does not name its data)"
+    messages.warn(
+        f"{messages.many(len(found), 'configuration')} gave different results with the same code, "
+        f"params {data}\n`bt-lake compare {first} {last}` shows one"
+    )
 
 
 def compact(
