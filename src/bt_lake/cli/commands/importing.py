@@ -66,10 +66,10 @@ def import_store(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> int:
-    """Take in the runs of an older store; a second import adds what is new.
+    """Take in the runs of an older store.
 
-    KIND is sqlite, postgres, zarr or mlflow. The answer says what became of every column. What
-    has no place of its own is kept: numbers in `extra`, anything else in `config`.
+    A second import adds what is new. The answer says what became of every column. What has no
+    place of its own is kept: numbers in `extra`, anything else in `config`.
 
     \b
     Examples:
