@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from bt_lake.cli.binding import bound
-from bt_lake.cli.help import write_commands, write_options
+from bt_lake.cli.help import usage_pieces, write_commands, write_options
 from bt_lake.cli.quick import Quick
 from bt_lake.warehouse.errors import UnknownName
 
@@ -58,6 +58,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 class Command(Quick, TyperCommand):
     format_options = write_options
+    collect_usage_pieces = usage_pieces
 
 
 class Commands(Quick, TyperGroup):

@@ -21,7 +21,7 @@ _ONE = ("--strategy", "sma_cross")
 
 
 def demo(session: Session) -> None:
-    """Sweep two example strategies over made-up prices, and ask what a lake can tell of them.
+    """Sweep two example strategies and ask what a lake can tell.
 
     \b
     Examples:

@@ -122,7 +122,7 @@ def run(
         ),
     ] = None,
 ) -> int:
-    """Call a function of yours and save what it returns; with a grid, every combination.
+    """Call a function of yours, once or over a grid, and save results.
 
     A sweep goes on where it was stopped: what the lake holds with the same function, code, params
     and data is skipped. What fails is saved as a failed run. What your code prints goes to stderr.
@@ -234,7 +234,7 @@ def reproduce(
     out: Output,
     everything: Annotated[bool, typer.Option("--all", help="Show every metric.")] = False,
 ) -> int:
-    """Run again what made a run, save that too, and show both side by side.
+    """Run again what made a run, and show both side by side.
 
     Ends with exit code 4 if the results differ though neither code nor data has changed.
 
