@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from bt_lake.lake import Lake
 from bt_lake.warehouse.store import Store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "lake")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
 
 
 @pytest.fixture

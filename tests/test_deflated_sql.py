@@ -12,16 +12,10 @@ import pytest
 from test_shell import shell
 from trials import seeded
 
-import bt_lake
 from bt_lake.queries.overfit import sharpe
 from bt_lake.warehouse.errors import BadInput
 
 COLUMNS = "run_id, family, trials, sharpe_ratio, expected_max_sharpe, psr, dsr"
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return bt_lake.open(tmp_path / "lake")
 
 
 def close(values):

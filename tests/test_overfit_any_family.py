@@ -73,7 +73,7 @@ def test_any_family_gets_an_answer():
         assert report.verdict.endswith(".")
         assert all(map(math.isfinite, numbers(asdict(report))))
         json.dumps(report.to_dict(), allow_nan=False)
-        text = render(report, "any")
+        text = render(report)
         assert "None" not in text
         assert max(map(len, text.splitlines())) <= 80
 

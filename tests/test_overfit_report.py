@@ -320,13 +320,13 @@ def test_answer_is_plain():
 
 
 def test_text():
-    text = render(overfit(family(sweep_returns(), params=sweep_params(), failed=2)), "sweep")
+    text = str(overfit(family(sweep_returns(), params=sweep_params(), failed=2)))
     assert max(map(len, text.splitlines())) <= 80
     assert text == SWEEP
 
 
 SWEEP = """\
-sweep: 202 trials, 6 independent by clustering, 2 failed
+family: 202 trials, 6 independent by clustering, 2 failed
 
   best run                 …t183   sharpe 1.17 a year, 4.0 years, 1,000 returns
   expected best by luck    1.12
@@ -357,7 +357,7 @@ def test_text_of_bad_families():
         family(noise(seeded(), trials=1)),
         replace(family(noise(seeded())), periods_per_year=np.full(30, np.nan), curves=NO_CURVES),
     ):
-        text = render(ask(trials), "bad")
+        text = render(ask(trials))
         assert max(map(len, text.splitlines())) <= 80
         assert "nan" not in text
         assert "None" not in text

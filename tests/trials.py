@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from bt_lake.lake import Lake
 from bt_lake.queries.overfit.align import Curves
 from bt_lake.queries.overfit.arrays import Floats
 from bt_lake.queries.overfit.family import Family
@@ -85,3 +86,51 @@ def seeded() -> np.random.Generator:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     return np.random.default_rng(seed)
+
+
+def document(returns: Floats, *, capital: float = 100_000.0, **columns: Any) -> dict[str, Any]:
+    """A run document whose curve has these daily returns."""
+    equity = capital * np.cumprod(1.0 + returns)
+    ts = np.datetime64("2020-01-01", "us") + np.arange(returns.size) * np.timedelta64(1, "D")
+    whole = {"strategy": "s", "initial_capital": capital, "periods_per_year": 252, **columns}
+    return {**whole, "equity": {"ts": ts, "equity": equity}}
+
+
+def save_returns(
+    lake: Lake,
+    returns: Floats,
+    *,
+    params: Sequence[Mapping[str, Any]] | None = None,
+    order: Sequence[int] | None = None,
+    failed: int = 0,
+    capital: float = 100_000.0,
+    **columns: Any,
+) -> list[str]:
+    """One run a column, named t000, t001, ...; then `failed` ones."""
+    ids = [f"t{i:03}" for i in range(returns.shape[1])]
+    with lake.batch() as batch:
+        for i in order if order is not None else range(len(ids)):
+            own = {"params": params[i]} if params else {}
+            batch.save(document(returns[:, i], capital=capital, run_id=ids[i], **own, **columns))
+        for _ in range(failed):
+            batch.save(strategy="s", error="no data")
+    return ids
+
+
+def save_moments(
+    lake: Lake,
+    sharpe: Sequence[float],
+    *,
+    n: int,
+    skew: float = 0.0,
+    kurtosis: float = 3.0,
+    failed: int = 0,
+    periods_per_year: float | None = 252,
+) -> None:
+    """Runs that only report their moments, then `failed` ones."""
+    with lake.batch() as batch:
+        for ratio in sharpe:
+            own = {"sharpe_period": ratio, "n_returns": n, "skew": skew, "kurtosis": kurtosis}
+            batch.save(strategy="s", metrics=own, periods_per_year=periods_per_year)
+        for _ in range(failed):
+            batch.save(strategy="s", error="no data")

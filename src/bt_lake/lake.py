@@ -26,7 +26,7 @@ from bt_lake.queries import (
     spreading,
     sweeping,
 )
-from bt_lake.queries.filters import Filters, Given
+from bt_lake.queries.filters import Filters, Given, Time
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bt_lake.ingest.running.reproduce import Reproduction
     from bt_lake.ingest.running.sweep import Swept
     from bt_lake.ingest.running.target import Function
+    from bt_lake.queries.overfit.results import OverfitReport
     from bt_lake.warehouse.check import Report
 
 RunIds = str | Sequence[str]
@@ -270,6 +271,36 @@ class Lake:
             y=y,
             metric_name=metric,
             how=how,
+            filters=Filters.of(filters),
+        )
+
+    def overfit(
+        self,
+        *,
+        splits: int = 16,
+        bootstraps: int = 5000,
+        block: float | None = None,
+        seed: int = 0,
+        start: Time = None,
+        end: Time = None,
+        **filters: Unpack[Given],
+    ) -> OverfitReport:
+        """What the best of the matching trials is worth; deleted and failed ones count too.
+
+        `print` it, or take `.best`, `.overfitting`, `.verdict`, `.to_dict()`. `splits` is the
+        number of blocks of CSCV, `block` the mean length of those of the bootstrap. With `start`
+        or `end` only the equity within that window counts.
+        """
+        from bt_lake.queries.overfitting import overfit
+
+        return overfit(
+            self.reader,
+            splits=splits,
+            bootstraps=bootstraps,
+            block=block,
+            seed=seed,
+            start=start,
+            end=end,
             filters=Filters.of(filters),
         )
 

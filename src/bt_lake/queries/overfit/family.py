@@ -30,6 +30,8 @@ class Family:
     deleted: Bools
     params: Sequence[Mapping[str, Any] | None]
     curves: Curves | None = None
+    name: str = "family"
+    notes: tuple[str, ...] = ()  # what was left out in gathering it
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,7 +56,11 @@ class Family:
         return bool(periods.size and periods.max() > 1.5 * periods.min())
 
     def _periods_per_year(self) -> Floats:
-        """Unknown ones are taken to be the family's median."""
-        known = np.isfinite(self.periods_per_year) & (self.periods_per_year > 0)
-        usual = np.median(self.periods_per_year[known]) if known.any() else 1.0
-        return np.where(known, self.periods_per_year, usual)
+        return known_periods(self.periods_per_year)
+
+
+def known_periods(periods_per_year: Floats) -> Floats:
+    """Unknown ones are taken to be the median of the others, or 1."""
+    known = np.isfinite(periods_per_year) & (periods_per_year > 0)
+    usual = np.median(periods_per_year[known]) if known.any() else 1.0
+    return np.where(known, periods_per_year, usual)

@@ -35,8 +35,8 @@ def overfit(
     seed: int = 0,
 ) -> OverfitReport:
     """What the best of `family` is worth; `splits` is S, the number of blocks CSCV cuts."""
-    _check(splits, bootstraps, block)
-    notes: list[str] = []
+    check_settings(splits, bootstraps, block)
+    notes = list(family.notes)
     aligned = align(family.curves) if family.curves is not None else None
     # After ruin nothing is gained or lost; only CSCV treats that as the gap it is.
     returns = np.nan_to_num(aligned.returns) if aligned is not None else np.zeros((0, 0))
@@ -51,6 +51,7 @@ def overfit(
         notes.append("pbo, reality check: the best trial is not among those compared")
     tests = (overfitting, check) if compared else (None, None)
     return OverfitReport(
+        family=family.name,
         verdict=verdict(counts, best, *tests, CONFIDENCE),
         notes=tuple(notes),
         settings=Settings(splits, bootstraps, check.block if check else block, seed, CONFIDENCE),
@@ -62,7 +63,7 @@ def overfit(
     )
 
 
-def _check(splits: int, bootstraps: int, block: float | None) -> None:
+def check_settings(splits: int, bootstraps: int, block: float | None) -> None:
     if splits % 2 or not 2 <= splits <= MAX_BLOCKS:
         raise BadInput(f"splits must be an even number from 2 to {MAX_BLOCKS}, not {splits}")
     if bootstraps < 1:
@@ -106,7 +107,8 @@ def _overfitting(
     family: Family, aligned: Aligned | None, splits: int, notes: list[str]
 ) -> Overfitting | None:
     if aligned is None or aligned.kept.size < 2:
-        notes.append("pbo: fewer than two trials have an equity curve on common dates")
+        if len(family) > 1:
+            notes.append("pbo: fewer than two trials have an equity curve on common dates")
         return None
     rows, need = len(aligned.returns), splits * MIN_BLOCK_ROWS
     if rows < need:

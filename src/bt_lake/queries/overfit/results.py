@@ -6,10 +6,11 @@ Sharpe ratios are per period of the best trial unless a name says annual; None i
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bt_lake.queries.overfit.bootstrap import RealityCheck
+from bt_lake.queries.overfit.decay import Decay
 from bt_lake.queries.overfit.plateau import Plateau
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
@@ -110,6 +111,9 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class OverfitReport:
+    """`str()` of it is the report as text; `to_dict()` is fit for JSON."""
+
+    family: str  # what it is about
     verdict: str
     notes: tuple[str, ...]  # why what is missing is missing
     settings: Settings
@@ -118,9 +122,15 @@ class OverfitReport:
     overfitting: Overfitting | None
     reality_check: RealityCheck | None
     alignment: Alignment | None
+    decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
+
+    def __str__(self) -> str:
+        from bt_lake.queries.overfit.text import render
+
+        return render(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists and numbers, fit for JSON."""
+        """Plain dicts, lists and numbers."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 

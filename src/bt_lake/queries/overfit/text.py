@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
+from bt_lake.queries.overfit.decay import Decay
 from bt_lake.queries.overfit.results import Alignment, Best, OverfitReport
 from bt_lake.queries.overfit.verdict import p_text
+from bt_lake.warehouse.schema import RUNS
 
 _WIDTH = 80
 _LABEL = 27
@@ -20,16 +22,22 @@ _READINGS = {
 _METHODS = {"bonferroni": "Bonferroni", "holm": "Holm", "harvey_liu": "Harvey-Liu BHY"}
 
 
-def render(report: OverfitReport, title: str) -> str:
-    lines = [f"{title}: {_trials(report)}", ""]
-    for label, text in _rows(report):
+def render(report: OverfitReport) -> str:
+    """The verdict comes last."""
+    lines = [*wrap(f"{report.family}: {_trials(report)}", _WIDTH), ""]
+    rows = list(_rows(report))
+    for label, text in rows:
         first, *rest = wrap(text, _WIDTH - _LABEL, break_on_hyphens=False)
         lines.append(f"  {label:<{_LABEL - 2}}{first}")
         lines += [" " * _LABEL + line for line in rest]
-    lines += ["", *wrap(report.verdict, _WIDTH)]
-    for note in report.notes:
-        lines += wrap(f"- {note}", _WIDTH, subsequent_indent="  ")
-    return "\n".join(lines) + "\n"
+    lines += [""] * bool(rows)
+    notes = [
+        line
+        for note in report.notes
+        for line in wrap(f"- {note}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    ]
+    blocks = [lines, *([notes, [""]] if notes else []), wrap(report.verdict, _WIDTH)]
+    return "\n".join(line for block in blocks for line in block) + "\n"
 
 
 def _trials(report: OverfitReport) -> str:
@@ -59,8 +67,10 @@ def _rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
             f"p {p_text(check.reality_check)}, {p_text(check.spa)} ({check.bootstraps:,} "
             f"bootstraps, block {check.block:g}, seed {check.seed})",
         )
-    if report.alignment is not None:
+    if report.alignment is not None and report.counts.trials > 1:
         yield "compared", _alignment(report.alignment)
+    if report.decay:
+        yield from _decay(report.decay)
 
 
 def _best(best: Best) -> Iterator[tuple[str, str]]:
@@ -93,6 +103,27 @@ def _best(best: Best) -> Iterator[tuple[str, str]]:
         if near.share_near is not None:
             text += f", {near.share_near:.0%} of them within 20% of the best"
         yield "plateau", text
+
+
+def _decay(decay: Mapping[str, Decay]) -> Iterator[tuple[str, str]]:
+    """The first metric in full, of the others how they changed."""
+    (name, first), *others = decay.items()
+    text = f"{_change(name, first)} (medians of {first.pairs:,} pairs)"
+    if first.rank_correlation is not None:
+        text += f", rank correlation {first.rank_correlation:.2f}"
+    if first.winners_above_median is not None:
+        text += (
+            f"; {first.winners_above_median:.0%} of {first.folds:,} winners stay above the median"
+        )
+    yield "in, then out of sample", text
+    if others:
+        yield "", ", ".join(_change(*other) for other in others)
+
+
+def _change(name: str, decay: Decay) -> str:
+    pattern = "{:+.1%}" if RUNS[name].unit == "fraction" else "{:.2f}"
+    values = map(pattern.format, (decay.in_sample, decay.out_of_sample))
+    return f"{name.removesuffix('_ratio').replace('_', ' ')} {', then '.join(values)}"
 
 
 def _track_record(best: Best, a_year: float, years: float) -> Iterator[tuple[str, str]]:
