@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,15 @@ def needed(module: str) -> Any:
     if os.environ.get("CI"):
         return importlib.import_module(module)
     return pytest.importorskip(module, reason=f"{module} is not installed")
+
+
+def documented(heading: str) -> dict[str, str]:
+    """What docs/importing.md says becomes of each column, from the last table of a section."""
+    page = (Path(__file__).parents[1] / "docs" / "importing.md").read_text("utf-8")
+    section = re.split(r"^#+ ", page.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.M)[0]
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", section, flags=re.M)
+    assert rows, f"no table under {heading}"
+    return dict(rows)
 
 
 def result(**columns: Any) -> dict[str, Any]:

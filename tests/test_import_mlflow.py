@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from older_stores import MLFLOW
+from older_stores import MLFLOW, documented
 
 from bt_lake.ingest.stores import open_source
 from bt_lake.ingest.stores.importing import import_rows
@@ -216,3 +216,24 @@ def test_clear_refusals(store: Store, tmp_path: Path):
     sqlite3.connect(tmp_path / "other.db").execute("create table runs (id int)").connection.close()
     with pytest.raises(BadInput, match="no tracking store of MLflow: experiments, latest_metrics"):
         take(store, tmp_path / "other.db")
+
+
+def test_the_documents_say_the_same(store: Store, tmp_path: Path):
+    path = tracking_store(tmp_path / "mlflow.db")
+    add_run(
+        path,
+        FIRST,
+        lifecycle_stage="deleted",
+        deleted_time=START,
+        metrics={"sharpe_ratio": 1.5},
+        params={"fast": "10", "symbol": "AAPL"},
+        tags={
+            "team": "quant",
+            "mlflow.note.content": "x",
+            "mlflow.parentRunId": "y",
+            "mlflow.user": "a",
+        },
+    )
+    becomes = {c.theirs: c.ours for c in take(store, path).columns}
+    for theirs, ours in documented("MLflow").items():
+        assert becomes[theirs] == ours

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from older_stores import METRICS, RUNS, STRATEGIES, insert, needed
+from older_stores import METRICS, RUNS, STRATEGIES, documented, insert, needed
 from postgres_server import Server, running
 
 from bt_lake.ingest.stores import open_source
@@ -320,3 +320,20 @@ def test_the_driver_is_optional(store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql.dbapi", None)
     with pytest.raises(MissingExtra, match=r'pip install "bt-lake\[postgres\]"'):
         take(store, "postgresql:///trading")
+
+
+def test_the_documents_say_the_same(store: Store, server: Server, url: str):
+    failed = executed(
+        FAILED, execution_status="failed", error_message="no data", reproduced_from_run_id=RUN
+    )
+    server.ask(url, RUNS + executed() + measured(1) + failed)
+    report = take(store, url)
+    assert {c.theirs: c.ours for c in report.columns} == documented(
+        "`backtest_runs` with `performance_metrics`"
+    )
+    other = server.database()
+    server.ask(other, strategies() + tried())
+    report = take(store, other)
+    assert {c.theirs: c.ours for c in report.columns} == documented(
+        "`backtest_results` with metrics and parameters as JSONB"
+    )

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from older_stores import add_results, result
+from older_stores import add_results, documented, result
 
 from bt_lake.ingest.stores import open_source
 from bt_lake.ingest.stores.importing import import_rows
@@ -322,3 +322,10 @@ def test_a_damaged_file(store: Store, tmp_path: Path):
     path.write_bytes(data)
     with pytest.raises(BadInput, match="SQLite cannot read it"):
         take(store, path)
+
+
+def test_the_documents_say_the_same(store: Store, tmp_path: Path):
+    report = take(store, add_results(tmp_path / "trading.db", result()))
+    assert {c.theirs: c.ours for c in report.columns} == documented(
+        "`backtest_results` with Unix times"
+    )

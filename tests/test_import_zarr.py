@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from older_stores import ENTRY, add_entry, needed, zarr_store
+from older_stores import ENTRY, add_entry, documented, needed, zarr_store
 
 from bt_lake.ingest.stores import open_source
 from bt_lake.ingest.stores.importing import import_rows
@@ -172,3 +172,9 @@ def test_the_library_is_optional(store: Store, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtra, match=r'pip install "bt-lake\[zarr\]"'):
         take(store, tmp_path)
+
+
+def test_the_documents_say_the_same(store: Store, tmp_path: Path):
+    zarr_store(tmp_path / "store.zarr", [{**RSI, **CURVE, "trades": TRADES}])
+    report = take(store, tmp_path / "store.zarr")
+    assert {c.theirs: c.ours for c in report.columns} == documented("Zarr")
