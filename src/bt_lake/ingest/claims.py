@@ -69,7 +69,8 @@ def gather(runs: Sequence[Run], faults: Faults) -> Claims:
                 if name not in claims.columns:
                     claims.columns[name] = np.full(len(runs), np.nan)
                 claims.columns[name][place] = value
-    from_engine = np.array([run.columns.get("engine") in LABELS for run in runs], dtype=bool)
+    engines = [run.columns.get("engine") for run in runs]
+    from_engine = np.array([isinstance(name, str) and name in LABELS for name in engines], bool)
     for name, column in claims.columns.items():
         _check(name, column, from_engine, faults)
         if name in _COUNTS:
