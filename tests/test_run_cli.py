@@ -24,6 +24,8 @@ from bt_lake.warehouse.store import Store
 STRATEGY = """
     import time
 
+    print("the user's file")
+
     def run(n, gap=0.0, symbol=None):
         print("the user's own words")
         time.sleep(gap)
@@ -49,7 +51,7 @@ def test_one_run_is_shown_and_saved(cli):
     ran = cli(
         "run", "strat.py:run", "-p", "n=5", "--symbol", "A", "--strategy", "mine", "-f", "json"
     )
-    assert ran.code == 0 and "the user's own words" in ran.err
+    assert ran.code == 0 and "the user's file\nthe user's own words\n" in ran.err
     row = rows_of(ran)
     assert (row["strategy"], row["symbol"], row["sharpe_ratio"]) == ("mine", "A", 0.5)
     assert row["params"] in ({"n": 5}, '{"n":5}') and row["sweep"] is None

@@ -80,6 +80,13 @@ def test_a_file_in_a_repository_is_named_from_its_top(here, monkeypatch):
     assert load(target.entrypoint, "/nowhere").place == target.place
 
 
+def test_detours_are_left_out_and_links_are_kept(here):
+    (here / "a").mkdir()
+    (here / "a" / "s.py").write_text(CODE)
+    (here / "link").symlink_to("a")
+    assert load("a/../link/s.py:run").entrypoint == "link/s.py:run"
+
+
 def test_a_file_elsewhere_is_named_in_full(here, tmp_path_factory):
     file = tmp_path_factory.mktemp("elsewhere") / "s.py"
     file.write_text(CODE)

@@ -125,7 +125,7 @@ def run(
     """Call a function of yours, once or over a grid, and save results.
 
     A sweep goes on where it was stopped: what the lake holds with the same function, code, params
-    and data is skipped. What fails is saved as a failed run. What your code prints goes to stderr.
+    and data is skipped. What fails is saved as a failed run; what your code prints goes to stderr.
 
     \b
     Examples:
@@ -138,23 +138,24 @@ def run(
     from bt_lake.ingest.running.planning import plan
     from bt_lake.ingest.running.values import named, value
 
-    made = plan(
-        target,
-        named("--grid", grid or ()),
-        params={name: value(text) for name, text in named("-p", param or ()).items()},
-        conditions=if_ or (),
-        random=random,
-        seed=seed,
-        folds=folds,
-        train=train,
-        start=start,
-        end=end,
-        strategy=strategy,
-        symbol=symbol,
-        timeframe=timeframe,
-        exit_rule=exit_rule,
-        sweep=sweep,
-    )
+    with redirect_stdout(sys.stderr):  # what the user's file prints when it is imported
+        made = plan(
+            target,
+            named("--grid", grid or ()),
+            params={name: value(text) for name, text in named("-p", param or ()).items()},
+            conditions=if_ or (),
+            random=random,
+            seed=seed,
+            folds=folds,
+            train=train,
+            start=start,
+            end=end,
+            strategy=strategy,
+            symbol=symbol,
+            timeframe=timeframe,
+            exit_rule=exit_rule,
+            sweep=sweep,
+        )
     if made.sweep is None:
         return _once(session, out, made)
     return _swept(session, out, made, jobs, fail_fast, metric, limit)

@@ -50,8 +50,9 @@ class Reproduction:
 
     @property
     def unexplained(self) -> bool:
-        """Different, though neither code nor data is known to have changed."""
-        return not (self.same or self.code_changed or self.data_changed)
+        """Other numbers from the same code, and the data is not known to have changed."""
+        differs = self.error is None and bool(self.differences)
+        return differs and self.code_changed is False and not self.data_changed
 
 
 def reproduce(store: Store, run_id: str) -> Reproduction:

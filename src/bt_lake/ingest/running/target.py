@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -113,11 +114,10 @@ def is_file(module: str) -> bool:
 
 
 def _found(file: str, root: str | None) -> Path:
-    here = Path(file).expanduser()
-    places = [Path(root or ".", here).absolute(), here.absolute()]
-    project = project_root(Path.cwd())
-    if project is not None:
-        places.append(project / here)
+    named = Path(file).expanduser()
+    folders = [root or ".", ".", project_root(Path.cwd()) or "."]
+    # Without following links: the name that the user knows is the one to keep.
+    places = [Path(os.path.abspath(Path(folder, named))) for folder in folders]
     for place in places:
         if place.is_file():
             return place
