@@ -262,7 +262,8 @@ def test_a_moment_is_the_same_in_every_zone(moment: datetime, minutes: int) -> N
         ({1, "a", None}, '["a",1,null]'),
         ((1, (2.0, [3])), "[1,[2,[3]]]"),
     ],
-    ids=repr,
+    # By the text: the order within a set differs from process to process.
+    ids=lambda given: given if isinstance(given, str) else "value",
 )
 def test_values_become_plain(value: object, text: str) -> None:
     assert canonical({"x": value}) == f'{{"x":{text}}}'
