@@ -111,4 +111,11 @@ Run = Annotated[
     str, typer.Argument(metavar="RUN", help="Any unique beginning or end of a run's id.")
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs to show.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Only equity from then on: 2024-01-01."),
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Only equity up to then; a whole day.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

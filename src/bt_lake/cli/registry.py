@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "compare": "comparing:compare",
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",
+        "overfit": "overfitting:overfit",
         "equity": "curves:equity",
         "trades": "curves:trades",
         "lookup": "runs:lookup",

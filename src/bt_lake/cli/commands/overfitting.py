@@ -1,0 +1,88 @@
+"""overfit: what the best of many trials is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import From, To, Which
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+
+if TYPE_CHECKING:
+    from bt_lake.queries.overfit.results import OverfitReport
+
+
+def overfit(
+    session: Session,
+    which: Which,
+    out: Output,
+    start: From = None,
+    end: To = None,
+    splits: Annotated[
+        int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
+    ] = 16,
+    bootstraps: Annotated[
+        int, typer.Option(metavar="N", help="Resamples of the reality check and SPA.")
+    ] = 5000,
+    block: Annotated[
+        float | None,
+        typer.Option(
+            metavar="ROWS",
+            help="Mean length of a resampled block.",
+            show_default="cube root of the dates",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+) -> None:
+    """What the best of many trials is worth, beside plain luck.
+
+    All trials that the filters match are counted, deleted and failed ones too.
+
+    \b
+    Examples:
+      bt-lake overfit --strategy sma_cross
+      bt-lake overfit --sweep nightly --symbol AAPL --from 2024-01-01
+      bt-lake overfit --strategy sma_cross --where "sample = 'in'" --format json
+    """
+    from bt_lake.queries.overfitting import overfit as question
+
+    report = question(
+        session.reader,
+        splits=splits,
+        bootstraps=bootstraps,
+        block=block,
+        seed=seed,
+        start=start,
+        end=end,
+        filters=which.filters(),
+    )
+    _write(report, out)
+    messages.note(f"{report.counts.trials:,} trials", messages.took(session.started))
+
+
+def _write(report: OverfitReport, out: Output) -> None:
+    if out.format is Format.JSON:
+        out.document(report.to_dict())
+    elif out.is_text:
+        lines = str(report).splitlines()
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
+    else:
+        flat = dict(_flat(report.to_dict()))
+        out.rows(list(flat), [tuple(flat.values())])
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each number under its path; what has a name is found by it, what has none by its place."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            name = item.get("name") or item.get("method") if isinstance(item, dict) else None
+            yield from _flat(item, f"{path}.{name or place}")
+    else:
+        yield path, value

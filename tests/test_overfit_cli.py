@@ -1,0 +1,118 @@
+"""`bt-lake overfit`: the report on stdout, in every format; families of which little can be said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from cli_lake import Cli
+from trials import document, save_moments, save_returns, seeded
+
+from bt_lake.lake import Lake
+
+
+@pytest.fixture
+def cli(lake: Lake, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(lake.path, capsys)
+
+
+def noise(rows: int = 64, trials: int = 6) -> np.ndarray:
+    return seeded().normal(0.0, 0.01, (rows, trials))
+
+
+def test_report(lake: Lake, cli: Cli):
+    save_returns(lake, noise(), failed=1)
+    said = cli("overfit", "--strategy", "s", "--bootstraps", 100)
+    assert said.code == 0
+    assert said.lines[0].startswith("s: 7 trials, ")
+    assert said.lines[-1].endswith(".")
+    assert said.out == str(lake.overfit(strategy="s", bootstraps=100))
+    assert said.err == "7 trials · T\n"
+    assert cli("overfit", "-f", "md", "--bootstraps", 1).lines[0] == "```"
+
+
+def test_formats(lake: Lake, cli: Cli, tmp_path):
+    save_returns(lake, noise())
+    asked = ("overfit", "--bootstraps", 50, "--splits", 8, "--seed", 3, "--block", 4)
+    found = json.loads(cli(*asked, "--format", "json").out)
+    assert found == lake.overfit(bootstraps=50, splits=8, seed=3, block=4).to_dict()
+    (row,) = csv.DictReader(io.StringIO(cli(*asked, "--format", "csv").out))
+    assert float(row["overfitting.pbo"]) == found["overfitting"]["pbo"]
+    assert row["best.readings.clusters.n"] != ""
+    assert row["verdict"] == found["verdict"]
+    assert cli(*asked, "-o", tmp_path / "report.parquet").code == 0
+
+
+def test_window(lake: Lake, cli: Cli):
+    save_returns(lake, noise())
+    said = cli("overfit", "--from", "2020-01-11", "--to", "2020-02-19", "-f", "json")
+    assert json.loads(said.out)["alignment"]["rows"] == 40
+
+
+def saved(lake: Lake, family: str) -> None:
+    rng = seeded()
+    match family:
+        case "one trial":
+            save_returns(lake, noise(trials=1))
+        case "no common dates":
+            for i in range(2):
+                whole = document(rng.normal(0.0, 0.01, 60))
+                whole["equity"]["ts"] += np.timedelta64(100 * i, "D")
+                lake.save(whole)
+        case "constant curves":
+            save_returns(lake, np.zeros((60, 3)))
+        case "three points":
+            save_returns(lake, noise(rows=3))
+        case "all failed":
+            save_returns(lake, np.zeros((1, 0)), failed=4)
+        case "copies":
+            save_moments(lake, [0.1, 0.1, 0.1], n=500)
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        ("one trial", "Only one trial is known, so there is no selection to correct for"),
+        ("no common dates", "The best of these 2 trials is not distinguishable"),
+        ("constant curves", "There is no Sharpe ratio in any of the 3 trials"),
+        ("three points", "The best trial rests on only 3 returns"),
+        ("all failed", "There is no Sharpe ratio in any of the 4 trials (4 failed)"),
+        ("copies", "Too little is known of these 3 trials"),
+        ("nothing", "There are no trials to judge."),
+    ],
+)
+def test_bad_families_get_a_sentence_and_no_number(lake: Lake, cli: Cli, family: str, says: str):
+    lake.save(strategy="other")
+    saved(lake, family)
+    said = cli("overfit", "--strategy", "s")
+    assert said.code == 0
+    assert says in " ".join(said.out.split()) or "Not even the best of these 2" in said.out
+    found = json.loads(cli("overfit", "--strategy", "s", "-f", "json").out)
+    assert (found["overfitting"], found["reality_check"]) == (None, None)
+    for name in ("dsr", "pbo", "haircut sharpe"):
+        assert family == "no common dates" or f"{name} 0" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--splits", 7], 2, "splits must be an even number from 2 to 24, not 7"),
+        (["--block", 0], 2, "block, a mean length in rows, must be at least 1, not 0.0"),
+        (["--from", "soon"], 2, "from: 'soon' is not a time"),
+        (["--from", "2024-01-02", "--to", "2024-01-01"], 2, "the window is empty"),
+        (["--where", "nonsense("], 2, "SQL"),
+    ],
+)
+def test_mistakes(lake: Lake, cli: Cli, arguments: list, code: int, says: str):
+    lake.save(strategy="s")
+    said = cli("overfit", *arguments)
+    assert (said.code, said.out) == (code, "")
+    assert said.err.startswith("error: ")
+    assert says in said.err
+
+
+def test_no_lake(cli: Cli):
+    assert cli("overfit").code == 3
