@@ -71,8 +71,10 @@ class Server:
 @contextmanager
 def running() -> Iterator[Server]:
     found = sorted(_PACKAGE.glob("*/bin/initdb"), key=lambda p: int(p.parts[-3].split(".")[0]))
+    lacking = f"the package postgresql is not installed (no {_PACKAGE}/*/bin/initdb)"
     if not found and not os.environ.get("CI"):
-        pytest.skip(f"the package postgresql is not installed (no {_PACKAGE}/*/bin/initdb)")
+        pytest.skip(lacking)
+    assert found, lacking
     folder = Path(tempfile.mkdtemp(prefix="bt-lake-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

@@ -87,7 +87,10 @@ def expanded(rows: Rows, objects: set[str]) -> Rows:
                 left[place] = value
                 continue
             for key, member in _flat(members):
-                columns.setdefault(f"metrics.{key}", [None] * len(rows))[place] = member
+                column = f"metrics.{key}"
+                if column not in columns:
+                    columns[column] = [None] * len(rows)
+                columns[column][place] = member
         if any(value is not None for value in left):
             columns[name] = left
     return Rows(rows.labels, columns)
@@ -97,13 +100,13 @@ def parsed(value: Any) -> Any:
     """JSON text as what it says, anything else as it is; NaN, which JSON lacks, is null."""
     if isinstance(value, str):
         try:
-            return json.loads(value, parse_constant=_CONSTANTS.get)
+            return _JSON.decode(value)
         except (ValueError, RecursionError):
             return value
     return value
 
 
-_CONSTANTS = {"Infinity": "Infinity", "-Infinity": "-Infinity"}
+_JSON = json.JSONDecoder(parse_constant={"Infinity": "Infinity", "-Infinity": "-Infinity"}.get)
 
 
 def _flat(members: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
