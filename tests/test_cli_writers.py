@@ -84,3 +84,8 @@ def test_what_csv_holds_reads_back(rows: list):
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_what_json_holds_reads_back(value: object):
     assert json.loads(dumps(value)) == value
+
+
+def test_csv_of_columns_of_mixed_and_unbounded_values():
+    rows = [(1.5, True, None), (float("inf"), "x", 1), (float("nan"), [1], "2.5")]
+    assert "".join(csv_text(["a", "b", "c"], rows)) == "a,b,c\n1.5,true,\n,x,1\n,[1],2.5\n"

@@ -16,6 +16,7 @@ Rows = Iterable[Row]
 _AT_ONCE = 2_000
 # Columns whose text is JSON already.
 _JSON_TEXT = {"params", "config"}
+_TEXTS, _NUMBERS = {str, int, type(None)}, {float, int, type(None)}
 
 
 def csv_text(columns: Sequence[str], rows: Rows) -> Iterator[str]:
@@ -23,7 +24,8 @@ def csv_text(columns: Sequence[str], rows: Rows) -> Iterator[str]:
     writer = csv.writer(lines)
     writer.writerow(columns)
     for chunk in _batched(rows, _AT_ONCE):
-        writer.writerows([csv_value(value) for value in row] for row in chunk)
+        columns_of_chunk = map(_csv_column, zip(*chunk, strict=True))
+        writer.writerows(zip(*columns_of_chunk, strict=True))
         yield lines.drained()
     yield lines.drained()
 
@@ -69,9 +71,20 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
 
 
-def csv_value(value: Any) -> Any:
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return value
+def _csv_column(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of one column as the csv module takes them; most can go as they are."""
+    kinds = set(map(type, values))
+    if kinds <= _TEXTS or (kinds <= _NUMBERS and _all_finite(values)):
+        return values
+    return list(map(_csv_value, values))
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    # NaN and infinity make any sum they are part of one of them.
+    return math.isfinite(sum(filter(None, values)))
+
+
+def _csv_value(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, bool | list | dict):
         return json.dumps(value, ensure_ascii=False)
