@@ -216,13 +216,29 @@ class Lake:
         min_trades: int | None = None,
         ascending: bool | None = None,
         columns: Sequence[str] | None = None,
+        deflate: bool = False,
+        family: str = "strategy",
+        start: Time = None,
+        end: Time = None,
         **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """The n best runs (10), or of each group (1), by a metric, what is better first.
 
-        The metric is a column, one of your own, or a parameter as `param.fast`.
+        The metric is a column, one of your own, or a parameter as `param.fast`. `deflate` adds
+        what a Sharpe ratio is worth beside all trials of the same strategy, or `family`: sweep,
+        symbol, all. With `start` or `end` metrics are those of the equity within that window.
         """
-        return ranking.best(
+        if not (deflate or start is not None or end is not None):
+            from bt_lake.queries.ranking import best
+        else:
+            from functools import partial
+
+            from bt_lake.queries import deflating
+
+            best = partial(
+                deflating.best, family=family if deflate else None, start=start, end=end
+            )
+        return best(
             self.reader,
             metric,
             n=n,

@@ -31,7 +31,7 @@ class Query:
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
     times: tuple[str, ...] | None = None
-    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
     enough: int = 0
     otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
 

@@ -54,6 +54,13 @@ class Condition:
     values: Mapping[str, Any] = field(default_factory=dict)
     costly: bool = False
 
+    def __and__(self, other: Condition) -> Condition:
+        return Condition(
+            f"({self.sql}) and ({other.sql})",
+            {**self.values, **other.values},
+            self.costly or other.costly,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bt_lake.queries.answer import Answer, Query
+from bt_lake.queries.answer import Answer, Plan, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
 from bt_lake.queries.names import Metric, dimension, metric, require
 from bt_lake.queries.reading import Reader
@@ -35,6 +35,35 @@ def best(
     metrics of one's own and parameters are better when higher. `total()` counts every trial that
     the filters match, deleted and failed ones too.
     """
+    plan = ranked(
+        metric_name,
+        n=n,
+        per=per,
+        min_trades=min_trades,
+        ascending=ascending,
+        columns=columns,
+        filters=filters,
+    )
+    return Answer(
+        reader,
+        plan,
+        user_sql=filters.user_sql,
+        total=count_of("trials", filters),
+        hint=filters.hint,
+    )
+
+
+def ranked(
+    metric_name: str,
+    *,
+    n: int | None,
+    per: Sequence[str],
+    min_trades: int | None,
+    ascending: bool | None,
+    columns: Sequence[str] | None,
+    filters: Filters,
+) -> Plan:
+    """The plan of `best`."""
     wanted = metric(metric_name)
     count = positive("n", n if n is not None else 1 if per else 10)
     upwards = wanted.ascending if ascending is None else ascending
@@ -68,13 +97,7 @@ def best(
             otherwise=lambda connection: require(connection, wanted),
         )
 
-    return Answer(
-        reader,
-        plan,
-        user_sql=filters.user_sql,
-        total=count_of("trials", filters),
-        hint=filters.hint,
-    )
+    return plan
 
 
 def _file(wanted: Metric, per: Sequence[str], condition: Condition) -> str:

@@ -15,7 +15,7 @@ from bt_lake.queries.overfit.plateau import plateau
 from bt_lake.queries.overfit.results import FEW_RETURNS, Adjusted, Best, Reading
 
 _FEW_TRIALS = 10
-_NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
+NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
 
 
 def judge(
@@ -107,7 +107,7 @@ def _spread(family: Family, winner: int, notes: list[str]) -> float | None:
         notes.append("dsr: one Sharpe ratio alone has no spread")
         return None
     deviation = float(ratios.std(ddof=1))
-    if deviation <= _NO_SPREAD:
+    if deviation <= NO_SPREAD:
         notes.append("dsr: all Sharpe ratios are the same")
         return None
     if ratios.size < _FEW_TRIALS:

@@ -1,0 +1,167 @@
+"""`best` beside luck, and within a window of time: the same numbers as the whole report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from trials import document, save_moments, save_returns, seeded
+
+from bt_lake.warehouse.errors import BadInput, UnknownName
+
+FAST = {"splits": 2, "bootstraps": 1}
+COLUMNS = ["run_id", "strategy", "bars", "total_trades", "start_at"]
+
+
+def noise(rng, rows=120, trials=12):
+    return rng.normal(0.0, 0.01, size=(rows, trials))
+
+
+def first(lake, **asked):
+    return lake.best("sharpe_ratio", 1, deflate=True, **asked).row(0, named=True)
+
+
+def agrees(row, report):
+    best, strict = report.best, report.best.reading("all")
+    bonferroni = [one for one in best.adjusted if one.method == "bonferroni"]
+    assert row["run_id"] == best.run_id
+    assert row["sharpe_ratio"] == pytest.approx(best.sharpe_annual, rel=1e-12)
+    assert row["dsr"] == pytest.approx(strict.dsr, rel=1e-9)
+    assert row["expected_max_sharpe"] == pytest.approx(strict.expected_max_annual, rel=1e-12)
+    left = bonferroni[0].haircut_sharpe_annual if bonferroni else None
+    assert row["haircut_sharpe"] == (None if left is None else pytest.approx(left, abs=1e-9))
+
+
+@pytest.mark.parametrize("edge", [0.0, 0.005])
+def test_best_is_the_best_of_the_report(lake, edge):
+    ids = save_returns(lake, noise(seeded()) + edge, failed=3)
+    lake.delete(ids[:2])
+    agrees(first(lake), lake.overfit(strategy="s", **FAST))
+    agrees(first(lake, family="all"), lake.overfit(**FAST))
+
+
+def test_the_family_is_all_trials_whatever_is_filtered(lake):
+    rng = seeded()
+    save_returns(lake, noise(rng, trials=6), symbol="A", sweep="w", failed=1)
+    with lake.batch() as batch:
+        for _ in range(5):
+            batch.save(document(rng.normal(0.0, 0.01, 120), strategy="other", symbol="A"))
+    found = first(lake, strategy="s", where="sharpe_ratio > -99")
+    assert found["expected_max_sharpe"] == pytest.approx(
+        lake.overfit(strategy="s", **FAST).best.reading("all").expected_max_annual
+    )
+    by = {
+        family: first(lake, strategy="s", family=family)["expected_max_sharpe"]
+        for family in ("sweep", "symbol", "all")
+    }
+    assert by["sweep"] == pytest.approx(
+        lake.overfit(sweep="w", **FAST).best.reading("all").expected_max_annual
+    )
+    assert by["symbol"] == pytest.approx(
+        lake.overfit(symbol="A", **FAST).best.reading("all").expected_max_annual
+    )
+    assert len(set(by.values())) == 3
+
+
+def test_every_row_agrees_with_sql(lake):
+    rng = seeded()
+    with lake.batch() as batch:
+        for _ in range(60):
+            batch.save(document(rng.normal(0.0, 0.01, 90), strategy=f"s{rng.integers(3)}"))
+    ours = {row["run_id"]: row for row in lake.best("calmar_ratio", 60, deflate=True).to_dicts()}
+    for row in lake.sql("from deflated()").to_dicts():
+        if row["run_id"] in ours:
+            mine = ours[row["run_id"]]
+            assert mine["dsr"] == pytest.approx(row["dsr"], rel=0, abs=1e-11)
+            assert mine["expected_max_sharpe"] == pytest.approx(row["expected_max_sharpe"])
+
+
+def test_columns_and_groups(lake):
+    rng = seeded()
+    with lake.batch() as batch:
+        for i in range(8):
+            batch.save(document(rng.normal(0.0, 0.01, 90), symbol="AB"[i % 2]))
+    found = lake.best("sharpe_ratio", per="symbol", deflate=True, columns=["run_id", "dsr", "bars"])
+    added = ["dsr", "haircut_sharpe", "expected_max_sharpe"]
+    assert found.columns == ["symbol", "rank", *added, "run_id", "bars"]
+    assert found["symbol"].to_list() == ["A", "B"]
+    assert lake.best("sharpe_ratio", deflate=True).columns[:5] == ["rank", "sharpe_ratio", *added]
+    assert lake.best("sharpe_ratio", deflate=True, strategy="none").shape[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ratios", "n", "failed"),
+    [([0.1], 500, 0), ([0.1], 500, 3), ([0.1, 0.1, 0.1], 500, 0), ([0.1, 0.2, 0.3], 11, 0)],
+    ids=["one trial", "one ratio", "no spread", "few returns"],
+)
+def test_bad_families_get_no_number(lake, ratios, n, failed):
+    save_moments(lake, ratios, n=n, failed=failed)
+    for row in lake.best("sharpe_period", deflate=True).to_dicts():
+        assert row["dsr"] is None
+        assert (row["haircut_sharpe"] is None) == (n < 12 or len(ratios) + failed == 1)
+
+
+def test_mistakes(lake):
+    lake.save(strategy="s")
+    with pytest.raises(UnknownName, match="no family 'sweeps'. Did you mean sweep"):
+        lake.best("sharpe_ratio", deflate=True, family="sweeps")
+    with pytest.raises(UnknownName, match="no metric 'sharp'"):
+        lake.best("sharp", deflate=True)
+    with pytest.raises(BadInput, match="win_rate does not follow from the equity curve"):
+        lake.best("win_rate", start="2020-01-01")
+    with pytest.raises(BadInput, match="the window is empty"):
+        lake.best("sharpe_ratio", start="2020-01-02", end="2020-01-01")
+
+
+# Windows
+
+
+def day(number):
+    return str(np.datetime64("2020-01-01") + number)
+
+
+def test_a_window_ranks_by_what_happened_in_it(lake):
+    returns = noise(seeded(), rows=200, trials=5)
+    returns[:100, 0] += 0.02
+    returns[100:, 1] += 0.02
+    save_returns(lake, returns)
+    early = lake.best("sharpe_ratio", 1, end=day(99), columns=COLUMNS).row(0, named=True)
+    late = lake.best("sharpe_ratio", 1, start=day(100), columns=COLUMNS).row(0, named=True)
+    assert (early["run_id"], early["bars"], str(early["start_at"])[:10]) == ("t000", 100, day(0))
+    assert (late["run_id"], late["bars"], str(late["start_at"])[:10]) == ("t001", 100, day(100))
+
+
+def test_window_metrics_are_those_of_a_run_that_is_no_longer(lake):
+    """The curve cut by hand, its last earlier point as the capital, saved and ranked."""
+    returns = noise(seeded(), rows=150, trials=1)[:, 0]
+    lake.save(document(returns, run_id="whole"))
+    lake.save(document(returns[50:120], run_id="part", strategy="cut"))
+    windowed = lake.best("sharpe_ratio", start=day(50), end=day(119), strategy="s").row(
+        0, named=True
+    )
+    part = lake.runs(strategy="cut").row(0, named=True)
+    for name in (
+        *("sharpe_ratio", "total_return", "max_drawdown", "volatility", "skew", "kurtosis"),
+        *("ulcer_index", "var_95", "n_returns", "bars", "cagr", "sortino_ratio"),
+    ):
+        assert windowed[name] == pytest.approx(part[name], rel=1e-9), name
+
+
+def test_a_window_leaves_out_trades_and_runs_without_equity(lake):
+    save_returns(lake, noise(seeded(), trials=3))
+    lake.save(strategy="s", run_id="reported", metrics={"sharpe_ratio": 9.0, "total_trades": 5})
+    trade = {"entry_at": day(1), "exit_at": day(2), "pnl": 1.0}
+    lake.save(document(noise(seeded(), trials=1)[:, 0], run_id="traded", trades=[trade]))
+    found = lake.best("sharpe_ratio", 9, end=day(60))
+    assert set(found["run_id"]) == {"t000", "t001", "t002", "traded"}
+    assert found["total_trades"].null_count() == 4
+    of_whole = lake.best("sharpe_ratio", end=day(60), min_trades=1, where="bars = 120")
+    assert of_whole["run_id"].to_list() == ["traded"]
+    assert lake.best("sharpe_ratio", start="2031-01-01").shape[0] == 0
+
+
+def test_a_deflated_window_is_the_report_of_the_window(lake):
+    ids = save_returns(lake, noise(seeded(), rows=200) + 0.001, failed=2)
+    lake.delete(ids[3])
+    window = {"start": day(40), "end": day(159)}
+    agrees(first(lake, **window), lake.overfit(**window, **FAST))
+    agrees(first(lake, family="all", **window), lake.overfit(**window, **FAST))
