@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from bt_lake.cli import messages
 from bt_lake.cli.fields import plain
-from bt_lake.cli.output import Output
+from bt_lake.cli.output import Output, Row
 from bt_lake.cli.session import Session
+from bt_lake.cli.style import Style
 from bt_lake.warehouse.schema import metrics as declared
 
 _COLUMNS = ["name", "unit", "better", "meaning"]
@@ -23,15 +25,29 @@ def metrics(session: Session, out: Output) -> None:
       bt-lake metrics
       bt-lake metrics --format json
     """
-    rows: list[Any] = [(m.name, m.unit, m.better or None, m.meaning) for m in declared()]
+    rows: list[Row] = [(m.name, m.unit, m.better or None, m.meaning) for m in declared()]
     own = _own(session)
     rows += [(name, None, None, _OWN) for name in own]
-    if out.is_text:
-        made = [plain(name).at(90 - place) for place, name in enumerate(_COLUMNS)]
-        out.table([replace(made[0], shrink=None), *made[1:]], rows)
+    if out.on_terminal and out.is_table:
+        out.lines(_folded(rows, out.width or 0, out.style))
+    elif out.is_text:
+        out.table([replace(plain(name), shrink=None) for name in _COLUMNS], rows)
     else:
         out.rows(_COLUMNS, rows)
     messages.note(f"{len(rows) - len(own)} metrics", f"{len(own)} of your own" if own else "")
+
+
+def _folded(rows: Sequence[Row], width: int, style: Style) -> list[str]:
+    """A table whose last column may take several lines: nothing of a meaning is cut."""
+    sizes = [max(len(row[place] or "") for row in rows) + 2 for place in range(3)]
+    left = sum(sizes)
+    lines = []
+    for name, unit, better, meaning in rows:
+        first, *more = textwrap.wrap(meaning, max(16, width - left))
+        facts = (unit or "").ljust(sizes[1]) + (better or "").ljust(sizes[2])
+        lines.append(style(name.ljust(sizes[0]), "bold") + style(facts, "dim") + first)
+        lines += [" " * left + line for line in more]
+    return lines
 
 
 def _own(session: Session) -> list[str]:
