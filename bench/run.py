@@ -93,7 +93,7 @@ def main() -> None:
     report = Report("run")
     base = Path(tempfile.mkdtemp(prefix="bt-lake-bench-", dir=os.environ.get("BENCH_DIR")))
     try:
-        two_workers(report, base, 250 * scale)
+        two_workers(report, base, 400 * scale)
         overhead(report, base, 1000 * scale)
         resuming(report, base, 2500 * scale)
     finally:
