@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -116,3 +118,55 @@ def test_mistakes(lake: Lake, cli: Cli, arguments: list, code: int, says: str):
 
 def test_no_lake(cli: Cli):
     assert cli("overfit").code == 3
+
+
+# best --deflate, best --from --to
+
+
+def test_best_beside_luck(lake: Lake, cli: Cli):
+    grid = [{"fast": i, "slow": 50} for i in range(6)]
+    save_returns(lake, noise() + 0.002, params=grid, failed=2)
+    said = cli("best", "sharpe_ratio", "-n", 3, "--deflate")
+    luck = lake.overfit().best.reading("all").expected_max_annual
+    assert said.err == f"3 of 8 trials · best sharpe expected from luck alone: {luck:.2f} · T\n"
+    assert said.lines[0].split()[-2:] == ["dsr", "haircut"]
+    assert len(said.lines) == 4
+    found = json.loads(cli("best", "sharpe_ratio", "-n", 3, "--deflate", "-f", "json").out)
+    assert [row["dsr"] for row in found] == lake.best("sharpe_ratio", 3, deflate=True)[
+        "dsr"
+    ].to_list()
+    assert cli("best", "sharpe_ratio", "--family", "all").lines[0].split()[-2:] == [
+        "dsr",
+        "haircut",
+    ]
+
+
+def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
+    for name, ratios in (("a", [0.0, 0.1]), ("b", [0.0, 0.2])):
+        with lake.batch() as batch:
+            for ratio in ratios:
+                batch.save(strategy=name, metrics={"sharpe_ratio": ratio})
+    assert "from luck alone: 0.04 to 0.07" in cli("best", "sharpe_ratio", "--deflate").err
+
+
+def test_best_of_a_window(lake: Lake, cli: Cli):
+    save_returns(lake, noise())
+    asked = ("best", "total_return", "-n", 1, "--from", "2020-01-11", "--to", "2020-02-19")
+    (found,) = json.loads(cli(*asked, "-f", "json").out)
+    assert (found["bars"], found["start_at"]) == (40, "2020-01-11T00:00:00Z")
+    assert "1 of 6 trials" in cli(*asked).err
+    said = cli("best", "win_rate", "--from", "2020-01-11")
+    assert (said.code, said.out) == (2, "")
+    assert "does not follow from the equity curve" in said.err
+
+
+def test_luck_imports_numpy_and_nothing_heavier(lake: Lake):
+    save_returns(lake, noise())
+    script = (
+        "import sys; from bt_lake.cli.main import run; code = run(sys.argv[1:]);"
+        "sys.exit(code or bool({'polars', 'pyarrow', 'pandas'} & set(sys.modules)))"
+    )
+    for more in (["--deflate"], ["--from", "2020-01-11"], ["--deflate", "--to", "2020-02-01"]):
+        arguments = ["--lake", str(lake.path), "best", "sharpe_ratio", *more]
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()

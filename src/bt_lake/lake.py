@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bt_lake.ingest.running.reproduce import Reproduction
     from bt_lake.ingest.running.sweep import Swept
     from bt_lake.ingest.running.target import Function
+    from bt_lake.queries.answer import Answer
     from bt_lake.queries.overfit.results import OverfitReport
     from bt_lake.warehouse.check import Report
 
@@ -228,16 +229,12 @@ class Lake:
         what a Sharpe ratio is worth beside all trials of the same strategy, or `family`: sweep,
         symbol, all. With `start` or `end` metrics are those of the equity within that window.
         """
-        if not (deflate or start is not None or end is not None):
-            from bt_lake.queries.ranking import best
-        else:
-            from functools import partial
-
+        best: Callable[..., Answer] = ranking.best
+        if deflate or start is not None or end is not None:
             from bt_lake.queries import deflating
 
-            best = partial(
-                deflating.best, family=family if deflate else None, start=start, end=end
-            )
+            kin = family if deflate else None
+            best = partial(deflating.best, family=kin, start=start, end=end)
         return best(
             self.reader,
             metric,

@@ -82,6 +82,8 @@ _TELLING = {
     "tags": 40,
 }
 _ORDINARY = 30
+# Beside the columns of `runs` where luck was asked for.
+JUDGED = ("dsr", "haircut_sharpe", "expected_max_sharpe")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -161,6 +163,17 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, str):  # a parameter may come as text
         return _NUMBER.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def judged(name: str) -> Field:
+    """What a Sharpe ratio is worth: a probability, or what is left of it."""
+    from bt_lake.queries.overfit.verdict import p_text
+
+    if name != "dsr":
+        title = name.removesuffix("_sharpe").replace("_", " ")
+        return Field(name, title, _each(ratio), right=True, telling=62)
+    chance = _each(lambda value: MISSING if value is None else p_text(value))
+    return Field(name, name, chance, right=True, telling=67, look=lambda _: "bold")
 
 
 def parameter(name: str) -> Field:

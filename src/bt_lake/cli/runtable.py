@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bt_lake.cli.fields import Field, field, parameter, plain
+from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
@@ -68,6 +68,8 @@ def chosen_layout(out: Output) -> Layout:
 def _field(name: str, out: Output, values: Sequence[Any] = ()) -> Field:
     if name == "rank":
         return field("#")
+    if name in JUDGED:
+        return judged(name)
     if name not in RUNS:
         return plain(name.removeprefix(PARAM)).at(98)
     made = field(name, full_ids=not out.on_terminal)

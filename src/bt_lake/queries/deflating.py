@@ -34,6 +34,13 @@ class Judged(Answer):
 
     luck: tuple[float, ...] = ()
 
+    def note(self) -> str:
+        if not self.luck:
+            return super().note()
+        least, most = self.luck[0], self.luck[-1]
+        span = f"{least:.2f}" + (f" to {most:.2f}" if f"{least:.2f}" != f"{most:.2f}" else "")
+        return f"best sharpe expected from luck alone: {span}"
+
 
 def best(
     reader: Reader,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.options import Limit, Metric, Which
+from bt_lake.cli.fields import JUDGED
+from bt_lake.cli.options import From, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
 from bt_lake.cli.session import Session
@@ -20,6 +21,13 @@ from bt_lake.warehouse.errors import NotFound
 class Order(StrEnum):
     DESC = "desc"
     ASC = "asc"
+
+
+class Family(StrEnum):
+    STRATEGY = "strategy"
+    SWEEP = "sweep"
+    SYMBOL = "symbol"
+    ALL = "all"
 
 
 Columns = Annotated[
@@ -95,6 +103,17 @@ def best(
     order: Annotated[
         Order | None, typer.Option(help="Largest or smallest first; else what is better.")
     ] = None,
+    deflate: Annotated[
+        bool, typer.Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
+    ] = False,
+    family: Annotated[
+        Family | None,
+        typer.Option(
+            help="The trials that luck is counted over.", show_default="strategy, with --deflate"
+        ),
+    ] = None,
+    start: From = None,
+    end: To = None,
     columns: Columns = None,
 ) -> None:
     """The best runs by a metric, and what sets them apart.
@@ -105,13 +124,23 @@ def best(
       bt-lake best calmar_ratio -n 5 --strategy sma_cross --min-trades 30
       bt-lake best sharpe_ratio -n 1 --per symbol,timeframe
       bt-lake best max_drawdown --where "total_return > 0.2"
+      bt-lake best sharpe_ratio --deflate --family sweep
+      bt-lake best total_return --from 2024-01-01 --to 2024-06-30
     """
-    from bt_lake.queries.ranking import best as question
+    judging: dict[str, Any] = {"start": start, "end": end}
+    if deflate or family is not None:
+        judging["family"] = (family or Family.STRATEGY).value
+    if any(value is not None for value in judging.values()):
+        from bt_lake.queries.deflating import best as question
+    else:
+        from bt_lake.queries.ranking import best as question  # type: ignore[assignment]
 
+        judging = {}
     groups = names(per)
     answer = question(
         session.reader,
         metric,
+        **judging,
         n=limit,
         per=groups,
         min_trades=min_trades,
@@ -119,7 +148,8 @@ def best(
         columns=asked(columns, out, metric),
         filters=which.filters(),
     )
-    layout = run_layout(out, first=["rank", *groups], metric=metric)
+    last = JUDGED[:2] if "family" in judging else ()
+    layout = run_layout(out, first=["rank", *groups], metric=metric, last=last)
     out.answer(answer, chosen_layout(out) if columns else layout)
     messages.shown(session, out, answer, "trial")
 
