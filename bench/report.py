@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 _PACKAGES = ("bt-lake", "duckdb", "pyarrow", "polars", "numpy", "zarr")
 
@@ -15,6 +17,8 @@ class Report:
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: list[dict[str, object]] = []
+        self.versions = _versions()
+        self.facts: dict[str, Any] = {}
 
     def row(self, what: str, who: str, value: float, unit: str, goal: str = "") -> None:
         self.rows.append({"what": what, "who": who, "value": value, "unit": unit, "goal": goal})
@@ -32,7 +36,14 @@ class Report:
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         }
-        whole = {"name": self.name, "machine": machine, "versions": _versions(), "rows": self.rows}
+        whole = {
+            "name": self.name,
+            "date": date.today().isoformat(),
+            "machine": machine,
+            "versions": self.versions,
+            **self.facts,
+            "rows": self.rows,
+        }
         path.write_text(json.dumps(whole, indent=1) + "\n")
 
 
