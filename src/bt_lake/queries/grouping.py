@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Query
-from bt_lake.queries.filters import ALL, Filters
+from bt_lake.queries.filters import ALL, Condition, Filters
 from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, require
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 QUARTILES = (0.25, 0.75)
+LUCK = ("trials", "expected_max_sharpe", "dsr")
 
 
 def aggregate(
@@ -26,10 +27,14 @@ def aggregate(
     metric_name: str = "sharpe_ratio",
     quantiles: Sequence[float] = QUARTILES,
     above: float | None = None,
+    deflate: bool = False,
     filters: Filters = ALL,
 ) -> Answer:
     """A row for each group: names of `by`, runs, failed, n (runs that have the metric), mean,
     median, std, min, max, a column q25 for each quantile, and, given `above`, share_above.
+
+    `deflate` adds trials (deleted ones too), expected_max_sharpe (the best annual Sharpe ratio
+    that luck alone would bring among them) and dsr, of the group's best run.
 
     `by` are labels, parameters as `param.fast`, and day, week, month or year of the run. Periods
     are in order of time, other groups by the median, what is better first.
@@ -56,6 +61,8 @@ def aggregate(
                 for place, fraction in enumerate(fractions[1:], start=2)
             ),
             share="" if above is None else ", share_above",
+            luck="".join(f", {name}" for name in LUCK) if deflate else "",
+            families=_families(expressions, groups, condition) if deflate else "",
             condition=condition.sql,
             order=_order(names, groups, "asc" if wanted.ascending else "desc"),
         )
@@ -64,6 +71,21 @@ def aggregate(
         return Query(text, {**condition.values, "above": above}, ())
 
     return Answer(reader, plan, user_sql=filters.user_sql, hint=filters.hint)
+
+
+def _families(expressions: Sequence[str], groups: Sequence[str], condition: Condition) -> str:
+    labels = [f"label{place}" for place in range(len(groups))]
+    text = sql(
+        "aggregate_luck",
+        expressions=", ".join(f"{e} as {n}" for e, n in zip(expressions, labels, strict=True)),
+        labels=", ".join(labels),
+        same=" and ".join(f"members.{n} is not distinct from usual.{n}" for n in labels),
+        condition=condition.sql,
+    )
+    same = " and ".join(
+        f"{g} is not distinct from {n}" for g, n in zip(groups, labels, strict=True)
+    )
+    return f"left join (\n{text}) as families on {same}"
 
 
 def _as(group: str, name: str) -> str:

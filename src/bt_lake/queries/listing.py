@@ -19,6 +19,9 @@ from bt_lake.warehouse.schema import RUNS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# When the last row group of a file began: files of maintenance have names of their own for ever.
+_newest: dict[str, str | None] = {}
+
 
 def listing(
     reader: Reader,
@@ -144,8 +147,11 @@ def _newest_row_group(connection: DuckDBPyConnection) -> str | None:
         "select getvariable('lake') || '/' || arg_max(path, max_run_id) from lake_files "
         "where table_name = 'runs'"
     ).fetchall()
-    if found[0][0] is None:
+    path: str | None = found[0][0]
+    if path is None:
         return None
-    text = sql("newest_row_group", files=path_list([found[0][0]]))
-    since: str | None = connection.execute(text).fetchall()[0][0]
-    return since
+    if path not in _newest:
+        _newest.clear()
+        text = sql("newest_row_group", files=path_list([path]))
+        _newest[path] = connection.execute(text).fetchall()[0][0]
+    return _newest[path]

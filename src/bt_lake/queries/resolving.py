@@ -40,15 +40,39 @@ def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) ->
     whole = connection.execute(f"select run_id from {view} where run_id = $id", {"id": part})
     if whole.fetchall():
         return part
-    rows = connection.execute(sql("resolve", view=view), {"part": part}).fetchall()
+    rows = connection.execute(
+        f"select run_id from {view} where starts_with(run_id, $part) or ends_with(run_id, $part) "
+        "limit 2",
+        {"part": part},
+    ).fetchall()
     if len(rows) == 1:
         return str(rows[0][0])
     if rows:
-        raise Ambiguous(f"'{part}' fits {_some(rows)}. Give more of its id.")
-    where = "trials" if not deleted else "runs"
-    if not deleted and connection.execute(sql("resolve", view=where), {"part": part}).fetchall():
+        raise Ambiguous(f"'{part}' fits {_some(connection, view, part)}. Give more of its id.")
+    if not deleted and _is_deleted(connection, part):
         raise NotFound(f"the run '{part}' is deleted; `bt-lake restore {part}` brings it back.")
     raise NotFound(f"no run '{part}'. `bt-lake list` shows the newest ones.")
+
+
+def _is_deleted(connection: DuckDBPyConnection, part: str) -> bool:
+    try:
+        return bool(find(connection, part, deleted=True))
+    except Ambiguous:
+        return True
+    except NotFound:
+        return False
+
+
+def _some(connection: DuckDBPyConnection, view: str, part: str) -> str:
+    """How many runs an ambiguous text fits, and the newest of them."""
+    text = sql("resolve", view=view, shown=str(_SHOWN))
+    rows = connection.execute(text, {"part": part}).fetchall()
+    shown = [
+        f"…{run_id[-TAIL:]} {strategy} {symbol or ''}".rstrip() + f" {day}"
+        for run_id, strategy, symbol, day, _ in rows
+    ]
+    count = rows[0][4]
+    return f"{count:,} runs: {', '.join(shown)}{', ...' if count > _SHOWN else ''}"
 
 
 def matching(reader: Reader, filters: Filters = ALL, *, deleted: bool = False) -> list[str]:
@@ -65,12 +89,3 @@ def matching(reader: Reader, filters: Filters = ALL, *, deleted: bool = False) -
         return [row[0] for row in rows]
 
     return reader.ask(question, user_sql=filters.user_sql)
-
-
-def _some(rows: list[tuple[str, str, str | None, str, int]]) -> str:
-    shown = [
-        f"…{run_id[-TAIL:]} {strategy} {symbol or ''}".rstrip() + f" {day}"
-        for run_id, strategy, symbol, day, _ in rows[:_SHOWN]
-    ]
-    count = rows[0][4]
-    return f"{count:,} runs: {', '.join(shown)}{', ...' if count > _SHOWN else ''}"

@@ -121,12 +121,12 @@ def sweep(
             expressions=", ".join(
                 f"{dimension(axis)} as {name}" for axis, name in zip(axes, names, strict=True)
             ),
-            present=" and ".join(f"{name} is not null" for name in names),
             metric=wanted.sql,
             how=HOW[how],
             condition=condition.sql,
         )
-        rows = connection.execute(text, dict(condition.values)).fetchall()
+        found = connection.execute(text, dict(condition.values)).fetchall()
+        rows = [row for row in found if None not in row[: len(axes)]]
         if not rows:
             _explain_nothing(connection, axes)
         if not wanted.declared and not any(row[-1] for row in rows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 def sql(name: str, **pieces: str) -> str:
@@ -15,4 +15,4 @@ def sql(name: str, **pieces: str) -> str:
 
 @cache
 def _file(name: str) -> str:
-    return (files("bt_lake.queries") / "sql" / f"{name}.sql").read_text("utf-8")
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text("utf-8")

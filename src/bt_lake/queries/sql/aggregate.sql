@@ -1,6 +1,6 @@
 -- One metric over groups of runs.
 select
-  {{names}}, runs, failed, n, mean, q[1] as median, std, min, max {{quantiles}} {{share}}
+  {{names}}, runs, failed, n, mean, q[1] as median, std, min, max {{quantiles}} {{share}} {{luck}}
 from (
   select
     {{groups}},
@@ -18,5 +18,5 @@ from (
     from runs where {{condition}}
   )
   group by {{groups}}
-)
+) {{families}}
 order by {{order}}

@@ -1,5 +1,5 @@
--- One metric over the values of one or two parameters.
+-- One metric over the values of one or two parameters. What lacks one of them is left out later:
+-- a condition here would make DuckDB read every parameter twice.
 select {{axes}}, {{how}}(value) as value, count(value) as runs
 from (select {{expressions}}, {{metric}}::double as value from runs where {{condition}})
-where {{present}}
 group by {{axes}}
