@@ -157,7 +157,7 @@ def test_conditions(text, holds):
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__('os').system('touch /tmp/owned')",
+        "__import__('os').system('touch owned')",
         "fast.__class__.__bases__",
         "(lambda: 1)()",
         "[x for x in (1, 2)]",
