@@ -165,3 +165,43 @@ def test_a_deflated_window_is_the_report_of_the_window(lake):
     window = {"start": day(40), "end": day(159)}
     agrees(first(lake, **window), lake.overfit(**window, **FAST))
     agrees(first(lake, family="all", **window), lake.overfit(**window, **FAST))
+
+
+# aggregate
+
+
+def test_aggregate_judges_each_group_as_the_report_does(lake):
+    rng = seeded()
+    with lake.batch() as batch:
+        for _ in range(20):
+            symbol = "AB"[rng.integers(2)]
+            batch.save(document(rng.normal(0.001, 0.01, 90), symbol=symbol))
+        batch.save(strategy="s", symbol="A", error="no data")
+        batch.save(strategy="s", symbol="C", metrics={"sharpe_ratio": 1.0})
+        batch.save(strategy="s", metrics={"sharpe_ratio": 1.0})
+    lake.delete(lake.best("sharpe_ratio", 1, symbol="A")["run_id"].to_list())
+    found = {row["symbol"]: row for row in lake.aggregate("symbol", deflate=True).to_dicts()}
+    for symbol in "AB":
+        report = lake.overfit(symbol=symbol, **FAST)
+        strict = report.best.reading("all")
+        assert found[symbol]["trials"] == report.counts.trials
+        assert found[symbol]["dsr"] == pytest.approx(strict.dsr, rel=0, abs=1e-11)
+        assert found[symbol]["expected_max_sharpe"] == pytest.approx(strict.expected_max_annual)
+        assert found[symbol]["max"] == pytest.approx(report.best.sharpe_annual)
+    for alone in ("C", None):
+        assert (found[alone]["trials"], found[alone]["dsr"]) == (1, None)
+
+
+def test_aggregate_by_two_labels_with_filters(lake):
+    rng = seeded()
+    with lake.batch() as batch:
+        for i in range(24):
+            cell = {"fast": i % 2, "slow": i}
+            batch.save(document(rng.normal(0.0, 0.01, 60), params=cell, symbol="AB"[i // 12]))
+    found = lake.aggregate(
+        ["symbol", "param.fast"], "total_return", deflate=True, where="params->>'slow' < 20"
+    )
+    assert found["trials"].to_list() == found["runs"].to_list()
+    assert found["trials"].sum() == 20
+    assert found["dsr"].null_count() == 0
+    assert "dsr" not in lake.aggregate("symbol").columns

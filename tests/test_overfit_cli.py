@@ -170,3 +170,11 @@ def test_luck_imports_numpy_and_nothing_heavier(lake: Lake):
         arguments = ["--lake", str(lake.path), "best", "sharpe_ratio", *more]
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
+
+
+def test_aggregate_beside_luck(lake: Lake, cli: Cli):
+    save_returns(lake, noise() + 0.002, failed=2)
+    said = cli("aggregate", "--deflate")
+    assert said.code == 0
+    assert said.lines[0].split()[-4:] == ["trials", "expected", "max", "dsr"]
+    assert said.lines[1].split()[-3] == "8"

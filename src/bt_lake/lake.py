@@ -253,15 +253,20 @@ class Lake:
         *,
         quantiles: Sequence[float] = (0.25, 0.75),
         above: float | None = None,
+        deflate: bool = False,
         **filters: Unpack[Given],
     ) -> pl.DataFrame:
-        """How groups of runs did: by labels, parameters, or day, week, month, year."""
+        """How groups of runs did: by labels, parameters, or day, week, month, year.
+
+        `deflate` adds the number of trials and what the best Sharpe ratio of each group is worth.
+        """
         return grouping.aggregate(
             self.reader,
             by=by,
             metric_name=metric,
             quantiles=quantiles,
             above=above,
+            deflate=deflate,
             filters=Filters.of(filters),
         ).frame()
 

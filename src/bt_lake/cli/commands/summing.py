@@ -10,14 +10,14 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.commands.runs import names
-from bt_lake.cli.fields import Field, metric_name, metric_text, plain
+from bt_lake.cli.fields import JUDGED, Field, judged, metric_name, metric_text, plain
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import MISSING, count, percent
 from bt_lake.warehouse.errors import BadInput
 
-_COUNTS = {"runs": 90, "failed": 35, "n": 20}
+_COUNTS = {"runs": 90, "trials": 89, "failed": 35, "n": 20}
 _TELLING = {"median": 70, "mean": 65, "max": 60, "share_above": 58, "min": 50, "std": 45}
 
 
@@ -39,6 +39,9 @@ def aggregate(
     above: Annotated[
         float | None, typer.Option(metavar="X", help="Share of runs whose metric is above this.")
     ] = None,
+    deflate: Annotated[
+        bool, typer.Option("--deflate", help="Count trials; what the best Sharpe ratio is worth.")
+    ] = False,
 ) -> None:
     """A metric over groups of runs: mean, median, quantiles.
 
@@ -48,6 +51,7 @@ def aggregate(
       bt-lake aggregate --by exit_rule -m total_return --strategy sma_cross
       bt-lake aggregate --by symbol,timeframe --above 1 --since 30d
       bt-lake aggregate --by param.fast -m sharpe_ratio --quantiles 0.05,0.95
+      bt-lake aggregate --by strategy,symbol --deflate
     """
     from bt_lake.queries.grouping import aggregate as question
 
@@ -58,6 +62,7 @@ def aggregate(
         metric_name=metric,
         quantiles=tuple(map(_quantile, names(quantiles))),
         above=above,
+        deflate=deflate,
         filters=which.filters(),
     )
     out.answer(answer, _layout(dimensions, metric, above))
@@ -94,6 +99,8 @@ def _layout(dimensions: Sequence[str], metric: str, above: float | None) -> Layo
 def _figure(name: str, show: Callable[[Any], str], above: float | None) -> Field:
     if name in _COUNTS:
         return _number(name, name, count, _COUNTS[name])
+    if name in JUDGED:
+        return judged(name)
     if name == "share_above":
         return _number(name, f"above {above:g}", _share, _TELLING[name])
     return _number(name, name, show, _TELLING.get(name, 40))
