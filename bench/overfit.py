@@ -1,4 +1,5 @@
-"""Selection statistics: CSCV beside the usual loop over splits, and DSR over a million runs.
+"""Selection statistics: CSCV beside the usual loop over splits, DSR over a million runs, and both
+asked of a lake.
 
     python bench/overfit.py [--full] [--json FILE]
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from overfit_lake import from_a_lake
 from report import Report
 
 from bt_lake.queries.overfit import correlation, multiple, sharpe
@@ -46,6 +48,7 @@ def main() -> None:
     pbo(report, returns, sample=400 if asked.full else 100)
     deflate(report, rng)
     others(report, returns, rng)
+    from_a_lake(report, returns, runs=1_000_000 if asked.full else 100_000)
     if asked.full:
         many = rng.normal(0.0002, 0.01, (ROWS, 10_000))
         seconds, _ = timed(lambda: cscv(many, BLOCKS))
