@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_all_start_methods, get_context
 
 import polars as pl
 import pytest
+from factory import frames
 
 import bt_lake
 from bt_lake.lake import Lake
 from bt_lake.queries.filters import Filters, Given
-from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
+from bt_lake.warehouse.errors import BadInput, Conflict, NotFound, UnknownName
 
 pytest_plugins = ["golden_fixtures"]
 
@@ -188,6 +191,45 @@ def test_threads_may_share_a_lake(golden):
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(64)))
+
+
+def best_ids(lake: Lake) -> list[str]:
+    return lake.best("sharpe_ratio", 3)["run_id"].to_list()
+
+
+def save_and_count(lake: Lake) -> int:
+    lake.save(strategy="from a worker", equity=[("2024-01-01", 100.0), ("2024-01-02", 101.0)])
+    [(count,)] = lake.reader.ask(lambda c: c.execute("select count(*) from runs").fetchall())
+    return count
+
+
+def test_a_spawned_process_may_be_given_a_lake(golden):
+    want = best_ids(golden.lake)
+    with get_context("spawn").Pool(1) as pool:
+        assert pool.apply_async(best_ids, [golden.lake]).get(timeout=60) == want
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system does not fork")
+def test_a_forked_process_may_save_to_the_lake_its_parent_reads(tmp_path):
+    """polars itself cannot be used after a fork; everything up to the frame can."""
+    lake = Lake(tmp_path / "lake")
+    lake.save(strategy="from the parent", equity=[("2024-01-01", 100.0)])
+    assert lake.runs().height == 1
+    with get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(save_and_count, [lake]).get(timeout=60) == 2
+
+
+def test_a_stream_whose_files_vanish_ends_with_a_clear_error(tmp_path):
+    from bt_lake.queries.listing import listing
+
+    lake = Lake(tmp_path / "lake")
+    for letter in "abc":
+        lake.store.append(frames(run_ids=[f"{letter}{n:05d}" for n in range(9000)], points=1))
+    stream = listing(lake.reader, n=None, columns=["run_id"], sort="run_id").chunks(10)
+    lake.runs(limit=1)
+    lake.compact(grace_s=0)
+    with contextlib.suppress(Conflict):  # what was read ahead may be all
+        assert sum(map(len, stream)) == 27_000
 
 
 def test_a_stream_does_not_block_other_questions(golden):

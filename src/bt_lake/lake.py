@@ -69,6 +69,9 @@ class Lake:
     def __repr__(self) -> str:
         return f"Lake({str(self.path)!r})"
 
+    def __reduce__(self) -> tuple[type[Lake], tuple[str]]:
+        return Lake, (str(self.path),)
+
     @cached_property
     def reader(self) -> reading.Reader:
         return reading.Reader(self.store.layout)

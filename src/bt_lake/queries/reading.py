@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
@@ -25,6 +26,7 @@ class Reader:
         self.layout = layout
         self._lock = RLock()
         self._database: Database | None = None
+        self._process = 0
 
     def ask(self, question: Callable[[DuckDBPyConnection], T], *, user_sql: bool = False) -> T:
         """Answer a question; `user_sql` says that a mistake in it may be the user's own."""
@@ -42,7 +44,9 @@ class Reader:
                 raise
 
     def _open(self) -> Database:
-        if self._database is None:
+        # A process that was forked must not use its parent's connection.
+        if self._database is None or self._process != os.getpid():
+            self._process = os.getpid()
             self._database = Database(self.layout)
             lock(self._database.connection, self.layout.root)
         return self._database
@@ -77,6 +81,7 @@ def _slips() -> tuple[type[Exception], ...]:
         duckdb.CatalogException,
         duckdb.ConversionException,
         duckdb.InvalidInputException,
+        duckdb.NotImplementedException,
         duckdb.OutOfRangeException,
         duckdb.ParserException,
         duckdb.PermissionException,
