@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bt_lake.queries.curves import rows_of
@@ -45,11 +45,11 @@ class Comparison:
     """`correlation` of daily returns, and `overlap`, the days it rests on, for each pair."""
 
     ids: list[str]
-    runs: list[Row]
+    runs: list[Row] = field(repr=False)
     differences: list[Difference]
-    metrics: list[MetricLine]
+    metrics: list[MetricLine] = field(repr=False)
     correlation: Matrix
-    overlap: Matrix
+    overlap: Matrix = field(repr=False)
 
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
@@ -60,6 +60,9 @@ class Comparison:
         return pl.DataFrame(
             lines, schema=dict.fromkeys(("section", "name", *self.ids), pl.String), orient="row"
         )
+
+    def _repr_html_(self) -> str:
+        return self.frame()._repr_html_()
 
 
 def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:

@@ -71,8 +71,8 @@ class Grid:
         """A row of values for each of `xs`, a column for each of `ys`."""
         if self.y is None:
             return [[row[1]] for row in self.rows]
-        cells = {(row[0], row[1]): row[2] for row in self.rows}
-        return [[cells.get((x, y)) for y in self.ys] for x in self.xs]
+        cells, ys = {(row[0], row[1]): row[2] for row in self.rows}, self.ys
+        return [[cells.get((x, y)) for y in ys] for x in self.xs]
 
     def frame(self) -> pl.DataFrame:
         """The long table."""
