@@ -20,7 +20,7 @@ _LABEL = "demo"
 _ONE = ("--strategy", "sma_cross")
 
 
-def demo(session: Session) -> None:
+def demo(session: Session) -> int:
     """Sweep two example strategies and ask what a lake can tell.
 
     \b
@@ -32,10 +32,10 @@ def demo(session: Session) -> None:
     _refuse_a_lake_in_use(session)
     for target, grid in _SWEEPS.items():
         _sweep(session, out, target, grid)
-    for question in _questions(session):
-        _ask(session, out, question)
+    codes = [_ask(session, out, question) for question in _questions(session)]
     messages.say("\nNow yours: `bt-lake run your_file.py:function`, `bt-lake ingest results/`, or")
     messages.say("`bt_lake.open().save(result)` in a script. `bt-lake --help` lists the rest.")
+    return max(codes)
 
 
 def _refuse_a_lake_in_use(session: Session) -> None:
@@ -88,8 +88,8 @@ def _questions(session: Session) -> list[list[str]]:
     ]
 
 
-def _ask(session: Session, out: Output, arguments: Sequence[str]) -> None:
+def _ask(session: Session, out: Output, arguments: Sequence[str]) -> int:
     from bt_lake.cli.main import run
 
     out.lines(["", f"$ bt-lake {shlex.join(arguments)}"])
-    run(["--lake", str(session.lake), *arguments])
+    return run(["--lake", str(session.lake), *arguments])
