@@ -1,6 +1,6 @@
 """What the questions about luck cost when they are asked of a lake.
 
-    python bench/overfit_lake.py LAKE      answer `lake.overfit()` once: seconds and peak MiB
+python bench/overfit_lake.py LAKE      answer `lake.overfit()` once: seconds and peak MiB
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def from_a_lake(report: Report, returns: np.ndarray, runs: int) -> None:
 def best(report: Report, lake: Path, runs: int) -> None:
     here = bt_lake.open(lake)
     for name, options in (("best", {}), ("best, deflated", {"deflate": True})):
-        seconds = min(timed(lambda: here.best("sharpe_ratio", 10, **options)) for _ in range(3))
+        seconds = min(timed(partial(here.best, "sharpe_ratio", 10, **options)) for _ in range(3))
         goal = "<= 0.5" if options else ""
         report.row(f"{name}, {runs:,} runs", "bt-lake, 200 families", seconds, "s", goal)
     words = ["--lake", str(lake), "best", "sharpe_ratio", "--deflate"]
