@@ -3,19 +3,23 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOWEST := .venv-lowest
 UV := $(shell command -v uv 2>/dev/null)
+JOBS ?= auto
 FULL ?=
+# The duckdb shell of the environment, for the tests that ask through it.
+PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test check format bench demo clean
+.PHONY: help test engines dist-check bounds-check check format docs bench demo clean
 help:                 ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 $(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("bt-lake needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 ifdef UV
 	$(UV) venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
 	$(UV) pip install --quiet --python $(BIN)/python --editable . --group dev
 else
-	$(PYTHON) -c 'import sys; sys.exit("bt-lake needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
@@ -23,7 +27,32 @@ endif
 	touch $@
 
 test: $(READY)        ## run the tests
-	$(BIN)/pytest
+	$(PYTEST)
+
+engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
+	tests/engines/run.sh
+
+dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty environment
+	tests/release/smoke.sh $(VENV)
+
+bounds-check: $(LOWEST)/.ready ## run the tests with the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile $(BOUNDS)
+
+$(LOWEST)/.ready: pyproject.toml tests/release/lowest.py $(READY)
+	$(BIN)/python tests/release/lowest.py >$(BIN)/lowest.txt
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python "$(PYTHON)" $(LOWEST)
+	$(UV) pip install --quiet --python $(LOWEST)/bin/python --editable . --requirement $(BIN)/lowest.txt $(BOUNDS_NEED)
+else
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --editable . --requirement $(BIN)/lowest.txt $(BOUNDS_NEED)
+endif
+	touch $@
+
+BOUNDS_NEED := pytest pytest-xdist hypothesis pandas
+BOUNDS := $(addprefix tests/test_,append.py compaction.py check.py saving.py documents.py ingest.py \
+	summary_rows.py engine_lake.py metrics_truth.py overfit_sweep.py queries_best.py queries_groups.py \
+	queries_list.py queries_lookup.py queries_export.py cli_edges.py cli_runs.py cli_ingest.py cli_sql.py)
 
 check: $(READY)       ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -35,6 +64,12 @@ format: $(READY)      ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(READY)        ## write what follows from the schema, the help, the demo and the figures
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/picture.py
+	$(BIN)/python docs/figures.py
+
 demo: $(READY)        ## sweep two example strategies, and ask what a lake can tell of them
 	$(BIN)/bt-lake demo
 
@@ -42,4 +77,4 @@ bench: $(READY)       ## measure, beside what people use today; FULL=1 for a mil
 	VENV=$(VENV) bench/run.sh $(if $(FULL),--full)
 
 clean:                ## remove what the targets above made
-	rm -rf $(VENV) .venv-engines .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-engines .venv-peers .pytest_cache .mypy_cache .ruff_cache

@@ -46,8 +46,8 @@ def metrics_page() -> str:
     text = (
         "# Columns and metrics of a run\n\n"
         "Fractions (0.12 is 12 %), drawdowns and average losses negative, money in the account's\n"
-        "currency, times in UTC. What is not defined is NULL. How each number is computed, and where\n"
-        "that differs from others, stands in [design.md](design.md).\n"
+        "currency, times in UTC. What is not defined is NULL. How each number is computed, and\n"
+        "where that differs from others, stands in [design.md](design.md).\n"
     )
     for group, title in GROUPS.items():
         text += f"\n## {title}\n\n| column | unit | better | meaning |\n|---|---|---|---|\n"

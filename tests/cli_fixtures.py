@@ -21,8 +21,6 @@ def cli(made_lake: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.fixture
-def own(
-    made_lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Cli:
+def own(made_lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
     """The command line on a lake that may be changed."""
     return Cli(shutil.copytree(made_lake, tmp_path / "lake"), capsys)
