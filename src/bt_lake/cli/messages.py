@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from bt_lake.cli.style import style_of
-from bt_lake.cli.table import shortened
+from bt_lake.cli.table import columns_of, shortened
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,7 +33,22 @@ def say(text: str) -> None:
 
 def note(*parts: str) -> None:
     """The last line of a command: what was shown, and how it came about."""
-    say(style_of(sys.stderr)(" · ".join(filter(None, parts)), "dim"))
+    lines = [" · ".join(filter(None, parts))]
+    if sys.stderr is not None and sys.stderr.isatty():
+        lines = _folded(lines[0], shutil.get_terminal_size().columns)
+    paint = style_of(sys.stderr)
+    say("\n".join(paint(line, "dim") for line in lines))
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Broken between its parts where it is wider than the terminal."""
+    lines: list[str] = []
+    for part in line.split(" · "):
+        if lines and columns_of(f"{lines[-1]} · {part}") <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return lines
 
 
 def error(text: str) -> None:
