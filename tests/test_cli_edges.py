@@ -208,10 +208,12 @@ def test_ctrl_c_of_a_long_query(cli: Cli):
         text=True,
     )
     try:
-        process.wait(2)
-    except subprocess.TimeoutExpired:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(4)
         process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (out, process.returncode) == ("", 130)
     assert err.startswith("interrupted")
 
