@@ -16,9 +16,12 @@ import pytest
 from factory import frames
 
 import bt_lake
+from bt_lake.ingest.keywords import RunKeywords
+from bt_lake.ingest.run import KEYS
+from bt_lake.ingest.running.planning import Options, plan
 from bt_lake.lake import Lake
 from bt_lake.queries.filters import Filters, Given
-from bt_lake.warehouse.errors import BadInput, Conflict, NotFound, UnknownName
+from bt_lake.warehouse.errors import BadInput, Conflict, LakeError, NotFound, UnknownName
 
 pytest_plugins = ["golden_fixtures"]
 
@@ -60,7 +63,7 @@ run.curve.rows(), run.trade_log.rows(), run.monthly, repr(run)
 
 
 def test_what_the_package_offers():
-    assert bt_lake.__all__ == ["Lake", "LakeError", "Run", "__version__", "open"]
+    assert bt_lake.__all__ == ["Lake", "LakeError", "Run", "__version__", "errors", "open"]
     for name in bt_lake.__all__:
         assert getattr(bt_lake, name) is not None
     assert dir(bt_lake) == bt_lake.__all__
@@ -187,7 +190,7 @@ def test_threads_may_share_a_lake(golden):
     def ask(number: int) -> bool:
         if number % 2:
             return golden.lake.best("sharpe_ratio").equals(want)
-        return golden.lake.runs(limit=7).height == 7
+        return golden.lake.runs(n=7).height == 7
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(64)))
@@ -226,7 +229,7 @@ def test_a_stream_whose_files_vanish_ends_with_a_clear_error(tmp_path):
     for letter in "abc":
         lake.store.append(frames(run_ids=[f"{letter}{n:05d}" for n in range(9000)], points=1))
     stream = listing(lake.reader, n=None, columns=["run_id"], sort="run_id").chunks(10)
-    lake.runs(limit=1)
+    lake.runs(n=1)
     lake.compact(grace_s=0)
     with contextlib.suppress(Conflict):  # what was read ahead may be all
         assert sum(map(len, stream)) == 27_000
@@ -237,9 +240,100 @@ def test_a_stream_does_not_block_other_questions(golden):
 
     stream = sql(golden.lake.reader, "from range(100_000)").chunks(10)
     assert next(stream) == [(n,) for n in range(10)]
-    assert golden.lake.runs(limit=1).height == 1
+    assert golden.lake.runs(n=1).height == 1
     assert sum(map(len, stream)) == 100_000 - 10
     abandoned = sql(golden.lake.reader, "from range(100_000)").chunks(10)
     next(abandoned)
     abandoned.close()
-    assert golden.lake.runs(limit=1).height == 1
+    assert golden.lake.runs(n=1).height == 1
+
+
+def test_keywords_of_save_are_the_columns_of_the_schema():
+    derived = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
+    assert set(RunKeywords.__annotations__) == (KEYS - derived) | {"metric"}
+
+
+def test_keywords_of_run_sweep_are_those_of_a_plan():
+    taken = set(inspect.signature(plan).parameters) - {"function", "grid"}
+    assert set(Options.__annotations__) == taken
+
+
+def test_every_error_can_be_caught_by_name():
+    from bt_lake.warehouse import errors
+
+    tree = {n for n, e in vars(errors).items() if isinstance(e, type) and issubclass(e, LakeError)}
+    public = bt_lake.errors
+    assert set(public.__all__) == tree | {"IngestStopped"}
+    assert all(issubclass(getattr(public, name), bt_lake.LakeError) for name in public.__all__)
+
+
+def test_parameters_asked_for_are_numbers_where_all_of_them_are(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for fast, stop, code in ((5, 0.5, "007"), (10, None, "1"), (20, 1, "2")):
+        params = {"fast": fast, "stop": stop, "code": code, "on": True}
+        lake.save(strategy="s", params=params, metrics={"sharpe_ratio": fast})
+    names = ["param.fast", "param.stop", "param.code", "param.on"]
+    frame = lake.best("sharpe_ratio", columns=names)
+    assert frame["param.fast"].to_list() == [20, 10, 5]
+    assert frame["param.stop"].to_list() == [1.0, None, 0.5]
+    assert frame["param.code"].to_list() == ["2", "1", "007"]
+    assert frame["param.on"].to_list() == ["true"] * 3
+    assert lake.runs(sort="param.fast", columns=names).equals(frame.drop("rank"))
+    assert lake.aggregate("param.fast")["param.fast"].dtype == pl.Int64
+
+
+def test_runs_may_come_as_any_iterable(golden):
+    best = golden.lake.best("sharpe_ratio", 2)["run_id"]
+    assert golden.lake.compare(best).ids == golden.lake.compare(*best).ids == best.to_list()
+    assert golden.lake.equity(best).equals(golden.lake.equity(best.to_list()))
+    assert golden.lake.runs(columns="run_id").columns == ["run_id"]
+    for odd in (3, None, golden.lake.runs()):
+        with pytest.raises(BadInput, match="a run is named by its id"):
+            golden.lake.compare([odd])
+
+
+def test_forgotten_runs_are_no_trials(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for name in "abc":
+        lake.save(strategy=name, run_id=f"run-{name}")
+    lake.delete(strategy="a")
+    assert lake.delete(["run-a", "run-b"], forget=True) == 2
+    assert lake.sql("select run_id from trials")["run_id"].to_list() == ["run-c"]
+
+
+def test_what_is_shown_of_results(golden, tmp_path):
+    lake = Lake(tmp_path / "lake")
+    with lake.batch() as batch:
+        ids = batch.save([{"strategy": "a"}, {"strategy": "b"}])
+        assert repr(batch) == "Batch(0 saved, 2 pending)"
+    with lake.record(strategy="c") as run:
+        pass
+    assert repr(run) == f"Recording(run_id='{run.run_id}', columns={sorted(run.columns)})"
+    lake.export(tmp_path / "runs.csv")
+    report = Lake(tmp_path / "other").ingest(tmp_path / "runs.csv")
+    assert repr(report) == "IngestReport(1 of 1 files: added=3, skipped=0, failed=0, ignored=0)"
+    assert lake.runs(n=1, strategy="a")["run_id"].item() == ids[0]
+    grid = golden.lake.sweep("sma_cross", "fast", "slow")
+    assert grid._repr_html_() == grid.pivot_frame()._repr_html_()
+    report = golden.lake.overfit(strategy="momentum", bootstraps=100)
+    assert repr(report) == str(report) and report.verdict.split()[0] in repr(report)
+
+
+def ask_the_store(lake: Lake) -> int:
+    lake.save(strategy="child", run_id="child")
+    return lake.store.ask(lambda c: c.execute("select count(*) from runs").fetchall())[0][0]
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system does not fork")
+def test_a_forked_process_opens_a_connection_of_its_own(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.save(strategy="parent", run_id="parent")
+    ours = lake.store._database
+
+    def inside() -> None:
+        raise SystemExit(0 if ask_the_store(lake) == 2 and lake.store._database != ours else 1)
+
+    process = get_context("fork").Process(target=inside)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0

@@ -63,11 +63,7 @@ def test_min_trades_and_filters_narrow_the_choice(golden):
 def test_best_of_each_group(golden, metric, per, n):
     def group(row):
         month = row["created_at"].date().replace(day=1)
-        texts = [month if p == "month" else value_of(row, p) for p in per]
-        return tuple(
-            str(v) if p.startswith("param.") and v is not None else v
-            for p, v in zip(per, texts, strict=True)
-        )
+        return tuple(month if name == "month" else value_of(row, name) for name in per)
 
     want = {}
     for row in ranked(golden.rows, lambda row: number(value_of(row, metric))):

@@ -55,6 +55,13 @@ def test_what_differs_who_is_better_and_how_alike(golden):
     frame = found.frame()
     assert frame.columns == ["section", "name", *found.ids]
     assert frame.height == len(found.differences) + len(found.metrics)
+    lines = repr(found).splitlines()
+    assert lines[0].split() == [f"…{run_id[-8:]}" for run_id in found.ids]
+    assert len(lines) == 1 + frame.height + len(found.ids)
+    best = next(line for line in found.metrics if line.name == "sharpe_ratio").best
+    shown = next(line for line in lines if line.startswith("sharpe_ratio"))
+    assert shown.count("*") == len(best)
+    assert found._repr_html_().count("<tr>") == len(lines)
 
 
 def test_equal_values_and_counts_mark_no_winner(golden):

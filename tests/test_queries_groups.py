@@ -23,7 +23,8 @@ def quantile(values, q):
 
 def label(row, name):
     if name.startswith("param."):
-        return text(param(row, name.removeprefix("param.")))
+        value = param(row, name.removeprefix("param."))
+        return value if name == "param.fast" else text(value)  # mode holds more than numbers
     if name == "month":
         return row["created_at"].date().replace(day=1)
     if name == "day":

@@ -68,14 +68,14 @@ def test_pages_do_not_shift_when_runs_come_in(golden, tmp_path):
     from bt_lake.lake import Lake
 
     lake = Lake(shutil.copytree(golden.lake.path, tmp_path / "lake"))
-    before = lake.runs(limit=10)["run_id"].to_list()
+    before = lake.runs(n=10)["run_id"].to_list()
     lake.save(strategy="newest", metrics={"sharpe_ratio": 1.0})
-    after = lake.runs(limit=10, after=before[-1])["run_id"].to_list()
+    after = lake.runs(n=10, after=before[-1])["run_id"].to_list()
     assert before + after == expected(golden.rows, "created_at", False)[:20]
-    assert lake.runs(limit=1)["strategy"].to_list() == ["newest"]
+    assert lake.runs(n=1)["strategy"].to_list() == ["newest"]
     lake.delete(before[-1])
     with pytest.raises(NotFound, match="is deleted"):
-        lake.runs(limit=10, after=before[-1])
+        lake.runs(n=10, after=before[-1])
 
 
 def test_random_filters_agree_with_a_plain_filter(golden):
@@ -102,7 +102,7 @@ def test_random_filters_agree_with_a_plain_filter(golden):
         sort = rng.choice(SORTS)
         rows = [row for row in golden.rows if all(test(row) for test in check)]
         want = expected(rows, sort, False) if rows else []
-        found = golden.lake.runs(sort=sort, limit=n, columns=["run_id"], **given)
+        found = golden.lake.runs(sort=sort, n=n, columns=["run_id"], **given)
         assert found["run_id"].to_list() == want[:n], (given, sort, n)
 
 
@@ -126,7 +126,7 @@ def test_parameters_spread_into_columns(golden):
 
 
 def test_spreading_chosen_columns_keeps_them(golden):
-    frame = golden.lake.runs(limit=5, columns=["run_id", "sharpe_ratio"], spread_params=True)
+    frame = golden.lake.runs(n=5, columns=["run_id", "sharpe_ratio"], spread_params=True)
     assert frame.columns[:2] == ["run_id", "sharpe_ratio"]
     assert "param.fast" in frame.columns
 

@@ -121,5 +121,5 @@ def test_sweep_is_the_same_as_the_method(golden):
 
 def test_history_is_the_newest_first(golden):
     macro = golden.lake.sql("from history(n := 25)")
-    assert macro["run_id"].to_list() == golden.lake.runs(limit=25)["run_id"].to_list()
-    assert set(macro.columns) == set(golden.lake.runs(limit=1).columns)
+    assert macro["run_id"].to_list() == golden.lake.runs(n=25)["run_id"].to_list()
+    assert set(macro.columns) == set(golden.lake.runs(n=1).columns)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from bt_lake.queries import (
     comparing,
@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bt_lake.ingest.batch import Batch
+    from bt_lake.ingest.keywords import RunKeywords
+    from bt_lake.ingest.pipeline import Progress
     from bt_lake.ingest.recording import Recording
     from bt_lake.ingest.report import IngestReport
+    from bt_lake.ingest.run import Run
+    from bt_lake.ingest.running.planning import Options
     from bt_lake.ingest.running.reproduce import Reproduction
     from bt_lake.ingest.running.sweep import Swept
     from bt_lake.ingest.running.target import Function
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
     from bt_lake.queries.overfit.results import OverfitReport
     from bt_lake.warehouse.check import Report
 
-RunIds = str | Sequence[str]
+RunIds = str | Iterable[str]
+Key = Mapping[str, Any]
+Frame = TypeVar("Frame")
 
 
 def open(path: str | os.PathLike[str] | None = None) -> Lake:
@@ -78,11 +84,30 @@ class Lake:
 
     # Writing
 
-    def save(self, obj: Any = None, *, unique: bool = False, **columns: Any) -> Any:
+    @overload
+    def save(
+        self,
+        obj: list[Any] | tuple[Any, ...],
+        *,
+        unique: bool = ...,
+        **columns: Unpack[RunKeywords],
+    ) -> list[str]: ...
+    @overload
+    def save(
+        self,
+        obj: Run | dict[str, Any] | None = None,
+        *,
+        unique: bool = ...,
+        **columns: Unpack[RunKeywords],
+    ) -> str: ...
+    @overload
+    def save(self, obj: object, *, unique: bool = ..., **columns: Unpack[RunKeywords]) -> Any: ...
+    def save(self, obj: Any = None, *, unique: bool = False, **columns: Unpack[RunKeywords]) -> Any:
         """Save an engine's result, a Run, or a run document; gives the run's id.
 
-        What holds several runs gives a list of ids. `unique` refuses a run whose strategy,
-        symbol, timeframe, period, params and exit rule are in the lake already.
+        What holds several runs gives a list of ids. Keywords are what you know better: any column
+        of `runs`, equity, trades, params, metrics. `unique` refuses a run whose strategy, symbol,
+        timeframe, period, params and exit rule are in the lake already.
         """
         from bt_lake.ingest.saving import save
 
@@ -94,20 +119,38 @@ class Lake:
 
         return Batch(self.store)
 
-    def record(self, **columns: Any) -> AbstractContextManager[Recording]:
+    def record(self, **columns: Unpack[RunKeywords]) -> AbstractContextManager[Recording]:
         """`with lake.record(strategy=...) as run: run.result = ...`: failed runs are saved too."""
         from bt_lake.ingest.recording import record
 
         return record(self.store, **columns)
 
-    def ingest(self, *paths: str | os.PathLike[str], **options: Any) -> IngestReport:
+    def ingest(
+        self,
+        *paths: str | os.PathLike[str],
+        set_columns: Mapping[str, Any] | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        unique: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> IngestReport:
         """Take in files, folders or other lakes, each run once.
 
-        Options: on_error="skip", unique, dry_run, set_columns={"symbol": "AAPL"}, progress.
+        A bad file stops it with nothing of that batch added, unless `on_error` is "skip".
+        `set_columns` such as {"symbol": "AAPL"} override what the files say. `dry_run` reads
+        everything and adds nothing.
         """
         from bt_lake.ingest.pipeline import ingest
 
-        return ingest(self.store, paths, **options)
+        return ingest(
+            self.store,
+            paths,
+            set_columns=set_columns,
+            on_error=on_error,
+            unique=unique,
+            dry_run=dry_run,
+            progress=progress,
+        )
 
     def run_sweep(
         self,
@@ -118,14 +161,14 @@ class Lake:
         fail_fast: bool = False,
         metric: str = "sharpe_ratio",
         progress: Callable[[Swept], None] | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> Swept:
         """Call a function with every combination of a grid that the lake does not hold yet.
 
         `grid` gives each parameter's values: a list, or a text like "5:50:5". Options: params
         (the same in all), conditions=["fast < slow"], random=200 and seed, folds=5 and train with
         start and end, strategy, symbol, timeframe, exit_rule, sweep (the label). Worker processes
-        import the function by name, so it must be in a file.
+        import the function by name, so it must be in a file. `metric` is what `.best` goes by.
         """
         from bt_lake.ingest.running.planning import plan
         from bt_lake.ingest.running.sweep import run
@@ -152,9 +195,18 @@ class Lake:
         """Add a line to the notes of runs."""
         return self._mark("note", runs, filters, value=text)
 
-    def delete(self, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
-        """Hide runs; they still count as trials, and `restore` brings them back."""
-        return self._mark("delete", runs, filters)
+    def delete(
+        self, runs: RunIds | None = None, *, forget: bool = False, **filters: Unpack[Given]
+    ) -> int:
+        """Hide runs; they still count as trials, and `restore` brings them back.
+
+        `forget` removes them for good, trials that they were: this cannot be undone.
+        """
+        if not forget:
+            return self._mark("delete", runs, filters)
+        ids = self._chosen("delete", runs, filters, deleted=True)
+        self.store.forget(ids)
+        return len(ids)
 
     def restore(self, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Bring deleted runs back."""
@@ -169,16 +221,19 @@ class Lake:
         value: str | None = None,
         deleted: bool = False,
     ) -> int:
+        ids = self._chosen(kind, runs, filters, deleted=deleted)
+        self.store.append_events(kind, ids, value)
+        return len(ids)
 
+    def _chosen(
+        self, kind: str, runs: RunIds | None, filters: Mapping[str, Any], *, deleted: bool
+    ) -> list[str]:
         given = any(filter_ is not None for filter_ in filters.values())
         if (runs is None) == (not given):
             raise BadInput(f"{kind} which runs? Give ids or filters, one of both")
         if runs is None:
-            ids = resolving.matching(self.reader, Filters.of(filters), deleted=deleted)
-        else:
-            ids = resolving.resolve_all(self.reader, _several(runs), deleted=deleted)
-        self.store.append_events(kind, ids, value)
-        return len(ids)
+            return resolving.matching(self.reader, Filters.of(filters), deleted=deleted)
+        return resolving.resolve_all(self.reader, _several(runs), deleted=deleted)
 
     # Reading
 
@@ -187,7 +242,7 @@ class Lake:
         *,
         sort: str = "created_at",
         ascending: bool = False,
-        limit: int | None = None,
+        n: int | None = None,
         after: str | None = None,
         columns: Sequence[str] | None = None,
         spread_params: bool = False,
@@ -195,21 +250,24 @@ class Lake:
     ) -> pl.DataFrame:
         """Runs, the newest first, or by any column, metric or parameter as `param.fast`.
 
-        `after` is the last run of the page before. `spread_params` makes a column of each
-        parameter: a frame to train on.
+        All of them, or `n`; `after` is the last run of the page before. `spread_params` makes a
+        column of each parameter: a frame to train on.
         """
+        columns = _columns(columns)
         if spread_params and columns is not None:
             columns = [*columns, *["params"] * ("params" not in columns)]
         found = listing.listing(
             self.reader,
             sort=sort,
             ascending=ascending,
-            n=limit,
+            n=n,
             after=after,
             columns=columns,
             filters=Filters.of(filters),
         )
-        return spreading.spread(self.reader, found).frame() if spread_params else found.frame()
+        if spread_params:
+            return spreading.spread(self.reader, found).frame()
+        return spreading.numbers(found.frame())
 
     def best(
         self,
@@ -238,16 +296,17 @@ class Lake:
 
             kin = family if deflate else None
             best = partial(deflating.best, family=kin, start=start, end=end)
-        return best(
+        found = best(
             self.reader,
             metric,
             n=n,
             per=_several(per),
             min_trades=min_trades,
             ascending=ascending,
-            columns=columns,
+            columns=_columns(columns),
             filters=Filters.of(filters),
-        ).frame()
+        )
+        return spreading.numbers(found.frame())
 
     def aggregate(
         self,
@@ -263,7 +322,7 @@ class Lake:
 
         `deflate` adds the number of trials and what the best Sharpe ratio of each group is worth.
         """
-        return grouping.aggregate(
+        found = grouping.aggregate(
             self.reader,
             by=by,
             metric_name=metric,
@@ -271,7 +330,8 @@ class Lake:
             above=above,
             deflate=deflate,
             filters=Filters.of(filters),
-        ).frame()
+        )
+        return spreading.numbers(found.frame())
 
     def sweep(
         self,
@@ -284,7 +344,11 @@ class Lake:
         how: str = "mean",
         **filters: Unpack[Given],
     ) -> sweeping.Grid:
-        """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.mixed`."""
+        """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.mixed`.
+
+        `x` and `y` are parameters or labels. `how` says what becomes of several runs in one cell:
+        mean, median, min, max, std, count.
+        """
         return sweeping.sweep(
             self.reader,
             strategy,
@@ -325,9 +389,10 @@ class Lake:
             filters=Filters.of(filters),
         )
 
-    def compare(self, *runs: str) -> comparing.Comparison:
+    def compare(self, *runs: RunIds) -> comparing.Comparison:
         """Runs side by side: what differs, who is better in what, how alike their returns are."""
-        return comparing.compare(self.reader, resolving.resolve_all(self.reader, runs))
+        named = [name for several in runs for name in _several(several)]
+        return comparing.compare(self.reader, resolving.resolve_all(self.reader, named))
 
     def run(self, run: str) -> detail.Detail:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
@@ -345,23 +410,41 @@ class Lake:
             self.reader, resolving.resolve_all(self.reader, _several(runs))
         ).frame()
 
+    @overload
+    def lookup(
+        self, keys: Key | Sequence[Key], *, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame: ...
+    @overload
+    def lookup(self, keys: Frame, *, columns: Sequence[str] | None = None) -> Frame: ...
     def lookup(self, keys: Any, *, columns: Sequence[str] | None = None) -> Any:
         """For each key the latest run that fits exactly, in one query.
 
         Keys are mappings or a polars or pandas frame (which comes back as one) with columns such
-        as strategy, symbol and params.
+        as strategy, symbol and params. Where no run fits, the statistics are NULL.
         """
-        return keyframes.lookup_frame(self.reader, keys, columns=columns or lookup.STATISTICS)
+        return keyframes.lookup_frame(
+            self.reader, keys, columns=_columns(columns) or lookup.STATISTICS
+        )
 
     def enrich(
         self,
-        signals: Any,
+        signals: Frame,
         *,
         on: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
-    ) -> Any:
-        """The same frame, polars or pandas, with the statistics of the run that fits each row."""
-        return keyframes.enrich(self.reader, signals, on=on, columns=columns or lookup.STATISTICS)
+    ) -> Frame:
+        """The same frame, polars or pandas, with the statistics of the run that fits each row.
+
+        Rows are matched by `on`: by default those of strategy, symbol, timeframe, exit_rule and
+        params that the frame has.
+        """
+        enriched: Frame = keyframes.enrich(
+            self.reader,
+            signals,
+            on=_columns(on),
+            columns=_columns(columns) or lookup.STATISTICS,
+        )
+        return enriched
 
     def sql(self, query: str, /, **values: Any) -> pl.DataFrame:
         """One SELECT over the lake's views and macros, where `$name` stands for a value."""
@@ -395,9 +478,13 @@ class Lake:
         return self.store.compact(grace_s=grace_s)
 
     def check(self, *, repair: bool = False) -> Report:
-        """Find every kind of damage."""
+        """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
         return self.store.check(repair=repair)
 
 
 def _several(names: RunIds) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
+
+
+def _columns(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else _several(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.saving import commit, has_own_id, ids_of, runs_of
@@ -12,6 +12,9 @@ from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from bt_lake.ingest.keywords import RunKeywords
+    from bt_lake.ingest.run import Run
 
 # A commit's size: large enough to be few, small enough to hold in memory.
 MOST_RUNS = 2_000
@@ -31,7 +34,21 @@ class Batch:
         self._named = False
         self.saved: list[str] = []
 
-    def save(self, obj: Any = None, **columns: Any) -> Any:
+    def __repr__(self) -> str:
+        pending = sum(len(frames.runs) for frames in self._pending)
+        return f"Batch({len(self.saved):,} saved, {pending:,} pending)"
+
+    @overload
+    def save(
+        self, obj: list[Any] | tuple[Any, ...], **columns: Unpack[RunKeywords]
+    ) -> list[str]: ...
+    @overload
+    def save(
+        self, obj: Run | dict[str, Any] | None = None, **columns: Unpack[RunKeywords]
+    ) -> str: ...
+    @overload
+    def save(self, obj: object, **columns: Unpack[RunKeywords]) -> Any: ...
+    def save(self, obj: Any = None, **columns: Unpack[RunKeywords]) -> Any:
         """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
         runs = runs_of(obj, columns)
         frames = assemble(runs)

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    from bt_lake.ingest.keywords import RunKeywords
 
 
 class Recording:
@@ -20,7 +23,10 @@ class Recording:
         self.columns = dict(columns)
         self.run_id: Any = None
 
-    def set(self, **columns: Any) -> None:
+    def __repr__(self) -> str:
+        return f"Recording(run_id={self.run_id!r}, columns={sorted(self.columns)})"
+
+    def set(self, **columns: Unpack[RunKeywords]) -> None:
         """Columns, metrics, a curve or trades that became known on the way."""
         self.columns |= columns
 

@@ -23,7 +23,7 @@ class BadRow:
         return self.file if self.row is None else f"{self.file}:{self.row}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class IngestReport:
     """`added` and `skipped` (in already) are run ids, `ignored` files of no known format."""
 
@@ -33,6 +33,13 @@ class IngestReport:
     skipped: list[str] = field(default_factory=list)
     failed: list[BadRow] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(
+            f"{name}={len(getattr(self, name)):,}"
+            for name in ("added", "skipped", "failed", "ignored")
+        )
+        return f"IngestReport({self.files:,} of {self.of_files:,} files: {counts})"
 
 
 class IngestStopped(BadInput):

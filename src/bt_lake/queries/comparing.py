@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from bt_lake.queries.curves import rows_of
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.resolving import TAIL
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import Row, flat, whole_rows
 from bt_lake.warehouse.errors import BadInput
@@ -40,16 +42,16 @@ class MetricLine:
     best: list[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """`correlation` of daily returns, and `overlap`, the days it rests on, for each pair."""
 
     ids: list[str]
-    runs: list[Row] = field(repr=False)
+    runs: list[Row]
     differences: list[Difference]
-    metrics: list[MetricLine] = field(repr=False)
+    metrics: list[MetricLine]
     correlation: Matrix
-    overlap: Matrix = field(repr=False)
+    overlap: Matrix
 
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
@@ -61,8 +63,30 @@ class Comparison:
             lines, schema=dict.fromkeys(("section", "name", *self.ids), pl.String), orient="row"
         )
 
+    def __repr__(self) -> str:
+        table = self._table()
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return "\n".join(
+            "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]).rstrip()
+            for name, *cells in table
+        )
+
     def _repr_html_(self) -> str:
-        return self.frame()._repr_html_()
+        head, *rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self._table())
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _table(self) -> list[list[str]]:
+        """What differs, then the metrics with a star at the best, then how alike they are."""
+        table = [["", *(f"…{run_id[-TAIL:]}" for run_id in self.ids)]]
+        table += [[line.name, *map(_shown, line.values)] for line in self.differences]
+        for line in self.metrics:
+            stars = ["*" if place in line.best else " " for place in range(len(line.values))]
+            cells = [f"{_shown(v)} {star}" for v, star in zip(line.values, stars, strict=True)]
+            table.append([line.name, *cells])
+        for run_id, row in zip(self.ids, self.correlation, strict=True):
+            table.append([f"correlation with …{run_id[-TAIL:]}", *map(_shown, row)])
+        return table
 
 
 def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
@@ -120,6 +144,12 @@ def _correlation(connection: DuckDBPyConnection, ids: Sequence[str]) -> tuple[Ma
         if count >= _FEWEST_DAYS:
             alike[i][j] = alike[j][i] = value
     return alike, days
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None else str(value)
 
 
 def _text(value: Any) -> str | None:

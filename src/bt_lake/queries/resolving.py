@@ -33,7 +33,7 @@ def resolve_all(reader: Reader, texts: Iterable[str], *, deleted: bool = False) 
 
 
 def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) -> str:
-    part = text.strip().lstrip("….")
+    part = text.strip().lstrip("….") if isinstance(text, str) else ""
     if not part:
         raise BadInput("a run is named by its id, or any first or last part of it that is unique.")
     view = "trials" if deleted else "runs"

@@ -88,6 +88,9 @@ class Grid:
         rows = [(x, *cells) for x, cells in zip(self.xs, self.pivot(), strict=True)]
         return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
+    def _repr_html_(self) -> str:
+        return self.pivot_frame()._repr_html_()
+
 
 def sweep(
     reader: Reader,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,6 +50,8 @@ class Store:
         self.path = Path(os.path.abspath(Path(path).expanduser()))
         self.layout = Layout(self.path)
         self._checked = False
+        self._database: Database | None = None
+        self._process = 0
 
     def _prepare_write(self) -> None:
         if not self._checked:
@@ -160,14 +161,14 @@ class Store:
 
         return self.ask(question)
 
-    @cached_property
-    def _database(self) -> Database:
-        from bt_lake.warehouse.database import Database
-
-        return Database(self.layout)
-
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer a question on a consistent snapshot of the lake as it is now."""
+        from bt_lake.warehouse.database import Database
+
+        # A process that was forked must not use its parent's connection.
+        if self._database is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._database = Database(self.layout)
         return self._database.ask(question)
 
     def connect(self) -> DuckDBPyConnection:

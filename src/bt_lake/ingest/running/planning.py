@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from bt_lake.ingest.running.calling import LABELS, Job, Trial
 from bt_lake.ingest.running.grid import Grid
@@ -30,6 +30,24 @@ class Plan:
     target: Target
     job: Job
     trials: list[Trial]
+    sweep: str | None
+
+
+class Options(TypedDict, total=False):
+    """What `plan` takes by name."""
+
+    params: Mapping[str, Any] | None
+    conditions: Sequence[str]
+    random: int | None
+    seed: int
+    folds: int | None
+    train: float
+    start: Moment
+    end: Moment
+    strategy: str | None
+    symbol: OneOrMore
+    timeframe: OneOrMore
+    exit_rule: OneOrMore
     sweep: str | None
 
 

@@ -39,7 +39,7 @@ class Swept:
     best_params: Mapping[str, Any] | None = None
     error: str | None = None  # of the first failure
     seconds: float = 0.0
-    run_ids: list[str] = field(default_factory=list)
+    run_ids: list[str] = field(default_factory=list, repr=False)
 
     @property
     def per_s(self) -> float:

@@ -109,9 +109,9 @@ class Alignment:
     left_out: dict[str, int]  # reason: trials
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OverfitReport:
-    """`str()` of it is the report as text; `to_dict()` is fit for JSON."""
+    """Shown, it is the report as text; `to_dict()` is fit for JSON."""
 
     family: str  # what it is about
     verdict: str
@@ -124,7 +124,7 @@ class OverfitReport:
     alignment: Alignment | None
     decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from bt_lake.queries.overfit.text import render
 
         return render(self)

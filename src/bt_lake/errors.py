@@ -1,0 +1,31 @@
+"""Everything bt-lake raises on purpose, to catch by name: `except bt_lake.errors.NotFound`."""
+
+from bt_lake.ingest.report import IngestStopped
+from bt_lake.warehouse.errors import (
+    Ambiguous,
+    BadInput,
+    CannotWrite,
+    Conflict,
+    Damaged,
+    Duplicate,
+    FormatTooNew,
+    LakeError,
+    MissingExtra,
+    NotFound,
+    UnknownName,
+)
+
+__all__ = [
+    "Ambiguous",
+    "BadInput",
+    "CannotWrite",
+    "Conflict",
+    "Damaged",
+    "Duplicate",
+    "FormatTooNew",
+    "IngestStopped",
+    "LakeError",
+    "MissingExtra",
+    "NotFound",
+    "UnknownName",
+]
