@@ -82,9 +82,11 @@ def test_columns_and_groups(lake):
             batch.save(document(rng.normal(0.0, 0.01, 90), symbol="AB"[i % 2]))
     found = lake.best("sharpe_ratio", per="symbol", deflate=True, columns=["run_id", "dsr", "bars"])
     added = ["dsr", "haircut_sharpe", "expected_max_sharpe"]
-    assert found.columns == ["symbol", "rank", *added, "run_id", "bars"]
+    assert found.columns == ["symbol", "rank", "dsr", "run_id", "bars"]
     assert found["symbol"].to_list() == ["A", "B"]
     assert lake.best("sharpe_ratio", deflate=True).columns[:5] == ["rank", "sharpe_ratio", *added]
+    plain = lake.best("sharpe_ratio", deflate=True, columns=["run_id"])
+    assert plain.columns == ["rank", *added, "run_id"]
     assert lake.best("sharpe_ratio", deflate=True, strategy="none").shape[0] == 0
 
 

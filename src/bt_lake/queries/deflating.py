@@ -61,7 +61,7 @@ def best(
     With `family`, each run stands beside all trials of its strategy, sweep or symbol, or all
     there are: dsr, haircut_sharpe (Bonferroni), expected_max_sharpe, after the metric. With
     `start` or `end`, metrics are those of the equity within that window; the filters and
-    `min_trades` go by the whole runs.
+    `min_trades` go by the whole runs. `columns` may name some of the three.
     """
     if family is not None and family not in FAMILIES:
         raise UnknownName.near("family", family, FAMILIES, f" There are {', '.join(FAMILIES)}.")
@@ -183,8 +183,9 @@ def _wide(
     names = picked(connection, wanted, first=metric_name, without=tuple(per))
     first = [names[metric_name]] if metric_name in names else []
     rest = [sql for name, sql in names.items() if name != metric_name]
+    asked = [name for name in columns or () if name in ADDED] or ADDED
     groups = [f"{dimension(name)} as {identifier(name)}" for name in per]
-    added = [f"judged.{name}" for name in ADDED]
+    added = [f"judged.{name}" for name in asked]
     kinds = {"run_id": "varchar", "rank": "bigint"}
     lists = ", ".join(
         f'unnest($judged_{name}::{kinds.get(name, "double")}[]) as "{name}"' for name in values

@@ -86,7 +86,8 @@ class Grid:
 
         names = [self.x, *([str(y) for y in self.ys] if self.y else [self.metric])]
         rows = [(x, *cells) for x, cells in zip(self.xs, self.pivot(), strict=True)]
-        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+        found = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+        return found.cast({pl.Null: pl.Float64})  # of a column where every run failed
 
     def _repr_html_(self) -> str:
         return self.pivot_frame()._repr_html_()
