@@ -37,8 +37,12 @@ _BY_TRADES = {c.name for c in RUNS.columns if c.group == "trade"}
 def assemble(runs: Sequence[Run], *, run_ids: Sequence[str] | None = None) -> Frames:
     """Parse, validate, compute; the ids are those given, else the runs' own, else new ones."""
     batch = gather(runs)
-    own = batch.labels.text("run_id")
-    return frames_of(batch, run_ids or [run_id or new_run_id() for run_id in own])
+    return frames_of(batch, run_ids or ids_for(batch))
+
+
+def ids_for(batch: Gathered) -> list[str]:
+    """The runs' own ids, new ones where they have none."""
+    return [run_id or new_run_id() for run_id in batch.labels.text("run_id")]
 
 
 def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None = None) -> Frames:
@@ -52,7 +56,7 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         **batch.labels.times,
         **_metrics(batch),
         "run_id": run_ids,
-        "created_at": _created_at(batch, made_at),
+        "created_at": created_at(batch, made_at),
         "timeframe": _timeframes(batch),
         "tags": batch.labels.tags,
         "reported": batch.claims.reported,
@@ -130,7 +134,8 @@ def _per_run(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np
     return np.diff(np.concatenate(([0], which.cumsum()))[offsets])
 
 
-def _created_at(batch: Gathered, made_at: Micros | None) -> Micros:
+def created_at(batch: Gathered, made_at: Micros | None = None) -> Micros:
+    """When the runs say they were made; `made_at`, by default now, for those that do not."""
     named = batch.labels.times.get("created_at", np.full(len(batch), NONE))
     if made_at is None:
         made_at = np.array(np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us"), "int64")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack, overload
 
-from bt_lake.ingest.assemble import assemble
+import numpy as np
+
+from bt_lake.ingest.assemble import created_at, frames_of, ids_for
+from bt_lake.ingest.gathering import Gathered, gather
+from bt_lake.ingest.joining import joined
 from bt_lake.ingest.saving import commit, has_own_id, ids_of, runs_of
-from bt_lake.warehouse.frames import Frames
+from bt_lake.ingest.times import Micros
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from bt_lake.ingest.keywords import RunKeywords
     from bt_lake.ingest.run import Run
 
 # A commit's size: large enough to be few, small enough to hold in memory.
 MOST_RUNS = 2_000
 MOST_BYTES = 64 << 20
+
+
+class _Pending(NamedTuple):
+    """What a save took in: checked, and copied from what the caller may change afterwards."""
+
+    gathered: Gathered
+    run_ids: list[str]
+    created_at: Micros
 
 
 class Batch:
@@ -29,14 +40,13 @@ class Batch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pending: list[Frames] = []
-        self._bytes = 0
+        self._pending: list[_Pending] = []
+        self._count = self._bytes = 0
         self._named = False
         self.saved: list[str] = []
 
     def __repr__(self) -> str:
-        pending = sum(len(frames.runs) for frames in self._pending)
-        return f"Batch({len(self.saved):,} saved, {pending:,} pending)"
+        return f"Batch({len(self.saved):,} saved, {self._count:,} pending)"
 
     @overload
     def save(
@@ -51,22 +61,28 @@ class Batch:
     def save(self, obj: Any = None, **columns: Unpack[RunKeywords]) -> Any:
         """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
         runs = runs_of(obj, columns)
-        frames = assemble(runs)
-        self._pending.append(frames)
-        self._bytes += sum(table.nbytes for table in _tables(frames))
+        gathered = gather(runs)
+        run_ids = ids_for(gathered)
+        self._pending.append(_Pending(gathered, run_ids, created_at(gathered)))
+        self._count += len(run_ids)
+        self._bytes += gathered.nbytes
         self._named |= has_own_id(runs)
-        if len(self._pending) >= MOST_RUNS or self._bytes >= MOST_BYTES:
+        if self._count >= MOST_RUNS or self._bytes >= MOST_BYTES:
             self.flush()
-        return ids_of(frames, obj)
+        return ids_of(run_ids, obj)
 
     def flush(self) -> None:
         """Commit what is pending."""
         if self._pending:
-            frames = concatenated(self._pending)
+            frames = frames_of(
+                joined([pending.gathered for pending in self._pending]),
+                list(chain.from_iterable(pending.run_ids for pending in self._pending)),
+                made_at=np.concatenate([pending.created_at for pending in self._pending]),
+            )
             commit(self._store, frames, named=self._named)
             self.saved += frames.runs["run_id"].to_pylist()
             self._pending.clear()
-            self._bytes = 0
+            self._count = self._bytes = 0
             self._named = False
 
     def __enter__(self) -> Self:
@@ -81,26 +97,7 @@ class Batch:
         if error is None:
             self.flush()
         else:
-            dropped = sum(len(frames.runs) for frames in self._pending)
             error.add_note(
-                f"bt-lake: of this batch {len(self.saved)} runs are saved, {dropped} are dropped"
+                f"bt-lake: of this batch {len(self.saved)} runs are saved, "
+                f"{self._count} are dropped"
             )
-
-
-def concatenated(parts: list[Frames]) -> Frames:
-    """One commit's frames of many; a column that some lack is NULL there."""
-    import pyarrow as pa
-
-    def joined(tables: list[pa.Table | None]) -> pa.Table | None:
-        present = [table for table in tables if table is not None]
-        return pa.concat_tables(present, promote_options="default") if present else None
-
-    return Frames(
-        joined([part.runs for part in parts]),
-        joined([part.equity for part in parts]),
-        joined([part.trades for part in parts]),
-    )
-
-
-def _tables(frames: Frames) -> list[pa.Table]:
-    return [frames.runs, *frames.children().values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from bt_lake.ingest import claims, curves, labels, trades
 from bt_lake.ingest.claims import Claims
@@ -24,6 +25,14 @@ class Gathered:
 
     def __len__(self) -> int:
         return len(self.labels.tags)
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes up."""
+        columns = [self.curves.ts, self.curves.equity, *self.curves.extras.values()]
+        columns += self.trades.columns.values()
+        texts = chain.from_iterable(self.labels.texts.values())
+        return sum(column.nbytes for column in columns) + sum(len(text or "") for text in texts)
 
 
 def gather(runs: Sequence[Run], bad: dict[int, str] | None = None) -> Gathered:

@@ -19,16 +19,15 @@ def save(store: Store, obj: Any = None, *, unique: bool = False, **columns: Any)
         raise BadInput("there is no run to save: the list is empty")
     frames = assemble(runs)
     commit(store, frames, named=has_own_id(runs), unique=unique)
-    return ids_of(frames, obj)
+    return ids_of(frames.runs["run_id"].to_pylist(), obj)
 
 
 def has_own_id(runs: list[Run]) -> bool:
     return any(run.columns.get("run_id") is not None for run in runs)
 
 
-def ids_of(frames: Frames, obj: Any) -> Any:
+def ids_of(run_ids: list[str], obj: Any) -> Any:
     """One id for one run; a list where the object may hold several."""
-    run_ids = frames.runs["run_id"].to_pylist()
     return run_ids if len(run_ids) > 1 or isinstance(obj, (list, tuple)) else run_ids[0]
 
 

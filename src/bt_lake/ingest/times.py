@@ -129,6 +129,9 @@ def _parse_objects(values: Sequence[Any]) -> tuple[Micros, Problems]:
             return _parse_text(pa.array(values, pa.string()))
         except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
             return _parse_each(values)
+    if type(first) is datetime and {*map(type, values)} <= {datetime, type(None)}:
+        # Arrow reads a datetime without a zone as UTC, as _parse_one does.
+        return _numpy_of(pa.array(values, pa.timestamp("us", "UTC"))), []
     if isinstance(first, (int, float, np.number)) and not isinstance(first, bool):
         try:
             return _parse_numbers(np.array(values, np.float64 if _has_float(values) else None))

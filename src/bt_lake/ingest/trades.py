@@ -77,9 +77,9 @@ def gather(runs: Sequence[Run], faults: Faults) -> Trades:
         lengths[chunk.places] = chunk.lengths
     columns: Columns = {}
     for name in (name for name in TRADES.names if any(name in part for part in parsed)):
-        columns[name] = _concatenated(
+        columns[name] = concatenated(
             [
-                part[name] if name in part else _empty(_KINDS[name], sum(chunk.lengths))
+                part[name] if name in part else empty(name, sum(chunk.lengths))
                 for part, chunk in zip(parsed, chunks, strict=True)
             ]
         )
@@ -175,10 +175,10 @@ def _parse_by_run(values: Any, starts: NDArray[np.int64], parse: Any) -> tuple[A
         part, wrong = parse(values[start:stop])
         parts.append(part)
         problems += [(int(start) + row, reason) for row, reason in wrong]
-    return _concatenated(parts), problems
+    return concatenated(parts), problems
 
 
-def _concatenated(parts: Sequence[Any]) -> Any:
+def concatenated(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     import pyarrow as pa
@@ -186,9 +186,10 @@ def _concatenated(parts: Sequence[Any]) -> Any:
     return pa.concat_arrays(parts)
 
 
-def _empty(kind: str, rows: int) -> Any:
-    if kind in _EMPTY:
-        return np.full(rows, _EMPTY[kind])
+def empty(name: str, rows: int) -> Any:
+    """A parsed column without a value."""
+    if _KINDS[name] in _EMPTY:
+        return np.full(rows, _EMPTY[_KINDS[name]])
     import pyarrow as pa
 
     return pa.nulls(rows, pa.string())
