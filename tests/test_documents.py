@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
 import pytest
 from results import POINTS, TRADE, document, write_json, write_lines
@@ -78,6 +80,20 @@ def test_files_beside_a_document(tmp_path, suffix):
     assert recognise(tmp_path / f"deals.{suffix}") is None
 
 
+@pytest.mark.parametrize("write", [pd.DataFrame.to_csv, pd.DataFrame.to_parquet])
+def test_files_beside_that_pandas_wrote_with_an_index(lake, tmp_path, write):
+    suffix = "csv" if write is pd.DataFrame.to_csv else "parquet"
+    days = pd.to_datetime(POINTS["ts"])
+    write(pd.DataFrame({"equity": POINTS["equity"]}, index=days), tmp_path / f"equity.{suffix}")
+    write(pd.DataFrame([TRADE], index=[7]), tmp_path / f"trades.{suffix}")
+    (run_id,) = lake.ingest(write_json(tmp_path / "run.json", {"strategy": "s"})).added
+    run = lake.run(run_id)
+    assert run.equity["equity"].to_list() == POINTS["equity"]
+    assert run.equity["ts"][0] == datetime(2024, 1, 2, tzinfo=UTC)
+    assert run.trades["pnl"].to_list() == [TRADE["pnl"]]
+    assert run.trades["extra"].to_list() == [None]
+
+
 @pytest.mark.parametrize(
     "file", ["../secret.csv", "/etc/passwd.csv", "link.csv", "sub/../../x.csv"]
 )
@@ -98,7 +114,10 @@ def test_what_is_wrong_with_a_document_is_named(tmp_path):
         (b'{"strategy": "\xff\xfe"}', "not valid UTF-8 at byte 15"),
         (b'{"params": ' + b"[" * 100_000, "not usable JSON: maximum recursion"),
         (b'{"strategy": "s", "bars": ' + b"9" * 5_000 + b"}", "not usable JSON: Exceeds"),
-        (b'{"stratgy": "s", "symbol": "A"}', "no column 'stratgy'. Did you mean strategy"),
+        (
+            b'{"stratgy": "s", "symbol": "A", "tags": []}',
+            "no column 'stratgy'. Did you mean strategy",
+        ),
         (b'{"strategy": "s", "equity": "e.txt"}', "'e.txt' is neither a .parquet nor a .csv"),
         (b'{"strategy": "s", "equity": "e.csv"}', "No such file"),
         (b'{"strategy": "s"} {}', "not valid JSON: Extra data at 19"),
@@ -127,12 +146,32 @@ def test_other_files_are_of_no_format(tmp_path):
         "empty.json": "",
         "package.json": '{"name": "x", "version": "1"}',
         "list.json": "[1, 2, 3]",
+        "lists.json": '[[{"strategy": "s"}]]',
+        "config.json": '{"symbol": "A", "timeframe": "1d", "cash": 5, "debug": true}',
+        "settings.json": '{"editor": {"tags": [], "strategy": "s"}, "status": "x"}',
+        "log.jsonl": '{"time": "x", "symbol": "A"}\n' * 3,
+        "book.ipynb": '{"cells": [{"outputs": [{"status": "ok"}]}], "metadata": {}}',
         "README.md": "# Results\n",
         "prices.csv": "date,open,high,low,close\n2024-01-02,1,1,1,1\n",
         "binary": "\x00\x01",
     }.items():
         (tmp_path / name).write_text(content)
         assert recognise(tmp_path / name) is None, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"my": {"own": 1}, "first": "}", "\\\\": 2, "strategy": "s"}',
+        '[{"symbol": "A", "equity": [["2024-01-02", 1]]}]',
+        '{"equity": [["2024-01-02", 1',
+        '{"name": "x"}\n{"strategy": "s"}',
+    ],
+)
+def test_a_document_is_told_by_its_outermost_keys(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert recognise(path) is documents
 
 
 def test_a_line_may_be_only_so_long(tmp_path, monkeypatch):

@@ -100,6 +100,16 @@ def test_a_run_id_of_the_documents_own_is_kept(store, rows, tmp_path):
     assert ingest(store, [path]).skipped == ["mine", "mine"]
 
 
+def test_one_id_for_two_runs_is_an_error(store, rows, tmp_path):
+    runs = [document(run_id="x", symbol="A"), document(run_id="x", symbol="B")]
+    path = write_lines(tmp_path / "a.ndjson", [*runs, runs[0]])
+    with pytest.raises(IngestStopped, match=r"a\.ndjson:2: run_id 'x' is that of another run"):
+        ingest(store, [path])
+    report = ingest(store, [path], on_error="skip")
+    assert (report.added, report.skipped, len(report.failed)) == (["x"], ["x"], 1)
+    assert rows("select symbol from runs") == [("A",)]
+
+
 def test_when_a_run_was_made(store, rows, tmp_path):
     path = write_json(tmp_path / "a.json", document(created_at=None))
     os.utime(path, ns=(0, 1_700_000_000_123_456_000))
@@ -243,6 +253,8 @@ def test_what_cannot_be_read_is_said(store, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(NotFound, match="a pipe is read from -"):
             ingest(store, [tmp_path / "pipe"])
+    with pytest.raises(BadInput, match="'' names no file and no folder; write . for this folder"):
+        ingest(store, [""])
     with pytest.raises(BadInput, match="on_error is 'stop' or 'skip'"):
         ingest(store, [tmp_path], on_error="ignore")
 

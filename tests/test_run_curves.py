@@ -28,6 +28,13 @@ FORMS = {
     "objects": [{"ts": t, "equity": e} for t, e in zip(DAYS, EQUITY, strict=True)],
     "values and times": (EQUITY, DAYS),
     "numpy and index": (np.array(EQUITY), INDEX),
+    "numpy and whole seconds": (
+        np.array(EQUITY),
+        INDEX.tz_localize(None).to_numpy().astype("M8[s]"),
+    ),
+    "numpy and nanoseconds": (np.array(EQUITY), INDEX.as_unit("ns").asi8),
+    "seconds": {"ts": INDEX.as_unit("s").asi8.tolist(), "equity": EQUITY},
+    "tuples": tuple(zip(INDEX, EQUITY, strict=True)),
     "pandas series": pd.Series(EQUITY, INDEX, name="Equity"),
     "pandas series in New York": pd.Series(EQUITY, INDEX.tz_convert("America/New_York")),
     "pandas series without zone": pd.Series(EQUITY, INDEX.tz_localize(None)),
@@ -67,6 +74,22 @@ def test_a_file_is_a_curve(tmp_path, suffix):
     frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
     assert points(assemble([Run("s", equity=path)])) == SAME
     assert points(assemble([Run("s", equity=str(path))])) == SAME
+
+
+def test_two_tuples_are_two_points_or_values_and_times():
+    days = tuple(DAYS[:2])
+    for form in (tuple(zip(days, EQUITY, strict=False)), (tuple(EQUITY[:2]), days)):
+        assert points(assemble([Run("s", equity=form)])) == SAME[:2]
+
+
+def test_what_numpy_masks_is_missing():
+    mask = [False, True, False]
+    form = (np.ma.array(EQUITY, mask=mask), INDEX)
+    assert points(assemble([Run("s", equity=form)])) == [SAME[0], SAME[2]]
+    for times in (INDEX.to_numpy(), INDEX.tz_localize(None).to_numpy()):
+        masked = np.ma.array(times, mask=mask)
+        with pytest.raises(BadInput, match=r"equity\[1\]\.ts: the time is missing"):
+            assemble([Run("s", equity=(EQUITY, masked))])
 
 
 def test_more_columns_and_missing_values():

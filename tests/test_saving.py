@@ -168,7 +168,7 @@ curves = st.lists(st.tuples(moments, st.floats(1, 1e9)), min_size=1, unique_by=l
 @given(
     symbol=texts, notes=texts, duration=st.none() | st.floats(0, 1e9), made=moments,
     tags=st.lists(st.text(min_size=1, max_size=5), unique=True), curve=st.none() | curves,
-    deals=st.none() | trades, own=st.dictionaries(st.text(max_size=5), numbers, max_size=3),
+    deals=st.none() | trades, own=st.dictionaries(st.text(max_size=5).filter(str.strip), numbers, max_size=3),
 )  # fmt: skip
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -199,6 +199,28 @@ def test_what_is_saved_is_what_is_read(
     assert [{k: trade[k] for k in ("symbol", "pnl", "entry_at")} for trade in found] == (
         deals or []
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"strategy": ["a"]}, r"strategy: \['a'\] is not text"),
+        ({"error": 5j}, "error: 5j is not text"),
+        ({"tags": [["a"]]}, r"tags: \['a'\] is not text"),
+        ({"metrics": {"": 1}}, "metrics has a number without a name"),
+        ({"metrics": {"score": "1.5"}}, 'metrics.score: "1.5" is not a number but text: give it'),
+        ({"created_at": "01/02/2024"}, 'created_at: "01/02/2024" is not a time; write 2024-01-02'),
+        ({"equity": {"ts": [], "Equity": []}}, "Did you mean equity. Rename it to ts, equity, "),
+    ],
+)
+def test_an_error_names_column_and_remedy(store, columns, message):
+    with pytest.raises(BadInput, match=message):
+        save(store, **{"strategy": "s", **columns})
+
+
+def test_tags_of_a_set_have_one_order(store, rows):
+    save(store, strategy="s", tags={"c", "a", "b"})
+    assert rows("select tags from runs") == [(["a", "b", "c"],)]
 
 
 def test_trades_of_a_document_are_read(store, rows):

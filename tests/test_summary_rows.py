@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bt_lake.ingest.assemble import assemble
@@ -93,10 +96,29 @@ def test_a_damaged_table_is_named(tmp_path):
         read(path)
     path = tmp_path / "a.csv"
     path.write_bytes(b"strategy,symbol\nsma,A\nsma,\xff\n")
-    with pytest.raises(BadInput, match=r"a\.csv:3: not valid UTF-8 at byte 5"):
+    assert failures(path) == [f"{path}:3: not valid UTF-8 at byte 5"]
+    path.write_text('strategy,symbol\nsma,A\nsma,"A\n')
+    assert failures(path) == [f"{path}:3: not valid CSV: unexpected end of data"]
+
+
+def test_the_index_of_a_pandas_frame_is_no_metric(tmp_path):
+    frame = pd.DataFrame({"strategy": ["a", "b"], "sharpe_ratio": [1.0, 2.0]}, index=[5, 6])
+    frame.to_csv(tmp_path / "a.csv")
+    frame.to_parquet(tmp_path / "a.parquet")
+    pd.read_csv(tmp_path / "a.csv").to_csv(tmp_path / "again.csv")
+    for name in ("a.csv", "a.parquet", "again.csv"):
+        found = read(tmp_path / name)
+        assert [row["sharpe_ratio"] for row in found] == [1.0, 2.0]
+        assert [row["extra"] for row in found] == [None, None]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("strategy,symbol,symbol\na,b,c\n")
+    with pytest.raises(BadInput, match=r"a\.csv: column 'symbol' is there twice"):
         read(path)
-    path.write_text('strategy,symbol\nsma,"A\n')
-    with pytest.raises(BadInput, match=r"a\.csv:\d: not valid CSV"):
+    pq.write_table(pa.table([["a"], ["b"], ["c"]], ["strategy", "symbol", "symbol"]), path)
+    with pytest.raises(BadInput, match=r"a\.csv: column 'symbol' is there twice"):
         read(path)
 
 
@@ -107,6 +129,7 @@ def test_which_tables_are_of_runs(tmp_path):
         "run_id,strategy": True,
         "ts,equity,exposure": False,
         "symbol,pnl,entry_at,exit_at": False,
+        "currency,reported,total": False,
         "a,b": False,
     }.items():
         path = tmp_path / "a.csv"

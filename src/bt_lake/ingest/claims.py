@@ -114,6 +114,8 @@ def _numbers(what: str, pairs: Iterable[tuple[Any, Any]]) -> Named:
     """Names and finite numbers, None where undefined."""
     found: Named = {}
     for name, value in pairs:
+        if not str(name).strip():
+            raise ValueError(f"{what} has a number without a name")
         if name == "duration_s" and isinstance(value, timedelta):
             value = value.total_seconds()
         try:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Columns = dict[str, Any]
 # A tiny Parquet file can claim any number of rows.
 MOST_ROWS = 100_000_000
+# What pandas calls the nameless index of a frame in a file.
+INDEX = ("", "Unnamed: 0", "__index_level_0__")
 # What an empty cell of a CSV file may look like; "NA" is a symbol.
 NO_VALUE = ["", "NaN", "nan", "null", "NULL", "None", "NaT"]
 _CSV_VALUE = re.compile(
@@ -65,10 +67,14 @@ def read_table(path: Path, schema: Table) -> Columns:
         raise NotFound(f"{path}: no such file") from None
     except read_errors() as error:
         raise BadInput(f"{path}: {explain(error)}") from None
+    check_names(names, path)
+    return dict(zip(names, table.columns, strict=True))
+
+
+def check_names(names: Sequence[str], path: Path) -> None:
     for name in names:
         if names.count(name) > 1:
             raise BadInput(f"{path}: column '{name}' is there twice")
-    return dict(zip(names, table.columns, strict=True))
 
 
 def read_errors() -> tuple[type[Exception], ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest import numbers, times
-from bt_lake.ingest.columns import Columns, columns_of, columns_of_objects, length
+from bt_lake.ingest.columns import INDEX, Columns, columns_of, columns_of_objects, length
 from bt_lake.ingest.faults import Faults, parse_pieces
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
@@ -30,6 +31,7 @@ _FORMS = (
     "give a series with a time index, a frame or a mapping with `ts` and `equity`, "
     "a list of [ts, equity], a pair (values, times), or a file"
 )
+_COLUMNS = f" Rename it to {', '.join(('ts', 'equity', *EXTRAS))}, or leave it out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ def _columns(curve: Any) -> Columns:
         raise BadInput(f"equity is a {type(curve).__name__}; {_FORMS}")
     if "ts" not in columns and hasattr(curve, "iloc"):
         columns["ts"] = curve.index
+    for index in [columns.pop(name) for name in INDEX if name in columns]:
+        columns.setdefault("ts", index)
     for name in columns:
         if name not in EQUITY and name not in _IGNORED:
-            raise UnknownName.near("column of equity", name, EQUITY.names)
+            raise UnknownName.near("column of equity", name, EQUITY.names, _COLUMNS)
     for name in ("ts", "equity"):
         if name not in columns:
             raise BadInput(f"equity has no column `{name}`; {_FORMS}")
@@ -100,7 +104,7 @@ def _series_or_list(curve: Any) -> Columns | None:
         return None
     if hasattr(curve, "iloc") and not hasattr(curve, "columns"):
         return {"ts": curve.index, "equity": curve}
-    if isinstance(curve, tuple) and len(curve) == 2 and min(map(length, curve)) >= 0:
+    if _is_pair(curve):
         return {"ts": curve[1], "equity": curve[0]}
     if not isinstance(curve, (list, tuple)):
         return None
@@ -110,6 +114,14 @@ def _series_or_list(curve: Any) -> Columns | None:
         if length(point) != 2:
             raise BadInput(f"equity[{row}] is not a pair [ts, equity]")
     return {"ts": [point[0] for point in curve], "equity": [point[1] for point in curve]}
+
+
+def _is_pair(curve: Any) -> bool:
+    """`(values, times)`, and not two points that are tuples themselves."""
+    if not isinstance(curve, tuple) or len(curve) != 2 or min(map(length, curve)) < 0:
+        return False
+    first = curve[0]
+    return type(first) is not tuple or len(first) != 2 or isinstance(first[0], Real)
 
 
 def _parsed(

@@ -22,8 +22,14 @@ Parts = list[bytes]
 _MOST_MILLIS = (1 << 48) - 1
 
 
+def run_ids(batch: Gathered) -> list[str]:
+    """The given id, else one made from the content."""
+    made = content_ids(batch)
+    return [given or other for given, other in zip(batch.labels.text("run_id"), made, strict=True)]
+
+
 def content_ids(batch: Gathered) -> list[str]:
-    """The given id, else a UUIDv8: the run's time, then a hash of everything that was given.
+    """A UUIDv8: the run's time, then a hash of everything that was given but its id.
 
     What the lake computes or looks up (metrics, the time of a file) is not part of it, and
     neither are the other runs of the batch.
@@ -37,10 +43,8 @@ def content_ids(batch: Gathered) -> list[str]:
         **{f"trades.{n}": _parts(trades.columns.get(n), trades.offsets) for n in TRADES.names},
     }
     return [
-        given or _uuid8(millis, columns, parts)
-        for given, millis, *parts in zip(
-            batch.labels.text("run_id"), _millis(batch), *columns.values(), strict=True
-        )
+        _uuid8(millis, columns, parts)
+        for millis, *parts in zip(_millis(batch), *columns.values(), strict=True)
     ]
 
 

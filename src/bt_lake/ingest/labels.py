@@ -106,7 +106,7 @@ def _times(name: str, values: list[Any], faults: Faults) -> Micros:
 
 
 def _strategy(run: Run) -> str:
-    name = texts.one(run.strategy)
+    name = _text("strategy", run.strategy)
     if not name or not name.strip():
         raise ValueError("strategy is missing; name it with strategy=..., or --set strategy=NAME")
     return name
@@ -126,16 +126,25 @@ def _error(error: BaseException | str | None) -> str | None:
         trace = "".join(traceback.format_tb(error.__traceback__))
         text = f"{summary}\nTraceback (most recent call last):\n{trace}" if trace else summary
         return text.strip().encode("utf-8", "replace").decode()
-    return texts.one(error)
+    return _text("error", error)
+
+
+def _text(name: str, value: Any) -> str | None:
+    try:
+        return texts.one(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _tags(tags: Any) -> list[str] | None:
     if missing(tags):
         return None
-    if not isinstance(tags, (str, list, tuple, set)) and not hasattr(tags, "tolist"):
+    if isinstance(tags, (set, frozenset)):
+        tags = sorted(tags, key=str)
+    if not isinstance(tags, (str, list, tuple)) and not hasattr(tags, "tolist"):
         raise ValueError(f"tags: {shown(tags)} is no list of texts")
     listed = [tags] if isinstance(tags, str) else texts.as_list(tags)
-    named = dict.fromkeys(texts.one(tag) for tag in listed)
+    named = dict.fromkeys(_text("tags", tag) for tag in listed)
     return [tag for tag in named if tag] or None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from bt_lake.ingest.times import Problems, missing, shown
 
 Floats = NDArray[np.float64]
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
+_REMEDY = " but text: give it without quotes"
 
 
 def parse(values: Any) -> tuple[Floats, Problems]:
@@ -24,6 +27,8 @@ def parse(values: Any) -> tuple[Floats, Problems]:
         values = values.to_arrow()
     if hasattr(values, "type"):  # pyarrow
         return _parse_arrow(values)
+    if isinstance(values, np.ma.MaskedArray):
+        return _parse_objects(values.tolist())
     array = np.atleast_1d(np.asarray(values))
     if array.ndim != 1:
         return np.full(1, np.nan), [(0, f"numbers have one dimension, not {array.ndim}")]
@@ -51,7 +56,8 @@ def one(value: Any) -> float:
         return float(value)
     if missing(value):
         return math.nan
-    raise ValueError(f"{shown(value)} is not a number")
+    quoted = isinstance(value, str) and _NUMBER.fullmatch(value)
+    raise ValueError(f"{shown(value)} is not a number{_REMEDY if quoted else ''}")
 
 
 def _float_of_whole(value: int) -> float:

@@ -20,7 +20,7 @@ from bt_lake.ingest.formats import documents, lakes, recognise
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
-from bt_lake.ingest.identity import content_ids
+from bt_lake.ingest.identity import content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.spool import Spool
@@ -233,16 +233,30 @@ class _Ingest:
         items = [item for place, item in enumerate(items) if place not in bad]
         if not items:
             return None
-        ids = content_ids(gathered)
-        first = {run_id: place for place, run_id in reversed(list(enumerate(ids)))}
-        if len(first) < len(ids):
-            kept = sorted(first.values())
-            self.report.skipped += [run_id for p, run_id in enumerate(ids) if first[run_id] != p]
+        ids = run_ids(gathered)
+        kept = sorted({run_id: place for place, run_id in reversed(list(enumerate(ids)))}.values())
+        if len(kept) < len(ids):
+            self._repeated(items, ids, content_ids(gathered))
             items, ids = [items[place] for place in kept], [ids[place] for place in kept]
             gathered = gather([item.run for item in items])
         if self._unique:
             self._places |= {run_id: item.bad("") for run_id, item in zip(ids, items, strict=True)}
         return in_order(frames_of(gathered, ids, made_at=_made_at(items)))
+
+    def _repeated(self, items: Sequence[_Item], ids: Sequence[str], made: Sequence[str]) -> None:
+        """Tell the runs that are here already; of one id, there may be one content only."""
+        first: dict[str, int] = {}
+        for place, run_id in enumerate(ids):
+            before = first.setdefault(run_id, place)
+            if made[before] != made[place]:
+                self._fail(
+                    items[place].bad(
+                        f"run_id '{run_id}' is that of another run, {items[before].bad('').place}; "
+                        "give each run its own, or none"
+                    )
+                )
+            elif before != place:
+                self.report.skipped.append(run_id)
 
     def _commit(self, frames: Frames | None) -> None:
         if frames is None:

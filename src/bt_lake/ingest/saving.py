@@ -50,7 +50,8 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
         return [run for item in obj for run in runs_of(item, columns)]
     raise BadInput(
         f"cannot save a {type(obj).__module__}.{type(obj).__name__}: give an engine's result, a "
-        "run document (dict), a Run, or equity=..., trades=..., metrics=... by name"
+        "run document (dict), a Run, or equity=..., trades=..., metrics=... by name; "
+        "files are taken in by `ingest`"
     )
 
 

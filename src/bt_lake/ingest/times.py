@@ -8,6 +8,7 @@ refused, as are years before 1700 and after 2299. Digits below a microsecond are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from reprlib import Repr
@@ -87,6 +88,9 @@ def _array_of(values: Any) -> NDArray[Any]:
         values = getattr(values, "dt", values).tz_convert(None)
     elif str(getattr(values, "dtype", "")).startswith("period"):
         values = getattr(values, "dt", values).to_timestamp()
+    if isinstance(values, np.ma.MaskedArray):
+        of_times = values.dtype.kind == "M"
+        values = values.filled(np.datetime64("NaT")) if of_times else values.tolist()
     return np.atleast_1d(np.asarray(values))
 
 
@@ -172,7 +176,7 @@ def _parse_each(values: Sequence[Any]) -> tuple[Micros, Problems]:
         try:
             micros[row] = _parse_one(value)
         except (ValueError, OverflowError, TypeError):
-            problems.append((row, f"{shown(value)} is not a time"))
+            problems.append((row, f"{shown(value)} is not a time{_how_to_write(value)}"))
     return micros, problems
 
 
@@ -216,6 +220,12 @@ _REMEDY = (
     "write times as ISO 8601 text (2024-01-02T15:30:00Z) or give datetimes. Numbers since 1970 "
     "are understood where all of them lie between 1990 and 2099 in one unit"
 )
+
+
+def _how_to_write(value: Any) -> str:
+    """The remedy, for texts that do not even begin as a date does."""
+    foreign = isinstance(value, str) and not re.match(r"\s*\d{4}-\d", value)
+    return "; write 2024-01-02 or 2024-01-02T15:30:00Z" if foreign else ""
 
 
 def _scaled(numbers: NDArray[Any], scale: float) -> Micros:

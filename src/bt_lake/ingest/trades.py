@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest import jsontext, numbers, texts, times
-from bt_lake.ingest.columns import Columns, columns_of, columns_of_objects, length
+from bt_lake.ingest.columns import INDEX, Columns, columns_of, columns_of_objects, length
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Problems, missing, shown
@@ -130,6 +130,7 @@ def _columns(trades: Any) -> tuple[Columns, int]:
     columns = columns_of(trades, TRADES)
     if columns is None:
         raise BadInput(f"trades is a {type(trades).__name__}; {_FORMS}")
+    columns = {name: values for name, values in columns.items() if name not in INDEX}
     lengths = {name: length(values) for name, values in columns.items()}
     rows = next(iter(lengths.values()), 0)
     for name, count in lengths.items():

@@ -31,8 +31,10 @@ class Source:
 def sources(paths: Iterable[str | os.PathLike[str]], own: Path) -> list[Source]:
     """The files and lakes below the paths; the own lake and hidden files are left out."""
     found: dict[Path, Source] = {}
-    for path in map(Path, paths):
-        for source in _sources(path, own):
+    for path in paths:
+        if not os.fspath(path):
+            raise BadInput("'' names no file and no folder; write . for this folder")
+        for source in _sources(Path(path), own):
             found.setdefault(source.path, source)
     return list(found.values())
 

@@ -18,21 +18,37 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, TRADES, Table
 
 _BOM = b"\xef\xbb\xbf"
-_NAMES = b"|".join(sorted(key.encode() for key in KEYS))
-_KEY = re.compile(rb'"(?:%s)"\s*:' % _NAMES)
-_BEGIN = re.compile(rb'\s*\{\s*"(?:%s)"\s*:\s*["\d]' % _NAMES)
+_KEYS = frozenset(key.encode() for key in KEYS)
+_BEGIN = re.compile(rb'\s*\{\s*"strategy"\s*:\s*["\d]')
+_TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}\[\]]', re.DOTALL)
 _FILES: dict[str, Table] = {"equity": EQUITY, "trades": TRADES}
 _SUFFIXES = (".parquet", ".csv")
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """JSON that names at least one key of a run document."""
-    return head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[") and bool(_KEY.search(head))
+    """JSON objects with a strategy, or most of whose keys are those of a document."""
+    keys = _top_keys(head.removeprefix(_BOM).lstrip())
+    return b"strategy" in keys or 2 * len(keys & _KEYS) > len(keys)
 
 
 def begins(head: bytes) -> bool:
-    """JSON whose first key is a label of a run: no other format begins so."""
+    """JSON whose first key is the name of a strategy: no other format begins so."""
     return bool(_BEGIN.match(head))
+
+
+def _top_keys(text: bytes) -> set[bytes]:
+    """The keys of the outermost objects, of a list's items too; the text may be cut off."""
+    outermost = {b"{": 1, b"[": 2}.get(text[:1], 0)
+    depth, keys = 0, set()
+    for token in _TOKEN.finditer(text) if outermost else ():
+        mark = token[0]
+        if mark in (b"{", b"["):
+            depth += 1
+        elif mark in (b"}", b"]"):
+            depth -= 1
+        elif token[2] and depth == outermost:
+            keys.add(token[1])
+    return keys
 
 
 def read(path: Path) -> Iterator[Run | BadRow]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bt_lake.ingest.columns import NO_VALUE, explain, read_errors
+from bt_lake.ingest.columns import INDEX, NO_VALUE, check_names, explain, read_errors
 from bt_lake.ingest.formats.reading import explained, lines, steady
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run, unknown_column
@@ -29,6 +29,7 @@ _PARAMS = ("param_", "params.")
 _ROWS_AT_ONCE = 2_000
 _JSON = {"params", "config", "reported", "extra"}
 _NUMBERS = {c.name for c in RUNS.columns if c.is_number}
+_OF_A_RUN = {"params", "metrics", *_NUMBERS}
 
 
 class _Row(NamedTuple):
@@ -38,11 +39,13 @@ class _Row(NamedTuple):
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """Columns of runs, and not those of a curve or of trades."""
+    """Columns of runs, a strategy or numbers among them, and not those of a curve or of trades."""
     names = set(_parquet_names(path) if head.startswith(_PARQUET) else _csv_names(head))
-    known = {name for name in names if name in KEYS or name.startswith(_PARAMS)}
+    params = {name for name in names if name.startswith(_PARAMS)}
+    known = params | (names & KEYS)
     others = max(len(names & set(table.names)) for table in (EQUITY, TRADES))
-    return "strategy" in names or len(known) > max(others, 1)
+    telling = params | (names & _OF_A_RUN)
+    return "strategy" in names or (bool(telling) and len(known) > max(others, 1))
 
 
 def read(path: Path) -> Iterator[Run | BadRow]:
@@ -50,6 +53,9 @@ def read(path: Path) -> Iterator[Run | BadRow]:
     with explained(path), open(path, "rb") as file:
         parquet = file.read(4) == _PARQUET
     for row in _parquet_rows(path) if parquet else _csv_rows(path):
+        if isinstance(row, BadRow):
+            yield row
+            return
         try:
             run = _run(row.values(), f"{path}:{row.number}")
         except LakeError as error:
@@ -73,7 +79,7 @@ def _run(row: Mapping[str, Any], origin: str) -> Run:
     params: dict[str, Any] = {}
     for name, value in row.items():
         prefix = next((prefix for prefix in _PARAMS if name.startswith(prefix)), None)
-        if missing(value):
+        if missing(value) or name in INDEX:
             continue
         if prefix:
             params[name.removeprefix(prefix)] = value
@@ -122,6 +128,7 @@ def _parquet_rows(path: Path) -> Iterator[_Row]:
     number = 0
     try:
         with steady(path), pq.ParquetFile(path) as file:
+            check_names(file.schema_arrow.names, path)
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 for values in _plain(batch).to_pylist():
                     number += 1
@@ -149,27 +156,27 @@ def _csv_names(head: bytes) -> list[str]:
         return []
 
 
-def _csv_rows(path: Path) -> Iterator[_Row]:
-    position = 0
+def _csv_rows(path: Path) -> Iterator[_Row | BadRow]:
+    """The rows up to the first that is no CSV."""
+    number = position = 0
 
     def texts() -> Iterator[str]:
-        nonlocal position
+        nonlocal number, position
         for line in lines(path):
-            position = line.position
-            try:
-                yield line.text.decode("utf-8-sig" if line.number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                place = f"{path}:{line.number}"
-                raise BadInput(f"{place}: not valid UTF-8 at byte {error.start + 1}") from None
+            number, position = line.number, line.position
+            yield line.text.decode("utf-8-sig" if number == 1 else "utf-8")
 
     reader = csv.reader(texts(), strict=True)
     try:
         names = next(reader)
+        check_names(names, path)
         for cells in reader:
             if cells:
                 yield _Row(reader.line_num, partial(_csv_values, names, cells), position)
+    except UnicodeDecodeError as error:
+        yield BadRow(str(path), number, f"not valid UTF-8 at byte {error.start + 1}")
     except csv.Error as error:
-        raise BadInput(f"{path}:{reader.line_num}: not valid CSV: {error}") from None
+        yield BadRow(str(path), number, f"not valid CSV: {error}")
 
 
 def _csv_values(names: list[str], cells: list[str]) -> dict[str, Any]:
