@@ -1,8 +1,9 @@
-"""The ground truth through the front door: saved alone, in a batch, and ingested from a file."""
+"""The ground truth through the front door: saved alone, as a list, in a batch, and from files."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 from results import write_lines
 from test_metrics_truth import (
+    CURVES,
     TRADE_COUNTS,
     TRADE_FLOATS,
     TRADES,
@@ -20,29 +22,31 @@ from test_metrics_truth import (
     read_trades,
 )
 
-from bt_lake.ingest.pipeline import ingest
-from bt_lake.ingest.saving import save
-from bt_lake.warehouse.store import Store
+from bt_lake.lake import Lake
 
 ALL = all_curves()
+CHANGING = ("run_id", "commit_id", "created_at", "ingested_at")
 
 
-def stored(store: Store, run_ids: list[str]) -> list[dict[str, Any]]:
-    """Rows as the truth counts: times in microseconds."""
+def stored(lake: Lake, run_ids: list[str]) -> list[dict[str, Any]]:
+    """What `lake.run` says of each, as the truth counts: times in microseconds."""
+    found = []
+    for run_id in run_ids:
+        run = lake.run(run_id)
+        row = {name: plain(value) for name, value in run.row.items() if name not in CHANGING}
+        found.append({**row, "monthly": {f"{month:%Y-%m}": value for month, value in run.monthly}})
+    return found
 
-    def question(connection) -> list[dict]:
-        found = connection.sql("from runs").to_arrow_table()
-        times = [
-            n for n in found.column_names if str(found.schema.field(n).type)[:9] == "timestamp"
-        ]
-        for name in times:
-            micros = found[name].cast("int64")
-            found = found.set_column(found.schema.get_field_index(name), name, micros)
-        return found.to_pylist()
 
-    rows = {row["run_id"]: row for row in store.ask(question)}
-    changing = ("run_id", "commit_id", "created_at", "ingested_at")
-    return [{k: v for k, v in rows[i].items() if k not in changing} for i in run_ids]
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    return value
+
+
+def in_batch(lake: Lake, runs: list[dict[str, Any]]) -> list[str]:
+    with lake.batch() as batch:
+        return [batch.save(run) for run in runs]
 
 
 def by_strategy(row: dict[str, Any]) -> str:
@@ -61,47 +65,71 @@ def run_of(curve: Curve, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["arrays", "polars", "text"])
-def test_every_curve(store, tmp_path, kind):
+def test_every_curve(lake, tmp_path, kind):
     runs = [run_of(curve, kind) for curve in ALL]
-    alone = stored(store, [save(store, run) for run in runs])
-    assert stored(store, save(store, runs)) == alone
+    alone = stored(lake, [lake.save(run) for run in runs])
+    assert stored(lake, lake.save(runs)) == alone
+    assert stored(lake, in_batch(lake, runs)) == alone
     if kind == "text":
         path = write_lines(tmp_path / "truth.ndjson", runs)
-        ingested = stored(store, ingest(store, [path]).added)
+        ingested = stored(lake, lake.ingest(path).added)
         assert sorted(ingested, key=by_strategy) == sorted(alone, key=by_strategy)
     for row, curve in zip(alone, ALL, strict=True):
         check_curve(row, curve.expected)
+        check_months(row["monthly"], curve.expected)
 
 
-def test_every_list_of_trades(store):
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_every_curve_in_a_file_beside_its_document(lake, tmp_path, suffix):
+    for curve in ALL:
+        folder = tmp_path / "in" / curve.name
+        folder.mkdir(parents=True)
+        frame = pl.DataFrame(run_of(curve, "arrays")["equity"])
+        write = frame.write_csv if suffix == "csv" else frame.write_parquet
+        write(folder / f"equity.{suffix}")
+        document = {"strategy": curve.name, "periods_per_year": 252}
+        (folder / "run.json").write_text(json.dumps(document))
+    rows = {row["strategy"]: row for row in stored(lake, lake.ingest(tmp_path / "in").added)}
+    for curve in ALL:
+        check_curve(rows[curve.name], curve.expected)
+        check_months(rows[curve.name]["monthly"], curve.expected)
+
+
+def check_months(got: dict[str, float | None], expected: dict[str, Any]) -> None:
+    """The truth of a curve that goes below zero has no months."""
+    if "monthly_returns" in expected:
+        months = expected["monthly_returns"]
+        assert list(got) == list(months)
+        agree(got, months, {month: month for month in months}, CURVES["meta"]["tolerance"])
+
+
+@pytest.mark.parametrize("kind", ["net", "gross"])
+def test_every_list_of_trades(lake, kind):
     names = list(TRADES["cases"])
     runs = []
     for name in names:
-        columns = read_trades(name, net=True)
+        columns = read_trades(name, net=kind == "net")
         times = {n: columns[n].astype("M8[us]") for n in ("entry_at", "exit_at")}
         runs.append({"strategy": name, "trades": {"pnl": columns["pnl"], **times}})
-    alone = stored(store, [save(store, run) for run in runs])
-    assert stored(store, save(store, runs)) == alone
+    alone = stored(lake, [lake.save(run) for run in runs])
+    assert stored(lake, lake.save(runs)) == alone
+    assert stored(lake, in_batch(lake, runs)) == alone
     tolerance = TRADES["meta"]["tolerance"]
     for row, name in zip(alone, names, strict=True):
         case = TRADES["cases"][name]
-        agree(row, case["net"], TRADE_FLOATS, tolerance)
-        agree(row, case, {"exposure": "exposure_union"}, tolerance)
+        agree(row, case[kind], TRADE_FLOATS, tolerance)
+        times = {"exposure": "exposure_union", "avg_trade_hours": "avg_holding_hours"}
+        agree(row, case, times, tolerance)
         assert row["total_trades"] == case["n_trades"]
         for ours, theirs in TRADE_COUNTS.items():
-            assert row[ours] == case["net"][theirs]
+            assert row[ours] == case[kind][theirs]
 
 
-def test_json_numbers_survive_to_the_last_bit(store, tmp_path):
+def test_json_numbers_survive_to_the_last_bit(lake, tmp_path):
     curve = max(ALL, key=lambda curve: len(curve.ts))
     path = tmp_path / "run.json"
     path.write_text(json.dumps(run_of(curve, "text")))
-    (run_id,) = ingest(store, [path]).added
-    points = store.ask(
-        lambda connection: connection.execute(
-            "select epoch_us(ts), equity from lake_curves where run_id = ? order by ts", [run_id]
-        ).fetchnumpy()
-    )
-    ts, equity = points.values()
-    assert (ts == curve.ts).all()
-    assert (equity == curve.equity).all()
+    (run_id,) = lake.ingest(path).added
+    points = lake.run(run_id).equity
+    assert (points["ts"].dt.epoch("us").to_numpy() == curve.ts).all()
+    assert (points["equity"].to_numpy() == curve.equity).all()
