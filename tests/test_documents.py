@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from results import POINTS, TRADE, document, write_json, write_lines
 
 from bt_lake.ingest.formats import documents, reading, recognise
-from bt_lake.ingest.report import BadRow
+from bt_lake.ingest.report import BadRow, IngestStopped
 from bt_lake.ingest.run import Run
 from bt_lake.warehouse.errors import BadInput, LakeError
 
@@ -172,6 +174,14 @@ def test_a_document_is_told_by_its_outermost_keys(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
     assert recognise(path) is documents
+
+
+def test_text_in_a_table_that_is_no_utf8_is_named(lake, tmp_path):
+    days = pa.array([b"2024-01-02", b"2024-01-0\xff"]).cast(pa.string(), safe=False)
+    pq.write_table(pa.table({"ts": days, "equity": [1.0, 2.0]}), tmp_path / "equity.parquet")
+    path = write_json(tmp_path / "run.json", {"strategy": "s"})
+    with pytest.raises(IngestStopped, match=r"equity\.parquet: .*Invalid UTF8"):
+        lake.ingest(path)
 
 
 def test_a_line_may_be_only_so_long(tmp_path, monkeypatch):

@@ -112,7 +112,9 @@ def _read_parquet(path: Path) -> pa.Table:
     with pq.ParquetFile(path) as file:
         if file.metadata.num_rows > MOST_ROWS:
             raise BadInput(f"{path}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} fit")
-        return file.read()
+        table = file.read()
+    table.validate(full=True)  # text may be damaged too
+    return table
 
 
 def _read_csv(path: Path, schema: Table) -> pa.Table:
