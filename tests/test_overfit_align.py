@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from trials import DAY, seeded
@@ -103,3 +105,23 @@ def test_scaling_and_order_do_not_matter():
     assert permuted.ts.tolist() == found.ts.tolist()
     scaled = align(curves(*({d: 7.3 * v for d, v in trial.items()} for trial in trials)))
     assert scaled.returns == pytest.approx(found.returns, abs=1e-14)
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_memory_grows_with_points_not_with_trials_times_dates(apart):
+    """Curves sampled at the times of trades have hardly a time in common."""
+    trials, rows = 1000, 50
+    ts = np.arange(rows) * DAY + apart * np.arange(trials)[:, None]
+    many = Curves(
+        ts=ts.reshape(-1),
+        equity=np.full(ts.size, 100.0),
+        offsets=np.arange(trials + 1) * rows,
+        base=np.full(trials, np.nan),
+    )
+    tracemalloc.start()
+    found = align(many)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.kept.size == (0 if apart else trials)
+    assert found.dates == (ts.size if apart else rows)
+    assert peak < 15 * ts.nbytes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 from trials import seeded
 
+from bt_lake.queries.overfit import bootstrap
 from bt_lake.queries.overfit.bootstrap import default_block, reality_check, resamples
 
 
@@ -67,3 +69,19 @@ def test_undefined():
     assert reality_check(np.zeros((1, 3))) is None
     flat_and_moving = np.column_stack([np.zeros(50), seeded().normal(size=50)])
     assert reality_check(flat_and_moving, bootstraps=99) is not None
+
+
+def test_memory_does_not_grow_with_trials_times_bootstraps():
+    returns = seeded().normal(size=(12, 10_000))
+    tracemalloc.start()
+    reality_check(returns, bootstraps=1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1000 * 10_000 * 8 / 2
+
+
+def test_slices_of_trials_do_not_show(monkeypatch):
+    returns = seeded().normal(0.1, 1.0, size=(60, 25))
+    one = reality_check(returns, bootstraps=400)
+    monkeypatch.setattr(bootstrap, "_MEANS", 1500)
+    assert reality_check(returns, bootstraps=400) == one

@@ -54,13 +54,9 @@ def align(curves: Curves) -> Aligned:
     negative = (lengths > 1) & ((_lowest(curves, lengths) < 0) | (curves.base <= 0))
     able = (lengths > 1) & ~negative
     points = np.repeat(able, lengths)
-    dates = np.unique(curves.ts[points])
-    date = np.searchsorted(dates, curves.ts[points])
-    trial = np.repeat(np.arange(np.count_nonzero(able)), lengths[able])
-    present = np.zeros((np.count_nonzero(able), dates.size), bool)
-    present[trial, date] = True
-    joined, common = _largest_block(present)
-    equity = curves.equity[points][joined[trial] & common[date]]
+    dates, date = np.unique(curves.ts[points], return_inverse=True)
+    joined, common = _largest_block(date, np.cumsum([0, *lengths[able]]), dates.size)
+    equity = curves.equity[points][np.repeat(joined, lengths[able]) & common[date]]
     kept = np.flatnonzero(able)[joined]
     ts, returns = _returns(curves, kept, dates[common], equity.reshape(kept.size, common.sum()))
     left_out = {
@@ -79,22 +75,25 @@ def _lowest(curves: Curves, lengths: Ints) -> Floats:
     return lowest
 
 
-def _largest_block(present: Bools) -> tuple[Bools, Bools]:
-    """The trials (rows of `present`) and their common dates that make the most cells."""
-    trials_of = present.sum(axis=0)
-    shared = np.array([trials_of[own].sum() for own in present])
+def _largest_block(date: Ints, offsets: Ints, dates: int) -> tuple[Bools, Bools]:
+    """The trials and their common dates that make the most cells; `date` is each point's."""
+    shared = np.add.reduceat(np.bincount(date, minlength=dates)[date], offsets[:-1])
     order = np.argsort(-shared, kind="stable")
-    common = np.ones(present.shape[1], bool)
-    joined, block, cells = 0, np.zeros_like(common), 0
+    common, own = np.arange(dates), np.zeros(dates, bool)
+    joined, block, cells = 0, common[:0], 0
     for count, trial in enumerate(order, start=1):
-        common &= present[trial]
+        mine = date[offsets[trial] : offsets[trial + 1]]
+        own[mine] = True
+        common = common[own[common]]
+        own[mine] = False
         tied = count < order.size and shared[order[count]] == shared[trial]
-        found = count * int(np.count_nonzero(common))
+        found = count * common.size
         if not tied and found and found >= cells:
-            joined, block, cells = count, common.copy(), found
-    chosen = np.zeros(order.size, bool)
-    chosen[order[:joined]] = True
-    return chosen, block
+            joined, block, cells = count, common, found
+    trials, kept = np.zeros(order.size, bool), own
+    trials[order[:joined]] = True
+    kept[block] = True
+    return trials, kept
 
 
 def _returns(curves: Curves, kept: Ints, dates: Ints, equity: Floats) -> tuple[Ints, Floats]:

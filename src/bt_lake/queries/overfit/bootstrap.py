@@ -18,6 +18,7 @@ from bt_lake.queries.overfit.arrays import Floats
 from bt_lake.warehouse.metrics.segments import ROUNDING
 
 _CHUNK = 1 << 20  # resampled rows at a time
+_MEANS = 1 << 19  # of trials in bootstraps at a time, so that they stay in the cache
 _FFT_CHUNK = 1 << 22
 
 
@@ -56,23 +57,36 @@ def reality_check(
         "spa": np.where(hopeless, 0.0, mean),
         "spa_upper": mean,
     }
+    centres = {name: root * centre / deviation for name, centre in centres.items()}
     largest = max(0.0, float((root * mean / deviation).max()))
-    largest_mean = max(0.0, float(root * mean.max()))
-    exceeding = dict.fromkeys((*centres, "reality_check"), 0)
+    observed = dict.fromkeys(centres, largest) | {"reality_check": max(0.0, root * mean.max())}
+    exceeding = dict.fromkeys(observed, 0)
     for counts in resamples(rows, bootstraps, block, seed):
-        means = counts @ returns
-        means /= rows
-        best = root * (means - mean).max(axis=1)
-        exceeding["reality_check"] += _reaching(best, largest_mean)
-        for name, centre in centres.items():
-            best = root * ((means - centre) / deviation).max(axis=1)
-            exceeding[name] += _reaching(best, largest)
+        best = _best(counts, returns / (root * deviation), deviation, centres)
+        for name, least in observed.items():
+            exceeding[name] += int(np.count_nonzero(np.maximum(best[name], 0.0) >= least))
     p = {name: (1 + count) / (1 + bootstraps) for name, count in exceeding.items()}
     return RealityCheck(**p, statistic=largest, bootstraps=bootstraps, block=block, seed=seed)
 
 
-def _reaching(best: Floats, observed: float) -> int:
-    return int(np.count_nonzero(np.maximum(best, 0.0) >= observed))
+def _best(
+    counts: Floats, shares: Floats, deviation: Floats, centres: dict[str, Floats]
+) -> dict[str, Floats]:
+    """The largest t-value of any trial above each centre, one a bootstrap, and the largest mean.
+
+    `shares` is what each row adds to a trial's t-value.
+    """
+    best = {name: np.full(len(counts), -np.inf) for name in (*centres, "reality_check")}
+    step = max(1, _MEANS // len(counts))
+    for start in range(0, deviation.size, step):
+        part = slice(start, start + step)
+        t = counts @ shares[:, part]
+        for name, centre in centres.items():
+            above = t - centre[part]
+            np.maximum(best[name], above.max(axis=1), out=best[name])
+        above *= deviation[part]  # the last centre is the mean
+        np.maximum(best["reality_check"], above.max(axis=1), out=best["reality_check"])
+    return best
 
 
 def default_block(rows: int) -> int:
