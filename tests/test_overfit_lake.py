@@ -87,7 +87,29 @@ def test_a_compacted_deletion_leaves_its_sharpe_ratio(lake):
     after = lake.overfit(**FAST)
     assert after.counts.trials == 30
     assert after.best.sharpe_deviation == before.best.sharpe_deviation
-    assert (after.alignment.trials, after.alignment.left_out) == (25, {"no equity curve": 5})
+    assert (after.alignment.trials, after.alignment.left_out) == (
+        25,
+        {"fewer than two points of equity": 5},
+    )
+
+
+def test_only_forgotten_runs_do_not_count(tmp_path):
+    """What is gone for good leaves a family as if it had never been, compacted or not."""
+    returns = noise(seeded())
+    lake, other = bt_lake.open(tmp_path / "lake"), bt_lake.open(tmp_path / "other")
+    ids = save_returns(lake, returns, failed=7)
+    save_returns(other, returns[:, 5:], failed=7)
+    lake.delete(ids[:8])
+    lake.delete(status="failed")
+    lake.compact()
+    before = lake.overfit(**FAST).counts
+    assert (before.trials, before.failed, before.deleted, before.with_sharpe) == (37, 7, 15, 30)
+    assert lake.sql("select any_value(trials) from deflated()").item() == 37
+    lake.store.forget(ids[:5])
+    after, truth = lake.overfit(**FAST), other.overfit(**FAST)
+    assert (after.counts.trials, after.counts.failed, after.counts.deleted) == (32, 7, 10)
+    assert after.best.sharpe_deviation == pytest.approx(truth.best.sharpe_deviation)
+    assert lake.sql("select any_value(trials) from deflated()").item() == 32
 
 
 def test_capital_before_the_first_point_gives_it_a_return(tmp_path):
@@ -269,12 +291,28 @@ def test_of_too_many_points_the_last_of_each_day_counts(lake, monkeypatch):
     monkeypatch.setattr(trials, "MOST_POINTS", 1500)
     report = lake.overfit(**FAST)
     assert report.alignment.rows == 39
-    assert "curves of over 1,500 points: a day counts by its last one" in report.notes
+    assert "curves of over 1,500 points: a day counts by its last point" in report.notes
     monkeypatch.setattr(trials, "MOST_POINTS", 200)
     report = lake.overfit(**FAST)
     assert (report.overfitting, report.alignment) == (None, None)
     assert any("more than 200 points of equity are not compared" in n for n in report.notes)
     assert report.best.reading("all").dsr is not None
+
+
+def test_different_bar_sizes_meet_on_days(lake):
+    """All of them are compared, not only those of the size that has the most points."""
+    rng = seeded()
+    returns = noise(rng, rows=40, trials=6)
+    with lake.batch() as batch:
+        for i in range(6):
+            batch.save(strategy="s", equity=hourly(rng), timeframe="1h")
+            daily = document(returns[:, i], timeframe="1d")
+            daily["equity"]["ts"] += np.datetime64("2024-01-01") - np.datetime64("2020-01-01")
+            batch.save(daily)
+    report = lake.overfit(**FAST)
+    assert (report.alignment.trials, report.alignment.rows) == (12, 39)
+    assert "curves of different bar sizes: a day counts by its last point" in report.notes
+    assert lake.overfit(timeframe="1h", **FAST).alignment.rows == 959
 
 
 # Windows of time
@@ -303,7 +341,8 @@ def test_a_window_without_equity(lake):
     report = lake.overfit(start="1999-01-01", end="1999-12-31")
     nothing_is_claimed(report)
     assert (report.counts.trials, report.counts.with_sharpe) == (5, 0)
-    assert report.alignment.left_out == {"no equity curve": 5}
+    assert report.alignment.left_out == {"fewer than two points of equity": 5}
+    assert "no trial has any equity from 1999-01-01 to 1999-12-31" in report.notes
 
 
 def test_a_window_after_ruin(lake):

@@ -89,16 +89,31 @@ def test_no_trials():
 
 def test_all_deleted():
     trials = family(noise(seeded(), trials=3))
-    report = ask(replace(trials, deleted=np.ones(3, bool)))
-    assert report.best is None
-    assert "is deleted" in report.verdict
+    for name in ("deleted", "failed"):
+        report = ask(replace(trials, **{name: np.ones(3, bool)}))
+        assert report.best is None
+        assert "is deleted or failed" in report.verdict
 
 
 def test_copies_of_one_trial():
     report = ask(family(np.repeat(noise(seeded(), trials=1) + 0.01, 6, axis=1)))
     assert report.best.readings == ()
+    assert report.overfitting is None  # whichever is picked, it is the same
     assert "dsr: all Sharpe ratios are the same" in report.notes
+    assert "pbo: the trials' returns are all the same" in report.notes
     assert report.verdict.startswith("Too little is known of these 6 trials")
+
+
+def test_an_edge_beside_a_handful_of_ratios_is_not_praised_without_saying_so():
+    returns = noise(seeded(), rows=500, trials=12)
+    returns[:, 4:] = 0.0  # never traded
+    returns[:, 0] += 0.01
+    report = ask(family(returns))
+    assert report.best.reading("all").dsr > 0.99
+    assert report.verdict == (
+        "The best of these 12 trials is better than the luckiest of as many coin flips, at the 95% "
+        "level; but that luck is known from only 4 Sharpe ratios."
+    )
 
 
 def test_losers():
@@ -256,9 +271,9 @@ def test_planted_edge_is_found():
     )
 
 
-def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01):
+def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01, failed=0):
     """The verdict on a family with these numbers."""
-    report = ask(family(noise(np.random.default_rng(0), trials=20) + 0.001))
+    report = ask(family(noise(np.random.default_rng(0), trials=20) + 0.001, failed=failed))
     readings = [
         replace(reading, dsr={"all": dsr, "clusters": clusters}.get(reading.name))
         for reading in report.best.readings
@@ -284,6 +299,7 @@ def test_verdict_says_where_the_tests_disagree():
         "other in 70% of the splits and the SPA test"
     )
     assert judged(0.94, spa=0.3) == f"{bad} coin flips at the 95% level."
+    assert "these 10,020 trials" in judged(0.94, failed=10_000)
     assert judged(0.94, clusters=0.96).endswith("were they only 20 independent ones, it would be.")
     assert judged(0.94, spa=0.001) == (
         f"{bad} coin flips at the 95% level, though the SPA test, which knows what the trials have "
@@ -328,7 +344,7 @@ def test_text():
 SWEEP = """\
 family: 202 trials, 6 independent by clustering, 2 failed
 
-  best run                 …t183   sharpe 1.17 a year, 4.0 years, 1,000 returns
+  best run                 …t183   sharpe 1.17, 4.0 years, 1,000 returns
   expected best by luck    1.12
   chance it beats luck     dsr 0.54 (all 202 trials), 0.55 (182 by correlation),
                            0.88 (8 by clusters), 0.70 (44 by effective rank)
@@ -340,8 +356,8 @@ family: 202 trials, 6 independent by clustering, 2 failed
   overfitting probability  pbo 0.59 (S = 16, 12,870 splits of 992 returns)
   winners out of sample    54% lose, degradation slope -0.59
   reality check, SPA       p 0.26, 0.57 (5,000 bootstraps, block 10, seed 0)
-  compared                 200 trials on 1,000 common returns; 2 out: no equity
-                           curve
+  compared                 200 trials on 1,000 common returns; 2 out: fewer than
+                           two points of equity
 
 The best of these 202 trials is not distinguishable from the luckiest of as many
 coin flips at the 95% level.

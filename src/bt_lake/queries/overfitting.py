@@ -55,6 +55,8 @@ def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | N
     curves, notes = curves_of(connection, trials, window)
     if not trials.ids and (hint := filters.hint(connection)):
         notes.append(hint)
+    if trials.ids and window is not None and curves is not None and not curves.ts.size:
+        notes.append(f"no trial has any equity {window.text}")
     runs = sampled(connection, condition)
     if {"in", "out"} <= set(runs.samples):
         notes.append(

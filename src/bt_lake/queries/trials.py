@@ -12,7 +12,7 @@ import numpy as np
 from bt_lake.queries.filters import Condition
 from bt_lake.queries.overfit.align import Curves
 from bt_lake.queries.overfit.arrays import Bools, Floats
-from bt_lake.queries.overfit.family import known_periods
+from bt_lake.queries.overfit.family import known_periods, mix_bar_sizes
 from bt_lake.queries.points import Owners, joined, pieces
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import flat
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 16_000_000  # of curves in memory at a time; a report on them takes about 2 GiB
 DAY = 86_400_000_000
+DAYS_A_YEAR = 366
 DECAYING = ("sharpe_ratio", "cagr", "max_drawdown", "win_rate", "profit_factor")
 _MOMENTS = ("sharpe_period", "n_returns", "skew", "kurtosis")
 _NUMBERS = (*_MOMENTS, "sharpe_ratio", "periods_per_year", "initial_capital")
@@ -88,9 +89,12 @@ def curves_of(
 ) -> tuple[Curves | None, list[str]]:
     """The trials' curves, and what had to be left out.
 
-    Where they would not fit into memory, each day counts by its last point.
+    Where bar sizes differ, or the points would not fit into memory, each day counts by its last
+    point.
     """
-    parts, daily = [], False
+    periods = trials.numbers["periods_per_year"]
+    mixed = mix_bar_sizes(periods) and bool(np.nanmax(periods) > DAYS_A_YEAR)
+    parts, daily = [], mixed
     for piece in pieces(connection, trials.owners):
         inside = window.of_points(piece) if window else piece
         parts.append(inside.last_of_each(DAY) if daily else inside)
@@ -100,7 +104,10 @@ def curves_of(
             most = f"pbo, reality check: more than {MOST_POINTS:,} points of equity"
             return None, [f"{most} are not compared; filters make the family smaller"]
     whole = joined(parts)
-    notes = [f"curves of over {MOST_POINTS:,} points: a day counts by its last one"] * daily
+    notes = []
+    if daily:
+        why = "of different bar sizes" if mixed else f"of over {MOST_POINTS:,} points"
+        notes = [f"curves {why}: a day counts by its last point"]
     return Curves(whole.ts, whole.equity, whole.offsets, whole.base), notes
 
 

@@ -44,7 +44,7 @@ class Aligned:
         return self.dates - self.ts.size
 
 
-NO_CURVE = "no equity curve"
+NO_CURVE = "fewer than two points of equity"
 NEGATIVE = "equity went negative"
 OTHER_DATES = "too few dates in common with the others"
 

@@ -52,8 +52,7 @@ class Family:
 
     @property
     def mixes_bar_sizes(self) -> bool:
-        periods = self._periods_per_year()
-        return bool(periods.size and periods.max() > 1.5 * periods.min())
+        return mix_bar_sizes(self.periods_per_year)
 
     def _periods_per_year(self) -> Floats:
         return known_periods(self.periods_per_year)
@@ -64,3 +63,8 @@ def known_periods(periods_per_year: Floats) -> Floats:
     known = np.isfinite(periods_per_year) & (periods_per_year > 0)
     usual = np.median(periods_per_year[known]) if known.any() else 1.0
     return np.where(known, periods_per_year, usual)
+
+
+def mix_bar_sizes(periods_per_year: Floats) -> bool:
+    periods = known_periods(periods_per_year)
+    return bool(periods.size and periods.max() > 1.5 * periods.min())

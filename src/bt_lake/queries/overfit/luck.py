@@ -12,9 +12,8 @@ from bt_lake.queries.overfit import multiple, sharpe
 from bt_lake.queries.overfit.arrays import number
 from bt_lake.queries.overfit.family import Family
 from bt_lake.queries.overfit.plateau import plateau
-from bt_lake.queries.overfit.results import FEW_RETURNS, Adjusted, Best, Reading
+from bt_lake.queries.overfit.results import FEW_RETURNS, FEW_TRIALS, Adjusted, Best, Reading
 
-_FEW_TRIALS = 10
 NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
 
 
@@ -110,7 +109,7 @@ def _spread(family: Family, winner: int, notes: list[str]) -> float | None:
     if deviation <= NO_SPREAD:
         notes.append("dsr: all Sharpe ratios are the same")
         return None
-    if ratios.size < _FEW_TRIALS:
+    if ratios.size < FEW_TRIALS:
         notes.append(f"dsr: the spread of luck rests on only {ratios.size} Sharpe ratios")
     if family.mixes_bar_sizes:
         notes.append("dsr: trials of different bar sizes are compared by their annual Sharpe ratio")

@@ -22,6 +22,7 @@ from bt_lake.queries.overfit.results import (
 )
 from bt_lake.queries.overfit.verdict import verdict
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.metrics.segments import ROUNDING
 
 CONFIDENCE = 0.95
 
@@ -117,6 +118,9 @@ def _overfitting(
     found = cscv(aligned.returns, splits)
     if found is None:
         notes.append("pbo: no trial's returns ever vary")
+        return None
+    if (np.ptp(aligned.returns, axis=1) <= ROUNDING).all():
+        notes.append("pbo: the trials' returns are all the same")
         return None
     slope, intercept, r_squared = map(number, found.degradation())
     return Overfitting(

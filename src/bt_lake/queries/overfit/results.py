@@ -14,6 +14,7 @@ from bt_lake.queries.overfit.decay import Decay
 from bt_lake.queries.overfit.plateau import Plateau
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
+FEW_TRIALS = 10  # Sharpe ratios; below it their spread is hardly known
 
 
 @dataclass(frozen=True, slots=True)

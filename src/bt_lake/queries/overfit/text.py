@@ -42,7 +42,7 @@ def render(report: OverfitReport) -> str:
 
 def _trials(report: OverfitReport) -> str:
     counts = report.counts
-    parts = [_plural(counts.trials)]
+    parts = [_plural(counts.trials, "trial")]
     if counts.clusters is not None:
         parts.append(f"{counts.clusters:,} independent by clustering")
     others = ((counts.failed, "failed"), (counts.deleted, "deleted"))
@@ -75,10 +75,10 @@ def _rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
 
 def _best(best: Best) -> Iterator[tuple[str, str]]:
     scale = math.sqrt(best.periods_per_year or 1.0)
-    unit = "a year" if best.periods_per_year else "a period"
+    unit = "" if best.periods_per_year else " a period"
     record = "" if best.years is None else f", {best.years:.1f} years"
     record += "" if best.n_returns is None else f", {best.n_returns:,} returns"
-    yield "best run", f"…{best.run_id[-8:]}   sharpe {best.sharpe * scale:.2f} {unit}{record}"
+    yield "best run", f"…{best.run_id[-8:]}   sharpe {best.sharpe * scale:.2f}{unit}{record}"
     strict = best.reading("all")
     if strict is not None:
         yield "expected best by luck", f"{strict.expected_max * scale:.2f}"
@@ -141,14 +141,14 @@ def _years(years: float) -> str:
     return f"{years:.1f} years" if years < 100 else "over 100 years"
 
 
-def _plural(trials: int) -> str:
-    return f"{trials:,} trial{'' if trials == 1 else 's'}"
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _alignment(alignment: Alignment) -> str:
-    text = f"{_plural(alignment.trials)} on {alignment.rows:,} common returns"
+    text = f"{_plural(alignment.trials, 'trial')} on {_plural(alignment.rows, 'common return')}"
     if alignment.dates_left_out:
-        text += f", {alignment.dates_left_out:,} dates left out"
+        text += f", {_plural(alignment.dates_left_out, 'date')} left out"
     for why, trials in alignment.left_out.items():
         text += f"; {trials:,} out: {why}"
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bt_lake.queries.overfit.bootstrap import RealityCheck
-from bt_lake.queries.overfit.results import FEW_RETURNS, Best, Counts, Overfitting
+from bt_lake.queries.overfit.results import FEW_RETURNS, FEW_TRIALS, Best, Counts, Overfitting
 
 
 def verdict(
@@ -16,21 +16,22 @@ def verdict(
     silence = _nothing_to_say(counts, best)
     if silence or best is None:
         return silence
+    these = f"these {counts.trials:,} trials"
     strict, clustered = best.reading("all"), best.reading("clusters")
     if strict is None or strict.dsr is None:
         return (
-            f"Too little is known of these {counts.trials} trials to say how far luck alone would "
+            f"Too little is known of {these} to say how far luck alone would "
             "carry the best of them."
         )
     level = f"the {confidence:.0%} level"
     if strict.dsr >= confidence:
-        doubts = _doubts(overfitting, check, confidence)
+        doubts = _doubts(counts, overfitting, check, confidence)
         return (
-            f"The best of these {counts.trials} trials is better than the luckiest of as many coin "
+            f"The best of {these} is better than the luckiest of as many coin "
             f"flips, at {level}{'; but ' if doubts else ''}{' and '.join(doubts)}."
         )
     claim = (
-        f"The best of these {counts.trials} trials is not distinguishable from the luckiest of as "
+        f"The best of {these} is not distinguishable from the luckiest of as "
         f"many coin flips at {level}"
     )
     if clustered is not None and (clustered.dsr or 0.0) >= confidence:
@@ -47,11 +48,11 @@ def _nothing_to_say(counts: Counts, best: Best | None) -> str:
     if counts.trials == 0:
         return "There are no trials to judge."
     if counts.with_sharpe == 0:
-        which = "the only trial" if counts.trials == 1 else f"any of the {counts.trials} trials"
+        which = "the only trial" if counts.trials == 1 else f"any of the {counts.trials:,} trials"
         failed = f" ({counts.failed} failed)" if counts.failed else ""
         return f"There is no Sharpe ratio in {which}{failed}, so nothing can be said."
     if best is None:
-        return "Every trial with a Sharpe ratio is deleted, so there is no best one to judge."
+        return "Every trial with a Sharpe ratio is deleted or failed, so there is no best one to judge."
     if best.n_returns is None or best.n_returns < FEW_RETURNS:
         have = "an unknown number of" if best.n_returns is None else f"only {best.n_returns}"
         return (
@@ -64,14 +65,19 @@ def _nothing_to_say(counts: Counts, best: Best | None) -> str:
             "tries that were never saved would have to be counted."
         )
     if best.sharpe <= 0:
-        return f"Not even the best of these {counts.trials} trials has a positive Sharpe ratio."
+        return f"Not even the best of these {counts.trials:,} trials has a positive Sharpe ratio."
     return ""
 
 
 def _doubts(
-    overfitting: Overfitting | None, check: RealityCheck | None, confidence: float
+    counts: Counts,
+    overfitting: Overfitting | None,
+    check: RealityCheck | None,
+    confidence: float,
 ) -> list[str]:
     doubts = []
+    if counts.with_sharpe < FEW_TRIALS:
+        doubts.append(f"that luck is known from only {counts.with_sharpe} Sharpe ratios")
     if overfitting is not None and overfitting.pbo >= 0.5:
         doubts.append(
             "the best of one half of the data falls into the lower half on the other in "
