@@ -52,7 +52,9 @@ def _nothing_to_say(counts: Counts, best: Best | None) -> str:
         failed = f" ({counts.failed} failed)" if counts.failed else ""
         return f"There is no Sharpe ratio in {which}{failed}, so nothing can be said."
     if best is None:
-        return "Every trial with a Sharpe ratio is deleted or failed, so there is no best one to judge."
+        return (
+            "Every trial with a Sharpe ratio is deleted or failed: there is no best one to judge."
+        )
     if best.n_returns is None or best.n_returns < FEW_RETURNS:
         have = "an unknown number of" if best.n_returns is None else f"only {best.n_returns}"
         return (
