@@ -67,6 +67,7 @@ format: $(READY)      ## rewrite the sources in the project's format
 docs: $(READY)        ## write what follows from the schema, the help, the demo and the figures
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_python.py
 	$(BIN)/python docs/picture.py
 	$(BIN)/python docs/figures.py
 
