@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bt_lake.ingest.running.planning import in_lake, plan
+from bt_lake.ingest.running.held import held
+from bt_lake.ingest.running.planning import plan
+from bt_lake.ingest.running.reproduce import reproduce
 from bt_lake.ingest.running.sweep import Swept, run
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
@@ -56,6 +58,9 @@ STRATEGY = """
         if n == 1:
             os.kill(os.getpid(), 9)
         return {"metrics": {"total_return": n / 100}}
+
+    def tells_more(n):  # as engines do
+        return {"params": {"n": n, "stop": 0.1}, "config": {"fee": 1}, "metrics": {"total_return": n}}
 
     def several(n):
         return [{"symbol": s, "run_id": f"same-{s}", "metrics": {"total_return": n}} for s in "ab"]
@@ -135,7 +140,7 @@ def test_other_code_data_labels_or_windows_are_not_the_same(store, here):
 
     def todo(**options) -> int:
         made = plan("strat.py:run", {"n": "1:2:1"}, **options)
-        return len(made.trials) - len(in_lake(store, made))
+        return len(made.trials) - len(held(store, made.job, made.trials))
 
     assert todo(symbol="A", start="2024-01-01") == 2
     sweep(store, "run", {"n": "1:2:1"}, symbol="A", start="2024-01-01")
@@ -208,6 +213,17 @@ def test_several_runs_of_one_call_are_told_apart(store, rows):
         "group by all order by 1"
     ) == [("a", 0, 2, False), ("b", 1, 2, False)]
     assert sweep(store, "several", {"n": "1:2:1"}).already == 2
+
+
+def test_params_that_only_the_result_names_are_params_too(store, rows):
+    first = sweep(store, "tells_more", {"n": "1:2:1"})
+    assert sweep(store, "tells_more", {"n": "1:2:1"}).already == 2
+    found = rows("select params, config from runs order by params")
+    assert [json.loads(params) for params, _ in found] == [{"n": n, "stop": 0.1} for n in (1, 2)]
+    assert json.loads(found[0][1])["fee"] == 1
+    again = reproduce(store, first.run_ids[0])
+    assert again.same
+    assert rows("select count(distinct params_hash), count(*) from runs") == [(2, 3)]
 
 
 def test_folds_are_stored_and_passed_on(store, rows):
@@ -297,14 +313,16 @@ DRIVER = """
     from bt_lake.warehouse.store import Store
 
     commits.EVERY_S = 0.1
-    run(Store("lake"), plan("strat.py:noted", {"n": "1:120:1"}), jobs=2)
+    print(run(Store("lake"), plan("strat.py:noted", {"n": "1:120:1"}), jobs=2))
 """
 
 
-def started(here: Path) -> subprocess.Popen[bytes]:
+def started(here: Path) -> subprocess.Popen[str]:
     """A sweep in a process of its own, with the first of its runs in the lake."""
     (here / "driver.py").write_text(textwrap.dedent(DRIVER))
-    driver = subprocess.Popen([sys.executable, "driver.py"], stderr=subprocess.PIPE)
+    driver = subprocess.Popen(
+        [sys.executable, "driver.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     until(lambda: any((here / "lake" / "runs").glob("*/c-*")))
     assert driver.poll() is None
     return driver
@@ -356,13 +374,40 @@ def test_ctrl_c_ends_cleanly_and_says_what_is_in(here):
     _, errors = driver.communicate(timeout=60)
     done = count(lake)
     assert 0 < done < 120
-    assert f"{done} of 120 runs are in the lake; start it again to go on" in errors.decode()
+    assert f"{done} of 120 runs are in the lake; start it again to go on" in errors
     assert all(map(gone, workers(here)))
     assert lake.check().findings == []
     swept = run(lake, plan("strat.py:noted", {"n": "1:120:1"}), jobs=2)
     assert (swept.already, swept.done) == (done, 120 - done)
     # What was running was cut short: the runs of two workers, no more.
     assert len((here / "called").read_text().splitlines()) <= 120 + 2
+
+
+def test_two_processes_at_one_sweep_run_every_combination_once(here):
+    first = started(here)
+    second = subprocess.Popen([sys.executable, "driver.py"], stdout=subprocess.PIPE, text=True)
+    ended = [(each.communicate(timeout=60), each.returncode) for each in (first, second)]
+    assert [code for _, code in ended] == [0, 0]
+    assert all(out.startswith("120 of 120 runs are in the lake") for (out, _), _ in ended)
+    lake = Store(here / "lake")
+    assert (count(lake), count(lake, "distinct params_hash")) == (120, 120)
+
+
+def test_what_another_process_runs_meanwhile_is_left_to_it(here, rows):
+    lake, other = Store(here / "lake"), []
+
+    def let_another_run_the_rest(swept: Swept) -> None:
+        if swept.done > 5 and not other:
+            other.append(subprocess.run([sys.executable, here / "driver.py"], check=True))
+
+    (here / "driver.py").write_text(textwrap.dedent(DRIVER))
+    made = plan("strat.py:noted", {"n": "1:120:1"})
+    swept = run(lake, made, jobs=2, progress=let_another_run_the_rest)
+    assert swept.elsewhere > 60 and swept.done + swept.elsewhere == 120
+    assert f"120 of 120 runs are in the lake, {swept.elsewhere} by another process" in str(swept)
+    assert (count(lake), count(lake, "distinct params_hash")) == (120, 120)
+    # Twice is run only what was finished or under way, and not yet committed.
+    assert len((here / "called").read_text().splitlines()) < 120 + 30
 
 
 def count(store: Store, what: str = "*") -> int:

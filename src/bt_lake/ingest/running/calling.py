@@ -16,6 +16,7 @@ from bt_lake.ingest.running.windows import Window
 from bt_lake.ingest.saving import runs_of
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.params import params_hash
 
 # Labels that a function is told if it has an argument of that name.
 LABELS = ("symbol", "timeframe", "exit_rule")
@@ -132,6 +133,10 @@ def _run(
 ) -> Run:
     """The run with everything that the caller of the function knows about it."""
     made = {**job.made_from, **trial.given, **({} if part is None else {"part": part})}
+    if run.params and not run.params.keys() <= trial.params.keys():
+        # The result has parameters of its own: what was passed must be told apart from them.
+        made["arguments"] = dict(trial.params)
+        made["arguments_hash"] = params_hash(trial.params)
     told = {
         **job.columns,
         **trial.labels,

@@ -1,4 +1,4 @@
-"""What a sweep will run: every trial, and which of them the lake has already."""
+"""What a sweep will run: every trial of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from bt_lake.ingest.running.calling import LABELS, Job, Trial
 from bt_lake.ingest.running.grid import Grid
@@ -15,10 +15,6 @@ from bt_lake.ingest.running.provenance import commit_of, data_hash
 from bt_lake.ingest.running.target import Function, Target, of
 from bt_lake.ingest.running.windows import Moment, Window, windows
 from bt_lake.warehouse.params import canonical, params_hash
-from bt_lake.warehouse.store import Store
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 OneOrMore = str | Iterable[str] | None
 
@@ -131,60 +127,3 @@ def _trials(
         replace(trial, data_hash=data_hash(target.function, trial.arguments(target)))
         for trial in trials
     ]
-
-
-def in_lake(store: Store, plan: Plan) -> dict[int, str]:
-    """Places of the trials that the lake holds, deleted ones not, and the status of each.
-
-    A run is the same if entrypoint, code, params, window and data are, and every label that was
-    asked for. Where the function does not name its data, data is not compared.
-    """
-    if not store.layout.exists:
-        return {}
-    wanted = _table(plan.trials)
-    asked = ("symbol", "timeframe", "exit_rule", "fold", "sample", "data_hash")
-    same = " and ".join(f"(w.{name} is null or w.{name} = r.{name})" for name in asked)
-    sql = f"""
-        with made as (
-          select *, config ->> '/run/start' as start, config ->> '/run/end' as "end"
-          from runs where entrypoint = $entrypoint and code_hash is not distinct from $code_hash
-        )
-        select w.place, max(r.status)  -- ok, if any of several is
-        from wanted w join made r
-          on w.params_hash = r.params_hash
-          and w.start is not distinct from r.start and w."end" is not distinct from r."end"
-          and {same}
-        group by w.place
-    """
-    values = {"entrypoint": plan.job.entrypoint, "code_hash": plan.job.code_hash}
-
-    def question(connection: Any) -> dict[int, str]:
-        connection.register("wanted", wanted)
-        try:
-            return dict(connection.execute(sql, values).fetchall())
-        finally:
-            connection.unregister("wanted")
-
-    return store.ask(question)
-
-
-def _table(trials: Sequence[Trial]) -> pa.Table:
-    import pyarrow as pa
-
-    rows = [
-        {
-            "place": place,
-            "params_hash": params_hash(trial.params),
-            "data_hash": trial.data_hash,
-            **{name: trial.labels.get(name) for name in LABELS},
-            **asdict(trial.window),
-        }
-        for place, trial in enumerate(trials)
-    ]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return pa.table(
-        {
-            name: pa.array(values, pa.int64() if name == "place" else pa.string())
-            for name, values in columns.items()
-        }
-    )

@@ -56,7 +56,7 @@ class Reproduction:
 
 
 def reproduce(store: Store, run_id: str) -> Reproduction:
-    """Call the stored entrypoint with the stored params, labels and window; save what it gives."""
+    """Call the stored entrypoint with the stored arguments and window; save what it gives."""
     old = _row(store, run_id)
     if old["entrypoint"] is None:
         raise BadInput(
@@ -67,7 +67,8 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
     made = config.get("run", {}) if isinstance(config.get("run"), Mapping) else {}
     target = load(old["entrypoint"], made.get("root"))
     window = Window(made.get("start"), made.get("end"), old["fold"], old["sample"])
-    trial = Trial(json.loads(old["params"] or "{}"), made.get("labels", {}), window)
+    arguments = made.get("arguments", json.loads(old["params"] or "{}"))
+    trial = Trial(arguments, made.get("labels", {}), window)
     target.check_arguments(trial.arguments(target))
     data = data_hash(target.function, trial.arguments(target))
     job = job_of(target, old["strategy"], {"reproduced_from": run_id})

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,9 @@ from bt_lake.ingest.running import worker
 from bt_lake.ingest.running.calling import Outcome, Trial, failed
 from bt_lake.ingest.running.commits import Commits
 from bt_lake.ingest.running.crew import Crew
-from bt_lake.ingest.running.planning import Plan, in_lake
+from bt_lake.ingest.running.held import Held, held
+from bt_lake.ingest.running.left import Left
+from bt_lake.ingest.running.planning import Plan
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
@@ -31,8 +33,10 @@ class Swept:
     sweep: str | None
     metric: str
     total: int  # trials of the plan
-    already: int  # of these, in the lake before
-    already_failed: int  # of those
+    already: int = 0  # of these, in the lake before
+    elsewhere: int = 0  # of these, run by another process meanwhile
+    already_failed: int = 0  # of those that were run before or elsewhere
+    sweeps: set[str | None] = field(default_factory=set, repr=False)  # that those belong to
     done: int = 0
     failed: int = 0
     best: float | None = None
@@ -46,12 +50,33 @@ class Swept:
         return self.done / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
-        parts = [f"{self.already + self.done:,} of {self.total:,} runs are in the lake"]
+        in_lake = self.already + self.elsewhere + self.done
+        parts = [f"{in_lake:,} of {self.total:,} runs are in the lake"]
         if self.already:
             parts.append(f"{self.already:,} were before")
+        if self.elsewhere:
+            parts.append(f"{self.elsewhere:,} by another process")
         if self.failed or self.already_failed:
             parts.append(f"{self.failed + self.already_failed:,} failed")
         return ", ".join(parts)
+
+    def meet(self, there: Iterable[Held]) -> None:
+        """Take note of trials that somebody else ran."""
+        for each in there:
+            self.already_failed += each.status == "failed"
+            self.sweeps.add(each.sweep)
+
+    def count(self, trial: Trial, outcome: Outcome) -> None:
+        self.done += 1
+        if outcome.error is not None:
+            self.failed += 1
+            self.error = self.error or f"{trial}: {outcome.error}"
+        for value in outcome.values(self.metric):
+            if self.best is None or _better(self.metric, value, self.best):
+                self.best, self.best_params = value, trial.params
+
+
+Progress = Callable[[Swept], None]
 
 
 def run(
@@ -61,7 +86,7 @@ def run(
     jobs: int | None = None,
     fail_fast: bool = False,
     metric: str = "sharpe_ratio",
-    progress: Callable[[Swept], None] | None = None,
+    progress: Progress | None = None,
 ) -> Swept:
     """Run what is missing; a failure is saved as a failed run, and raised if `fail_fast`.
 
@@ -72,61 +97,71 @@ def run(
             "a sweep began while a worker imported its file: start sweeps below "
             'if __name__ == "__main__":'
         )
-    known = in_lake(store, plan)
-    missing = [trial for place, trial in enumerate(plan.trials) if place not in known]
-    refused = sum(status == "failed" for status in known.values())
-    swept = Swept(plan.sweep, metric, len(plan.trials), len(known), refused)
+    there = held(store, plan.job, plan.trials)
+    missing = [trial for place, trial in enumerate(plan.trials) if place not in there]
+    swept = Swept(plan.sweep, metric, len(plan.trials), already=len(there))
+    swept.meet(there.values())
     if missing:
-        _run(store, plan, missing, swept, min(_jobs(jobs), len(missing)), fail_fast, progress)
+        sweep = _Sweep(store, plan, missing, swept)
+        sweep.run(min(_jobs(jobs), len(missing)), fail_fast, progress)
     return swept
 
 
-def _run(
-    store: Store,
-    plan: Plan,
-    trials: list[Trial],
-    swept: Swept,
-    jobs: int,
-    fail_fast: bool,
-    progress: Callable[[Swept], None] | None,
-) -> None:
-    commits = Commits(store)
-    began = time.perf_counter()
-    with _ctrl_c() as stop, Crew(plan.job, trials, jobs) as crew:
-        try:
-            while crew.busy and not stop.is_set() and not (fail_fast and swept.failed):
-                found = crew.next(_LOOK_EVERY_S)
-                swept.seconds = time.perf_counter() - began
-                if found is not None:
-                    commits.add(_counted(swept, plan, *found))
-                commits.flush_if_due()
-                if progress is not None:
-                    progress(swept)
-        finally:
-            for finished in crew.stop():
-                commits.add(_counted(swept, plan, *finished))
-            commits.flush()
-            swept.run_ids = commits.saved
-    if fail_fast and swept.failed:
-        raise BadInput(f"{swept.error}\n{swept}; stopped at the first failure")
-    if stop.is_set():
-        interrupt = KeyboardInterrupt()
-        interrupt.add_note(f"{swept}; start it again to go on")
-        raise interrupt
+class _Sweep:
+    """A sweep under way."""
 
+    def __init__(self, store: Store, plan: Plan, missing: Sequence[Trial], swept: Swept) -> None:
+        self._store = store
+        self._job = plan.job
+        self._left = Left(missing)
+        self._commits = Commits(store, plan.job)
+        self._swept = swept
 
-def _counted(swept: Swept, plan: Plan, trial: Trial, outcome: Outcome | str) -> Any:
-    if isinstance(outcome, str):
-        now = {"created_at": datetime.now(UTC)}
-        outcome = failed(plan.job, trial, f"the worker process {outcome}", now)
-    swept.done += 1
-    if outcome.error is not None:
-        swept.failed += 1
-        swept.error = swept.error or f"{trial}: {outcome.error}"
-    for value in outcome.values(swept.metric):
-        if swept.best is None or _better(swept.metric, value, swept.best):
-            swept.best, swept.best_params = value, trial.params
-    return outcome.frames
+    def run(self, jobs: int, fail_fast: bool, progress: Progress | None) -> None:
+        swept, commits = self._swept, self._commits
+        began = time.perf_counter()
+        with _ctrl_c() as stop, Crew(self._job, self._left, jobs) as crew:
+            try:
+                while crew.busy and not stop.is_set() and not (fail_fast and swept.failed):
+                    found = crew.next(_LOOK_EVERY_S)
+                    swept.seconds = time.perf_counter() - began
+                    if found is not None:
+                        self._take(*found)
+                    if commits.due:
+                        self._commit()
+                    if progress is not None:
+                        progress(swept)
+            finally:
+                for finished in crew.stop():
+                    self._take(*finished)
+                self._commit()
+                swept.run_ids = commits.saved
+        if fail_fast and swept.failed:
+            raise BadInput(f"{swept.error}\n{swept}; stopped at the first failure")
+        if stop.is_set():
+            interrupt = KeyboardInterrupt()
+            interrupt.add_note(f"{swept}; start it again to go on")
+            raise interrupt
+
+    def _take(self, trial: Trial, outcome: Outcome | str) -> None:
+        if isinstance(outcome, str):
+            now = {"created_at": datetime.now(UTC)}
+            outcome = failed(self._job, trial, f"the worker process {outcome}", now)
+        self._swept.count(trial, outcome)
+        self._commits.add(trial, outcome)
+
+    def _commit(self) -> None:
+        late = self._commits.flush()
+        if late:
+            self._swept.done -= len(late)
+            self._swept.failed -= sum(outcome.error is not None for outcome, _ in late)
+            self._meet([there for _, there in late])
+        if self._swept.elsewhere:
+            self._meet(self._left.leave_out(lambda left: held(self._store, self._job, left)))
+
+    def _meet(self, there: Sequence[Held]) -> None:
+        self._swept.elsewhere += len(there)
+        self._swept.meet(there)
 
 
 def _better(metric: str, value: float, other: float) -> bool:
