@@ -152,7 +152,7 @@ def test_what_cannot_be_reproduced_says_why(lake, tmp_path):
     with pytest.raises(UnknownName, match="Did you mean ruin"):
         lake.reproduce(run_id)
     os.remove(tmp_path / "strat.py")
-    with pytest.raises(NotFound, match="there is no file .*strat.py"):
+    with pytest.raises(NotFound, match=r"there is no file strat.py in .*; start it in the folder"):
         lake.reproduce(run_id)
 
 

@@ -51,8 +51,14 @@ def test_values_of_an_axis(text, values):
         ("0:1:log3", "positive numbers"),
         ("1:2:log1", "two values or more"),
         ("1:2:wide", "the third part is a step"),
-        ("0:1:0.0000001", "these are 10,000,001 values"),
-        ("[1, 2", "begins like JSON"),
+        ("0:1:0.0000001", "more than the 1,000,000 values"),
+        ("1:1e400:1", "^grid: x=1:1e400:1: more than the 1,000,000 values"),
+        ("[1, 2", r"^grid: x=\[1, 2: .*begins like JSON"),
+        ("5:50", r"^grid: x=5:50: .*start:stop:step, .* a text goes in quotes: x='\[\"5:50\"\]'"),
+        ("10,9:30", "start:stop:step"),
+        ("", "^grid: x=: a value is missing"),
+        ("1,,2", "^grid: x=1,,2: a value is missing"),
+        ("1,", "a value is missing"),
         ("[]", "has no values"),
     ],
 )
@@ -64,8 +70,9 @@ def test_axes_that_make_no_sense_say_why(text, words):
 def test_python_gives_values_as_they_are():
     assert axis("x", range(3)) == [0, 1, 2]
     assert axis("x", (0.5, "a")) == [0.5, "a"]
-    with pytest.raises(BadInput, match="give a list of values"):
-        axis("x", 5)
+    for single in (5, {"a": 1}):
+        with pytest.raises(BadInput, match="give a list of values"):
+            axis("x", single)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,10 @@ def test_what_cannot_be_found_says_why(here, text, kind, words):
     assert "bt_lake/ingest" not in str(caught.value)
 
 
+class Strategy:
+    def run(self) -> None: ...
+
+
 def test_functions_at_hand():
     assert of(git).entrypoint == f"{__name__}:git"
     with pytest.raises(BadInput, match="define it with def"):
@@ -125,8 +130,10 @@ def test_functions_at_hand():
 
     def inner() -> None: ...
 
-    with pytest.raises(BadInput, match="define it with def"):
-        of(inner)
+    for hidden in (inner, Strategy().run, partial(git)):
+        with pytest.raises(BadInput, match="define it with def"):
+            of(hidden)
+    assert of(Path.cwd).entrypoint == "pathlib:Path.cwd"
 
 
 def test_a_function_of_the_script_itself_is_one_of_its_file(here):

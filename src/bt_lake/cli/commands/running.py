@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.fields import metric_name, metric_text
+from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Run, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import short_id
+from bt_lake.warehouse.quoting import literal
 
 if TYPE_CHECKING:
     from bt_lake.ingest.running.planning import Plan
@@ -138,7 +139,7 @@ def run(
     from bt_lake.ingest.running.planning import plan
     from bt_lake.ingest.running.values import named, value
 
-    with redirect_stdout(sys.stderr):  # what the user's file prints when it is imported
+    with stdout_kept_clean():  # it imports the user's file
         made = plan(
             target,
             named("--grid", grid or ()),
@@ -165,7 +166,7 @@ def _once(session: Session, out: Output, plan: Plan) -> int:
     from bt_lake.cli.commands.showing import show
     from bt_lake.ingest.running.once import run_once
 
-    with redirect_stdout(sys.stderr):
+    with stdout_kept_clean():
         run_ids, error = run_once(session.store, plan)
     if error is not None:
         messages.error(f"{plan.trials[0]} failed, and is saved as {run_ids[0]}\n{error}")
@@ -190,16 +191,31 @@ def _swept(
     if swept.error is not None:
         messages.warn(f"the first failure was {swept.error.splitlines()[0]}")
     if swept.failed or swept.already_failed:
+        sweeps = " ".join(f"--sweep {shlex.quote(name)}" for name in _sweeps(swept))
         messages.say(
-            f"`bt-lake list --sweep {plan.sweep} --status failed` shows what failed; deleted, it "
-            "runs again"
+            f"`bt-lake list {sweeps} --status failed` shows what failed; deleted, it runs again"
         )
     rate = f"{swept.per_s:,.0f}/s" if swept.done else ""
     messages.note(str(swept), rate, f"sweep {plan.sweep}")
     if swept.failed + swept.already_failed == swept.total:
         return _FAILED
-    best(session, metric, Which(sweep=[str(plan.sweep)]), out, limit)
+    best(session, metric, _with_earlier(plan, swept), out, limit)
     return 0
+
+
+def _sweeps(swept: Swept) -> list[str]:
+    """The sweep, and those that ran some of its trials before."""
+    return sorted({swept.sweep, *swept.sweeps} - {None})  # type: ignore[arg-type]
+
+
+def _with_earlier(plan: Plan, swept: Swept) -> Which:
+    """The trials of a sweep, earlier ones with the label they have."""
+    if None not in swept.sweeps:
+        return Which(sweep=_sweeps(swept))
+    # Single runs are in no sweep.
+    sweeps = ", ".join(map(literal, _sweeps(swept)))
+    single = f"sweep is null and entrypoint = {literal(plan.job.entrypoint)}"
+    return Which(where=f"sweep in ({sweeps}) or {single}")
 
 
 def sweep_with_bar(
@@ -249,7 +265,7 @@ def reproduce(
     from bt_lake.queries.resolving import resolve
 
     run_id = resolve(session.reader, run, deleted=True)
-    with redirect_stdout(sys.stderr):
+    with stdout_kept_clean():
         made = again(session.store, run_id)
     compare(session, [run_id, made.run_id], out, everything)
     if made.code_changed:

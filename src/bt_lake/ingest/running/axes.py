@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ def axis(name: str, given: Any) -> list[Any]:
     """The values to try: from a text, or any series of values."""
     if isinstance(given, str):
         values = _from_text(name, given)
-    elif isinstance(given, Iterable) and not isinstance(given, bytes):
+    elif isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         values = list(given)
     else:
         raise BadInput(f"grid: {name} is {given!r}; give a list of values, or a text like '5:50:5'")
@@ -29,25 +29,32 @@ def axis(name: str, given: Any) -> list[Any]:
 
 
 def _from_text(name: str, text: str) -> list[Any]:
-    if text.startswith("["):
-        listed: list[Any] = from_json(text)
-        return listed
-    return [each for part in text.split(",") for each in _part(name, part.strip())]
+    try:
+        if text.startswith("["):
+            listed: list[Any] = from_json(text)
+            return listed
+        return [each for part in text.split(",") for each in _part(name, part.strip())]
+    except BadInput as error:
+        raise BadInput(f"grid: {name}={text}: {error}") from None
 
 
 def _part(name: str, text: str) -> list[Any]:
+    if not text:
+        raise BadInput("a value is missing")
     ends = text.split(":")
-    if len(ends) != 3 or not all(map(is_number, ends[:2])):
+    if len(ends) not in (2, 3) or not all(map(is_number, ends[:2])):
         return [value(text)]
+    if len(ends) == 2:
+        raise BadInput(
+            f"a range is start:stop:step, such as {text}:1; a text goes in quotes: "
+            f"{name}='[\"{text}\"]'"
+        )
     start, stop, step = ends
-    try:
-        if (log := _LOG.fullmatch(step)) is not None:
-            return _log_range(start, stop, int(log[1]))
-        if is_number(step):
-            return _range(start, stop, step)
-        raise BadInput("the third part is a step, or log and the number of values, such as log5")
-    except BadInput as error:
-        raise BadInput(f"grid: {name}={text}: {error}") from None
+    if (log := _LOG.fullmatch(step)) is not None:
+        return _log_range(start, stop, int(log[1]))
+    if is_number(step):
+        return _range(start, stop, step)
+    raise BadInput("the third part is a step, or log and the number of values, such as log5")
 
 
 def _range(start: str, stop: str, step: str) -> list[Any]:
@@ -82,4 +89,4 @@ def _log_range(start: str, stop: str, count: int) -> list[Any]:
 
 def _check_count(count: int) -> None:
     if count > MOST_VALUES:
-        raise BadInput(f"these are {count:,} values; at most {MOST_VALUES:,} are possible")
+        raise BadInput(f"more than the {MOST_VALUES:,} values that are possible")

@@ -9,6 +9,10 @@ from bt_lake.warehouse.store import Store
 
 def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
     """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
-    outcome = execute(plan.target, plan.job, plan.trials[0])
+    try:
+        outcome = execute(plan.target, plan.job, plan.trials[0])
+    except KeyboardInterrupt as stop:
+        stop.add_note("the run had not ended, and is not in the lake")
+        raise
     store.append(outcome.frames)
     return outcome.frames.runs["run_id"].to_pylist(), outcome.error

@@ -92,7 +92,8 @@ def of(function: Function | str) -> Target:
         return load(function)
     name = getattr(function, "__qualname__", None)
     module = getattr(function, "__module__", None)
-    if name is None or module is None or "<" in name:
+    of_object = not isinstance(getattr(function, "__self__", type), (type, ModuleType))
+    if name is None or module is None or "<" in name or of_object:
         raise BadInput(
             f"{function!r} cannot be found by name, and neither worker processes nor `reproduce` "
             "would find it: define it with def at the top of a file"
@@ -121,7 +122,8 @@ def _found(file: str, root: str | None) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise NotFound(f"there is no file {places[0]}")
+    looked = " or ".join(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+    raise NotFound(f"there is no file {file} in {looked}; start it in the folder that has it")
 
 
 def _in_module(module: str, function: str) -> Target:
