@@ -229,12 +229,13 @@ def test_permuting_trials_changes_nothing():
 
 
 def flat(value, name=""):
-    """All numbers of a nested answer by path; most selected trials by their ids."""
+    """All numbers of a nested answer by path; of the most selected trials their shares, as equal
+    shares may be cut off anywhere."""
     if isinstance(value, dict):
         return {k: v for key, item in value.items() for k, v in flat(item, f"{name}.{key}").items()}
     if isinstance(value, list):
         if value and isinstance(value[0], list):
-            value = sorted(value)[:1]
+            value = sorted(item[1:] for item in value)
         return {k: v for i, item in enumerate(value) for k, v in flat(item, f"{name}.{i}").items()}
     return {name: value} if isinstance(value, int | float) else {}
 
@@ -300,7 +301,9 @@ def test_verdict_says_where_the_tests_disagree():
     )
     assert judged(0.94, spa=0.3) == f"{bad} coin flips at the 95% level."
     assert "these 10,020 trials" in judged(0.94, failed=10_000)
-    assert judged(0.94, clusters=0.96).endswith("were they only 20 independent ones, it would be.")
+    assert judged(0.94, clusters=0.96).endswith(
+        "were they worth only 20 independent trials, it would be."
+    )
     assert judged(0.94, spa=0.001) == (
         f"{bad} coin flips at the 95% level, though the SPA test, which knows what the trials have "
         "in common, finds skill among them (p <0.01)."

@@ -35,7 +35,8 @@ def verdict(
         f"many coin flips at {level}"
     )
     if clustered is not None and (clustered.dsr or 0.0) >= confidence:
-        return f"{claim}; were they only {clustered.n:,.0f} independent ones, it would be."
+        worth = f"{clustered.n:,.0f} independent trial{'' if round(clustered.n) == 1 else 's'}"
+        return f"{claim}; were they worth only {worth}, it would be."
     if check is not None and check.spa <= 1.0 - confidence:
         return (
             f"{claim}, though the SPA test, which knows what the trials have in common, "
