@@ -102,29 +102,34 @@ def good_files(folder: Path) -> dict[str, bytes]:
 @given(data=st.data())
 @quietly
 def test_truncated_or_flipped_files(tmp_path, name, data):
-    check(damaged(tmp_path, name, data))
+    check(written(tmp_path, name, data))
 
 
 @given(data=st.data())
 @quietly
 def test_a_damaged_file_beside_a_document(tmp_path, data):
-    damaged(tmp_path, "equity.parquet", data)
+    written(tmp_path, "equity.parquet", data)
     path = tmp_path / "one.json"
     path.write_text(json.dumps(document(equity="equity.parquet")))
     report = check(path)
     assert len(report.added) + len(report.failed) == 1
 
 
-def damaged(folder: Path, name: str, data: Any) -> Path:
-    content = bytearray(good_files(folder)[name])
+def written(folder: Path, name: str, data: Any) -> Path:
+    path = folder / name
+    path.write_bytes(damaged(good_files(folder)[name], data))
+    return path
+
+
+def damaged(whole: bytes, data: Any) -> bytes:
+    """The content cut off or with flipped bits."""
+    content = bytearray(whole)
     if data.draw(st.booleans(), "cut"):
         del content[data.draw(st.integers(0, len(content)), "length") :]
     for _ in range(data.draw(st.integers(0, 4), "flips") if content else 0):
         place = data.draw(st.integers(0, len(content) - 1), "place")
         content[place] ^= 1 << data.draw(st.integers(0, 7), "bit")
-    path = folder / name
-    path.write_bytes(content)
-    return path
+    return bytes(content)
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))
