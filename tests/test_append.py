@@ -67,6 +67,12 @@ def test_unknown_column_is_refused_with_near_names(store):
         store.append(Frames(frames(1).runs.append_column("strategy_typ", pa.array(["x"]))))
 
 
+def test_no_runs_are_no_commit(store):
+    with pytest.raises(BadInput, match="no run to commit"):
+        store.append(Frames(frames(1).runs.slice(0, 0)))
+    assert list(store.path.glob("runs/*/c-*")) == []
+
+
 def test_a_missing_or_null_required_column_is_refused(store, rows):
     with pytest.raises(BadInput, match=r"runs\.strategy is missing"):
         store.append(Frames(frames(1).runs.drop_columns("strategy")))

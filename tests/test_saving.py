@@ -116,10 +116,36 @@ def test_a_batch_that_raises_says_what_is_in(store, rows, monkeypatch):
     assert rows("select count(*) from runs") == [(2,)]
 
 
-def test_a_batch_looks_for_ids_of_ones_own(store):
+def test_a_batch_looks_for_ids_of_ones_own(store, rows):
     save(store, document(), run_id="mine")
-    with pytest.raises(Duplicate), Batch(store) as runs:
+    with (
+        pytest.raises(Duplicate, match="run mine is in the lake already; the other 1 are saved"),
+        Batch(store) as runs,
+    ):
         runs.save(document(), run_id="mine")
+        runs.save(document(), run_id="new")
+    assert runs.saved == ["new"]
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_an_id_is_once_in_a_batch(store, rows):
+    with Batch(store) as runs:
+        runs.save(document(), run_id="mine")
+        with pytest.raises(Duplicate, match="run mine is in this batch already"):
+            runs.save(document(), run_id="mine")
+        with pytest.raises(Duplicate, match="run two is in this batch already"):
+            runs.save([document(run_id="two"), document(run_id="two")])
+        runs.save(document())
+    assert len(runs.saved) == 2
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_no_runs_are_no_commit(store, rows):
+    with Batch(store) as runs:
+        with pytest.raises(BadInput, match="the list is empty"):
+            runs.save([])
+        runs.save(document())
+    assert rows("select count(*) from runs") == [(1,)]
 
 
 def test_record_keeps_the_result_and_the_time(store, rows):
@@ -139,6 +165,28 @@ def test_record_keeps_a_failure_and_lets_it_go_on(store, rows):
         1 / 0  # noqa: B018
     assert rows("select run_id, status, split(error, chr(10))[1], duration_s >= 0 from runs") == [
         (run.run_id, "failed", "ZeroDivisionError: division by zero", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [({"symbl": "A"}, "Did you mean symbol"), ({"params": {"f": object()}}, "params.f is of type")],
+)
+def test_record_checks_what_is_given_before_the_body_begins(store, columns, message):
+    began = False
+    with pytest.raises(BadInput, match=message), record(store, strategy="s", **columns):
+        began = True
+    assert not began
+
+
+def test_a_recording_in_another_keeps_both(store, rows):
+    with pytest.raises(KeyboardInterrupt), record(store, strategy="outer"):
+        with pytest.raises(ValueError), record(store, strategy="inner"):
+            raise ValueError
+        raise KeyboardInterrupt
+    assert rows("select strategy, status, error[:10] from runs order by 1") == [
+        ("inner", "failed", "ValueError"),
+        ("outer", "failed", "KeyboardIn"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack, overload
@@ -11,8 +12,9 @@ import numpy as np
 from bt_lake.ingest.assemble import created_at, frames_of, ids_for
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.joining import joined
-from bt_lake.ingest.saving import commit, has_own_id, ids_of, runs_of
+from bt_lake.ingest.saving import commit, has_own_id, ids_of, some_runs_of
 from bt_lake.ingest.times import Micros
+from bt_lake.warehouse.errors import Duplicate
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Batch:
         self._store = store
         self._pending: list[_Pending] = []
         self._count = self._bytes = 0
-        self._named = False
+        self._named: set[str] = set()
         self.saved: list[str] = []
 
     def __repr__(self) -> str:
@@ -60,30 +62,48 @@ class Batch:
     def save(self, obj: object, **columns: Unpack[RunKeywords]) -> Any: ...
     def save(self, obj: Any = None, **columns: Unpack[RunKeywords]) -> Any:
         """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
-        runs = runs_of(obj, columns)
+        runs = some_runs_of(obj, columns)
         gathered = gather(runs)
         run_ids = ids_for(gathered)
+        if has_own_id(runs):
+            self._name(run_ids)
         self._pending.append(_Pending(gathered, run_ids, created_at(gathered)))
         self._count += len(run_ids)
         self._bytes += gathered.nbytes
-        self._named |= has_own_id(runs)
         if self._count >= MOST_RUNS or self._bytes >= MOST_BYTES:
             self.flush()
         return ids_of(run_ids, obj)
 
+    def _name(self, run_ids: list[str]) -> None:
+        """Take note of ids that the caller chose."""
+        new: set[str] = set()
+        for run_id in run_ids:
+            if run_id in self._named or run_id in new:
+                raise Duplicate(f"run {run_id} is in this batch already; give each its own id")
+            new.add(run_id)
+        self._named |= new
+
     def flush(self) -> None:
         """Commit what is pending."""
-        if self._pending:
-            frames = frames_of(
-                joined([pending.gathered for pending in self._pending]),
-                list(chain.from_iterable(pending.run_ids for pending in self._pending)),
-                made_at=np.concatenate([pending.created_at for pending in self._pending]),
-            )
-            commit(self._store, frames, named=self._named)
-            self.saved += frames.runs["run_id"].to_pylist()
-            self._pending.clear()
-            self._count = self._bytes = 0
-            self._named = False
+        if not self._pending:
+            return
+        frames = frames_of(
+            joined([pending.gathered for pending in self._pending]),
+            list(chain.from_iterable(pending.run_ids for pending in self._pending)),
+            made_at=np.concatenate([pending.created_at for pending in self._pending]),
+        )
+        try:
+            commit(self._store, frames, named=bool(self._named))
+        except Duplicate as error:
+            self._done(error.saved)
+            raise
+        self._done(frames.runs["run_id"].to_pylist())
+
+    def _done(self, run_ids: Sequence[str]) -> None:
+        self.saved += run_ids
+        self._pending.clear()
+        self._count = self._bytes = 0
+        self._named.clear()
 
     def __enter__(self) -> Self:
         return self

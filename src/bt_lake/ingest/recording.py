@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
+from bt_lake.ingest.gathering import gather
+from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse.store import Store
 
@@ -35,8 +37,10 @@ class Recording:
 def record(store: Store, **columns: Any) -> Iterator[Recording]:
     """Save the body's run when it ends; when it raises, save a failed one and let the error go on.
 
-    The body puts the engine's result into `.result`, or calls `.set(equity=..., ...)`.
+    The body puts the engine's result into `.result`, or calls `.set(equity=..., ...)`. What is
+    given here is checked before the body begins: a misspelt name must not cost a backtest.
     """
+    gather([Run.from_document({**columns, "strategy": columns.get("strategy") or "unnamed"})])
     run = Recording({"created_at": datetime.now(UTC), **columns})
     begin = time.perf_counter()
     try:

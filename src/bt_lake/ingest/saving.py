@@ -14,9 +14,7 @@ from bt_lake.warehouse.store import Store
 
 def save(store: Store, obj: Any = None, *, unique: bool = False, **columns: Any) -> Any:
     """Commit what `obj` holds; gives the run id, or a list of them where it holds several runs."""
-    runs = runs_of(obj, columns)
-    if not runs:
-        raise BadInput("there is no run to save: the list is empty")
+    runs = some_runs_of(obj, columns)
     frames = assemble(runs)
     commit(store, frames, named=has_own_id(runs), unique=unique)
     return ids_of(frames.runs["run_id"].to_pylist(), obj)
@@ -29,6 +27,14 @@ def has_own_id(runs: list[Run]) -> bool:
 def ids_of(run_ids: list[str], obj: Any) -> Any:
     """One id for one run; a list where the object may hold several."""
     return run_ids if len(run_ids) > 1 or isinstance(obj, (list, tuple)) else run_ids[0]
+
+
+def some_runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
+    """The runs that an object holds, at least one."""
+    runs = runs_of(obj, columns)
+    if not runs:
+        raise BadInput("there is no run to save: the list is empty")
+    return runs
 
 
 def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
@@ -62,10 +68,13 @@ def commit(store: Store, frames: Frames, *, named: bool, unique: bool = False) -
         return
     appended = store.append_new(frames, unique=unique)
     others = f"; the other {len(appended.added)} are saved" if appended.added else ""
-    for run_id in appended.already:
-        raise Duplicate(f"run {run_id} is in the lake already{others}")
-    for run_id, other in appended.duplicates.items():
-        raise Duplicate(
-            f"run {other} has the same strategy, symbol, timeframe, period, params and exit rule; "
-            f"leave out `unique` to save {run_id} nevertheless{others}"
-        )
+    refused = [f"run {run_id} is in the lake already" for run_id in appended.already]
+    refused += [
+        f"run {other} has the same strategy, symbol, timeframe, period, params and exit rule; "
+        f"leave out `unique` to save {run_id} nevertheless"
+        for run_id, other in appended.duplicates.items()
+    ]
+    if refused:
+        error = Duplicate(refused[0] + others)
+        error.saved = appended.added
+        raise error

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import (
     explained,
     fsync_file,
@@ -31,6 +32,8 @@ _LARGE = 8_192
 
 def append(layout: Layout, frames: Frames) -> str:
     """Commit the frames; when this returns they are durable and visible. Gives the commit id."""
+    if not len(frames.runs):
+        raise BadInput("there is no run to commit")
     commit = new_commit_id()
     now = datetime.now(UTC)
     tables = {name: conform(name, table) for name, table in frames.children().items()}

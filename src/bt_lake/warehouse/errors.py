@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 
@@ -35,7 +35,12 @@ class Ambiguous(BadInput):
 
 
 class Duplicate(BadInput):
-    """The same configuration is already in the lake, and `unique` was asked for."""
+    """A run of that id, or of that configuration where `unique` was asked for, is there already.
+
+    `saved` are the ids of the others, which went in.
+    """
+
+    saved: Sequence[str] = ()
 
 
 class MissingExtra(BadInput):
