@@ -292,6 +292,14 @@ def test_runs_may_come_as_any_iterable(golden):
             golden.lake.compare([odd])
 
 
+def test_bad_values_get_an_error_that_names_them(golden):
+    with pytest.raises(BadInput, match="n must be at least 1, not '3'"):
+        golden.lake.best("sharpe_ratio", n="3")
+    for mark in (golden.lake.tag, golden.lake.untag, golden.lake.note):
+        with pytest.raises(BadInput, match=f"{mark.__name__}: the text is empty"):
+            mark(" ", strategy="momentum")
+
+
 def test_forgotten_runs_are_no_trials(tmp_path):
     lake = Lake(tmp_path / "lake")
     for name in "abc":

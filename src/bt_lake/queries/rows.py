@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Plan, Query
 from bt_lake.queries.filters import Filters
@@ -57,7 +58,7 @@ def count_of(view: str, filters: Filters) -> Plan:
     return plan
 
 
-def positive(name: str, number: int) -> int:
-    if number < 1:
-        raise BadInput(f"{name} must be at least 1, not {number}")
-    return number
+def positive(name: str, number: Any) -> int:
+    if not isinstance(number, Integral) or number < 1:
+        raise BadInput(f"{name} must be at least 1, not {number!r}")
+    return int(number)

@@ -105,6 +105,8 @@ class Store:
 
         if kind not in EVENT_KINDS:
             raise BadInput(f"no kind of event '{kind}'; there are {', '.join(EVENT_KINDS)}")
+        if kind in ("tag", "untag", "note") and not (value or "").strip():
+            raise BadInput(f"{kind}: the text is empty")
         if run_ids:
             self._prepare_write()
             append_events(self.layout, events_table(kind, run_ids, value))
