@@ -272,7 +272,7 @@ def test_planted_edge_is_found():
     )
 
 
-def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01, failed=0):
+def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01, check=0.01, failed=0):
     """The verdict on a family with these numbers."""
     report = ask(family(noise(np.random.default_rng(0), trials=20) + 0.001, failed=failed))
     readings = [
@@ -283,7 +283,7 @@ def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01, failed=0):
         report.counts,
         replace(report.best, readings=tuple(readings)),
         replace(report.overfitting, pbo=pbo),
-        replace(report.reality_check, spa=spa),
+        replace(report.reality_check, spa=spa, reality_check=check),
         0.95,
     )
 
@@ -305,9 +305,10 @@ def test_verdict_says_where_the_tests_disagree():
         "were they worth only 20 independent trials, it would be."
     )
     assert judged(0.94, spa=0.001) == (
-        f"{bad} coin flips at the 95% level, though the SPA test, which knows what the trials have "
-        "in common, finds skill among them (p <0.01)."
+        f"{bad} coin flips at the 95% level, though the Reality Check and the SPA test, which know "
+        "what the trials have in common, find skill among them (p 0.01, <0.01)."
     )
+    assert judged(0.94, spa=0.001, check=0.3) == f"{bad} coin flips at the 95% level."
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 Both ask how large the best mean return would be were no trial any good, by a stationary bootstrap
 (Politis & Romano 1994) of whole rows, which keeps the trials' correlation and short memory. The
 Reality Check (2000) compares mean returns; SPA (2005) compares t-values, each trial's mean over
-its long-run deviation, and does not let hopeless trials pull the comparison down.
+its long-run deviation, and does not let hopeless trials pull the comparison down. That deviation
+is an estimate: of noise, SPA calls 5 % significant at the 5 % level for 10 to 1,000 trials of 1,000
+returns, but 12 % for 100 trials of 250, 18 % for 1,000 of 250, 23 % for 100 of 60, where the
+Reality Check stays at 3 to 6 %.
 """
 
 from __future__ import annotations

@@ -37,10 +37,12 @@ def verdict(
     if clustered is not None and (clustered.dsr or 0.0) >= confidence:
         worth = f"{clustered.n:,.0f} independent trial{'' if round(clustered.n) == 1 else 's'}"
         return f"{claim}; were they worth only {worth}, it would be."
-    if check is not None and check.spa <= 1.0 - confidence:
+    # Among more trials than returns SPA finds skill in noise; the Reality Check does not.
+    if check is not None and max(check.spa, check.reality_check) <= 1.0 - confidence:
         return (
-            f"{claim}, though the SPA test, which knows what the trials have in common, "
-            f"finds skill among them (p {p_text(check.spa)})."
+            f"{claim}, though the Reality Check and the SPA test, which know what the trials have "
+            "in common, find skill among them "
+            f"(p {p_text(check.reality_check)}, {p_text(check.spa)})."
         )
     return f"{claim}."
 
