@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -252,6 +253,12 @@ def test_the_demo_shows_it_all(cli):
     asked = [line.split()[2] for line in ran.lines if line.startswith("$ bt-lake")]
     assert asked == ["run", "run", "best", "aggregate", "sweep", "compare", "overfit"]
     assert "324 of 324 runs are in the lake" in ran.err
+    assert "best plateau: " in ran.err and "best sharpe expected from luck alone" in ran.err
+    told = [line for line in ran.lines if line.startswith(("$ ", "    --"))]
+    assert max(map(len, told)) <= 80
+    # What is shown can be typed.
+    typed = "\n".join(told).replace("\\\n", "").splitlines()[2].removeprefix("$ bt-lake ")
+    assert typed.startswith("best") and cli.process(*shlex.split(typed)).out in ran.out
     trials = Store(cli.lake).ask(
         lambda c: c.execute(
             "select count(*), count(*) filter (status = 'ok') from trials"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bt_lake.cli.session import Session
     from bt_lake.queries.answer import Answer
 
-_BAR = 24
+_BAR = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _EVERY_S = 0.1
 _NAMED = 3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
 
 from bt_lake.cli import messages
 from bt_lake.cli.output import Output
@@ -12,12 +15,21 @@ from bt_lake.warehouse.errors import BadInput
 
 _SYMBOLS = ("SYNTH", "SYNTH-2")
 _EXIT_RULES = ("signal", "trailing")
-_SWEEPS = {
-    "bt_lake.examples.sma_cross:run": {"fast": "5:45:5", "slow": "50:130:10"},
-    "bt_lake.examples.rsi_reversion:run": {"period": "7,14,21", "low": "20:35:5"},
-}
 _LABEL = "demo"
 _ONE = ("--strategy", "sma_cross")
+_SWEEPS = (
+    (
+        "A cross of moving averages: 9 x 9 lengths, two symbols, two exit rules.",
+        "bt_lake.examples.sma_cross:run",
+        {"fast": "5:45:5", "slow": "50:130:10"},
+    ),
+    (
+        "Buying what fell too fast: 3 x 4 parameters, the same symbols and rules.",
+        "bt_lake.examples.rsi_reversion:run",
+        {"period": "7,14,21", "low": "20:35:5"},
+    ),
+)
+_WIDTH = 78
 
 
 def demo(session: Session) -> int:
@@ -30,9 +42,9 @@ def demo(session: Session) -> int:
     """
     out = Output()
     _refuse_a_lake_in_use(session)
-    for target, grid in _SWEEPS.items():
-        _sweep(session, out, target, grid)
-    codes = [_ask(session, out, question) for question in _questions(session)]
+    for why, target, grid in _SWEEPS:
+        _sweep(session, out, why, target, grid)
+    codes = [_ask(session, out, why, question) for why, question in _questions(session)]
     messages.say("\nNow yours: `bt-lake run your_file.py:function`, `bt-lake ingest results/`, or")
     messages.say("`bt_lake.open().save(result)` in a script. `bt-lake --help` lists the rest.")
     return max(codes)
@@ -50,23 +62,23 @@ def _refuse_a_lake_in_use(session: Session) -> None:
         )
 
 
-def _sweep(session: Session, out: Output, target: str, grid: dict[str, str]) -> None:
+def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str, str]) -> None:
     from bt_lake.cli.commands.running import sweep_with_bar
     from bt_lake.ingest.running.planning import plan
 
     made = plan(target, grid, symbol=_SYMBOLS, exit_rule=_EXIT_RULES, sweep=_LABEL)
-    axes = " ".join(f"--grid {name}={values}" for name, values in grid.items())
-    labels = " ".join(
-        f"--{name} {value}"
-        for name, values in (("symbol", _SYMBOLS), ("exit-rule", _EXIT_RULES))
-        for value in values
-    )
-    out.lines([f"$ bt-lake run {target} {axes} {labels} --sweep {_LABEL}"])
+    options = [
+        *(("--grid", f"{name}={values}") for name, values in grid.items()),
+        *(("--symbol", symbol) for symbol in _SYMBOLS),
+        *(("--exit-rule", rule) for rule in _EXIT_RULES),
+        ("--sweep", _LABEL),
+    ]
+    _announce(session, out, why, ["run", target, *chain.from_iterable(options)])
     swept = sweep_with_bar(session, made, jobs=None, fail_fast=False, metric="sharpe_ratio")
     messages.note(str(swept), f"{swept.per_s:,.0f}/s" if swept.done else "")
 
 
-def _questions(session: Session) -> list[list[str]]:
+def _questions(session: Session) -> list[tuple[str, list[str]]]:
     from bt_lake.queries.filters import Filters
     from bt_lake.queries.ranking import best
 
@@ -80,16 +92,46 @@ def _questions(session: Session) -> list[list[str]]:
     place = answer.columns.index("run_id")
     ids = [row[place][-8:] for row in answer.rows()]
     return [
-        ["best", "sharpe_ratio", "-n", "5", *_ONE],
-        ["aggregate", "--by", "strategy,exit_rule"],
-        ["sweep", "sma_cross", "-x", "fast", "-y", "slow"],
-        ["compare", *ids],
-        ["overfit", *_ONE],
+        (
+            "The best, and the chance (dsr) that each is more than the luckiest of all.",
+            ["best", "sharpe_ratio", "-n", "5", *_ONE, "--deflate"],
+        ),
+        ("Does an exit rule help?", ["aggregate", "--by", "strategy,exit_rule"]),
+        (
+            "Is there a plateau of good lengths, or a lone peak?",
+            ["sweep", "sma_cross", "-x", "fast", "-y", "slow"],
+        ),
+        ("What sets the two best apart?", ["compare", *ids]),
+        ("And is the best one real?", ["overfit", *_ONE]),
     ]
 
 
-def _ask(session: Session, out: Output, arguments: Sequence[str]) -> int:
+def _ask(session: Session, out: Output, why: str, arguments: Sequence[str]) -> int:
     from bt_lake.cli.main import run
 
-    out.lines(["", f"$ bt-lake {shlex.join(arguments)}"])
+    _announce(session, out, why, arguments)
     return run(["--lake", str(session.lake), *arguments])
+
+
+def _announce(session: Session, out: Output, why: str, arguments: Sequence[str]) -> None:
+    """What is asked, and the command that asks it, as it can be typed."""
+    usual = Path(os.environ.get("BT_LAKE", "lake"))
+    lake = [] if session.lake == usual else ["--lake", str(session.lake)]
+    command = _folded(["$ bt-lake", *map(shlex.quote, [*arguments, *lake])])
+    out.lines(["", f"# {why}", *(out.style(line, "bold") for line in command)])
+
+
+def _folded(words: Sequence[str]) -> list[str]:
+    """A command on as many lines as it needs; no option is apart from its value."""
+    lines = [words[0]]
+    rest = list(words[1:])
+    while rest:
+        pair = len(rest) > 1 and rest[0].startswith("-") and not rest[1].startswith("-")
+        piece = " ".join(rest[: 1 + pair])
+        del rest[: 1 + pair]
+        if len(lines[-1]) + len(piece) + 3 > _WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"    {piece}")
+        else:
+            lines[-1] += f" {piece}"
+    return lines

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import field, plain
+from bt_lake.cli.fields import field, metric_text, plain
 from bt_lake.cli.heatmap import heatmap_of, short
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Format, Output
@@ -96,11 +96,23 @@ def sweep(
     messages.note(
         f"drew {plot}" if plot else "",
         f"{how.value} over {', '.join(map(short, grid.mixed))}" if grid.mixed else "",
+        _plateau(grid) if form is Form.HEATMAP else "",
         messages.many(grid.runs, "trial"),
         grid.note,
         messages.hidden(out.dropped),
         messages.took(session.started),
     )
+
+
+def _plateau(grid: Grid) -> str:
+    from bt_lake.queries.sweep_plateau import plateau
+
+    best = plateau(grid)
+    if best is None or grid.y is None:
+        return ""
+    x, y = (f"{text(first)}-{text(last)}" for first, last in (best.x, best.y))
+    value = metric_text(grid.metric)(best.median)
+    return f"best plateau: {short(grid.x)} {x}, {short(grid.y)} {y} (median {value})"
 
 
 def _draw(grid: Grid, out: Output) -> None:
