@@ -312,8 +312,27 @@ def test_urls_of_applications():
         without_password(pasted)
         == "postgresql+asyncpg://me@db.example.com:5432/trading?ssl=require"
     )
-    with pytest.raises(BadInput, match="write postgresql://"):
+    with pytest.raises(BadInput, match="named as postgresql://"):
         libpq_url("mysql://localhost/trading")
+
+
+def test_no_message_holds_a_password(store: Store, server: Server):
+    for url in (
+        "postgresql://me:s3cret@localhost:1/trading",
+        "postgresql://me:s3cret%zz@localhost:1/trading",
+        "postgresql://me:half@s3cret@localhost:1/trading",
+        f"postgresql://tester@/nowhere?host={server.folder}&password=s3cret",
+        f"postgresql://tester@/nowhere?password=s3cret&host={server.folder}&sslpassword=s3cret",
+        f"postgresql://tester@/nowhere?host={server.folder}&password=s3cret%zz",
+        "host=localhost port=1 password=s3cret",
+        "mysql://me:s3cret@localhost/trading",
+        "me:s3cret@localhost/trading",
+    ):
+        with pytest.raises(BadInput) as refused:
+            take(store, url)
+        assert "s3cret" not in str(refused.value), url
+    with pytest.raises(BadInput, match="write an @ in the password as %40"):
+        take(store, "postgresql://me:half@s3cret@localhost:1/trading")
 
 
 def test_the_driver_is_optional(store: Store, monkeypatch: pytest.MonkeyPatch):

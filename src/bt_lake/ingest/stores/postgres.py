@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from bt_lake.ingest.stores.source import BATCH_ROWS, Rows, labels
 from bt_lake.ingest.stores.sql import SqlColumn, select
@@ -43,6 +44,7 @@ class PostgresSource:
 
     def __init__(self, url: str, table: str | None = None) -> None:
         self.name = without_password(url)
+        self._secrets = _secrets(url)
         self.strategy = urlsplit(url).path.lstrip("/") or "postgres"
         self.remarks: list[str] = []
         self._driver = _driver()
@@ -94,6 +96,8 @@ class PostgresSource:
             yield
         except self._driver.Error as error:
             reason = str(error).split("SQLSTATE")[0].partition("[libpq] ")[2] or str(error)
+            for secret in self._secrets:  # libpq quotes what it cannot read
+                reason = reason.replace(secret, "***")
             raise BadInput(f"{self.name}: {' '.join(reason.split())}") from None
 
 
@@ -101,14 +105,30 @@ def libpq_url(url: str) -> str:
     """The URL as libpq knows it; settings of SQLAlchemy applications may be pasted as they are."""
     scheme, separator, rest = url.partition("://")
     if scheme.partition("+")[0] not in ("postgres", "postgresql") or not separator:
-        raise BadInput(f"{without_password(url)}: write postgresql://user@host:5432/database")
+        raise BadInput("a PostgreSQL database is named as postgresql://user@host:5432/database")
+    if "@" in _password(url):
+        raise BadInput(f"{without_password(url)}: write an @ in the password as %40")
     return f"postgresql://{rest}".replace("?ssl=", "?sslmode=").replace("&ssl=", "&sslmode=")
+
+
+_SETTING = re.compile(r"(?<=password=)[^&]*")
 
 
 def without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
     scheme, separator, user = head.partition("://")
-    return f"{scheme}{separator}{user.partition(':')[0]}{at}{tail}" if at else url
+    named = f"{scheme}{separator}{user.partition(':')[0]}{at}{tail}" if at else url
+    return _SETTING.sub("***", named)
+
+
+def _password(url: str) -> str:
+    """Of user:password@host."""
+    return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+
+
+def _secrets(url: str) -> list[str]:
+    found = {_password(url), *_SETTING.findall(url)} - {""}
+    return sorted({*found, *map(unquote, found)}, key=len, reverse=True)
 
 
 def _driver() -> Any:
