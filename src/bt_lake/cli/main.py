@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bt_lake.cli import messages
+from bt_lake.cli import messages, stopping
 from bt_lake.cli.binding import Interrupted
 from bt_lake.cli.output import Output, ReaderGone
 from bt_lake.cli.registry import SETTINGS, Commands
@@ -60,6 +60,7 @@ def bt_lake(
 
 
 def main() -> None:
+    stopping.listen()
     warnings.showwarning = lambda message, *_, **__: messages.warn(str(message))
     sys.exit(run(sys.argv[1:]))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
 from bt_lake.warehouse.layout import Layout
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TRIES = 8
+_databases: WeakSet[Database] = WeakSet()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
 _TICK_NS = 50_000_000
@@ -34,6 +37,7 @@ class Database:
         self.refresh()
         self.connection.execute(views_sql())
         self._complete = False
+        _databases.add(self)
 
     def complete(self) -> None:
         """Make the views and macros that only some questions need."""
@@ -80,6 +84,15 @@ class Database:
                 last = error
                 self.take_snapshot()
         raise explain(last, self._layout) from last
+
+
+def interrupt() -> None:
+    """Stop the queries that run now, whatever thread began them."""
+    from duckdb import ConnectionException
+
+    for database in list(_databases):
+        with suppress(ConnectionException):  # it was closed meanwhile
+            database.connection.interrupt()
 
 
 def _connect() -> DuckDBPyConnection:
