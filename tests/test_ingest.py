@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 from results import POINTS, document, write_json, write_lines
 
-from bt_lake.ingest import pipeline
+from bt_lake.ingest import waiting
 from bt_lake.ingest.pipeline import ingest
 from bt_lake.ingest.report import IngestStopped
 from bt_lake.warehouse.errors import BadInput, LakeError, NotFound, UnknownName
@@ -89,7 +89,7 @@ def test_ids_do_not_depend_on_neighbours_or_batches(store, tmp_path, monkeypatch
     runs = [*numbered(3), document(equity=None), document(trades=None), {"strategy": "bare"}]
     path = write_lines(tmp_path / "runs.ndjson", runs)
     together = ingest(store, [path], dry_run=True).added
-    monkeypatch.setattr(pipeline, "MOST_RUNS", 1)
+    monkeypatch.setattr(waiting, "MOST_RUNS", 1)
     assert sorted(ingest(store, [path], dry_run=True).added) == together
 
 
@@ -159,7 +159,7 @@ def test_bad_runs_can_be_skipped(store, rows, tmp_path):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(pipeline, "MOST_RUNS", 3)
+    monkeypatch.setattr(waiting, "MOST_RUNS", 3)
 
 
 def test_nothing_of_a_long_bad_file_is_added(store, rows, tmp_path, small_batches):
@@ -214,6 +214,23 @@ def test_unique_refuses_what_is_configured_alike(store, rows, tmp_path):
     assert (refused.file, refused.row) == (str(again), 1)
     assert refused.reason.endswith(f"exit rule as {run_id}")
     assert ingest(store, [first], unique=True).skipped == [run_id]
+
+
+def test_a_dry_run_says_what_unique_would_refuse(store, tmp_path):
+    ingest(store, [write_json(tmp_path / "a.json", document())])
+    again = write_json(tmp_path / "b.json", document(metrics={"sharpe_ratio": 9}))
+    report = ingest(store, [again], unique=True, dry_run=True)
+    assert (report.added, len(report.failed)) == ([], 1)
+
+
+def test_a_dry_run_counts_a_run_once(store, tmp_path, small_batches):
+    path = write_lines(tmp_path / "a.ndjson", [*numbered(5), *numbered(5)])
+    would = ingest(store, [path], dry_run=True)
+    assert (len(would.added), len(would.skipped)) == (5, 5)
+    done = ingest(store, [path])
+    assert (sorted(done.added), sorted(done.skipped)) == (
+        sorted(would.added), sorted(would.skipped)
+    )  # fmt: skip
 
 
 def stdin(content: bytes) -> io.TextIOWrapper:

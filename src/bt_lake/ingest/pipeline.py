@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,14 +23,11 @@ from bt_lake.ingest.identity import content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.spool import Spool
+from bt_lake.ingest.waiting import Item, Waiting
 from bt_lake.ingest.walk import Source, sources
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
-from bt_lake.warehouse.store import Store
-
-# A commit's size: large enough to be few, small enough to hold as Python objects.
-MOST_RUNS = 2_000
-MOST_POINTS = 1_000_000
+from bt_lake.warehouse.store import Appended, Store
 
 # Bytes done, bytes in all, and the report so far.
 Progress = Callable[[int, int, IngestReport], None]
@@ -66,41 +62,6 @@ def ingest_sources(
     return job.run(files)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A run and where it comes from."""
-
-    run: Run
-    source: Source
-
-    def bad(self, reason: str) -> BadRow:
-        return BadRow(str(self.source.path), self.run.row, reason)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Runs on their way to a commit."""
-
-    items: list[_Item] = field(default_factory=list)
-    points: int = 0
-
-    def add(self, run: Run, source: Source) -> None:
-        self.items.append(_Item(run, source))
-        self.points += _points(run.equity) + _points(run.trades)
-
-    @property
-    def full(self) -> bool:
-        return len(self.items) >= MOST_RUNS or self.points >= MOST_POINTS
-
-    def take(self) -> list[_Item]:
-        taken, self.items, self.points = self.items, [], 0
-        return taken
-
-    def move_to(self, other: _Waiting) -> None:
-        other.points += self.points
-        other.items += self.take()
-
-
 class _Ingest:
     """One ingest under way.
 
@@ -124,10 +85,11 @@ class _Ingest:
         self._unique = unique
         self._dry_run = dry_run
         self._progress = progress
-        self._pending = _Waiting()
-        self._current = _Waiting()
+        self._pending = Waiting()
+        self._current = Waiting()
         self._spool: Spool | None = None
         self._places: dict[str, BadRow] = {}
+        self._previews: set[str] = set()
         self._done = self._total = 0
         self.report = IngestReport()
 
@@ -224,7 +186,7 @@ class _Ingest:
             self._spool.close()
             self._spool = None
 
-    def _assembled(self, items: list[_Item]) -> Frames | None:
+    def _assembled(self, items: list[Item]) -> Frames | None:
         """Frames of the good runs; the bad ones are told, repeated ones left out."""
         bad: dict[int, str] = {}
         gathered = gather([item.run for item in items], bad)
@@ -243,7 +205,7 @@ class _Ingest:
             self._places |= {run_id: item.bad("") for run_id, item in zip(ids, items, strict=True)}
         return in_order(frames_of(gathered, ids, made_at=_made_at(items)))
 
-    def _repeated(self, items: Sequence[_Item], ids: Sequence[str], made: Sequence[str]) -> None:
+    def _repeated(self, items: Sequence[Item], ids: Sequence[str], made: Sequence[str]) -> None:
         """Tell the runs that are here already; of one id, there may be one content only."""
         first: dict[str, int] = {}
         for place, run_id in enumerate(ids):
@@ -262,12 +224,9 @@ class _Ingest:
         if frames is None:
             return
         if self._dry_run:
-            ids = frames.runs["run_id"].to_pylist()
-            known = self._store.known(ids) if self._store.layout.exists else set()
-            self.report.added += [run_id for run_id in ids if run_id not in known]
-            self.report.skipped += [run_id for run_id in ids if run_id in known]
-            return
-        appended = self._store.append_new(frames, unique=self._unique)
+            appended = self._previewed(frames)
+        else:
+            appended = self._store.append_new(frames, unique=self._unique)
         self.report.added += appended.added
         self.report.skipped += appended.already
         for run_id, other in appended.duplicates.items():
@@ -276,6 +235,17 @@ class _Ingest:
                 f"the same strategy, symbol, timeframe, period, params and exit rule as {other}"
             )
             self.report.failed.append(BadRow(place.file, place.row, reason))
+
+    def _previewed(self, frames: Frames) -> Appended:
+        """What a commit would do after those that were previewed before it."""
+        found = self._store.compared(frames, unique=self._unique)
+        again = self._previews.intersection(found.added)
+        self._previews.update(found.added)
+        return Appended(
+            added=[run_id for run_id in found.added if run_id not in again],
+            already=[*found.already, *again],
+            duplicates=found.duplicates,
+        )
 
     def _tell(self, position: int = 0) -> None:
         if self._progress:
@@ -293,13 +263,7 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _points(rows: Any) -> int:
-    """Rows of a curve or of trades; a mapping of columns has as many as its longest."""
-    columns = rows.values() if isinstance(rows, Mapping) else (rows,)
-    return max((len(column) for column in columns if hasattr(column, "__len__")), default=0)
-
-
-def _made_at(items: Sequence[_Item]) -> NDArray[np.int64]:
+def _made_at(items: Sequence[Item]) -> NDArray[np.int64]:
     """When the files were written; for runs that do not say when they were made."""
     now = time.time_ns()
     stamps = (item.source.modified_ns for item in items)

@@ -83,17 +83,23 @@ class Store:
             explained(f"nothing was saved to {self.path}"),
             advisory_lock(self.layout.stage / "ingest.lock", wait=True),
         ):
-            ids = frames.runs["run_id"].to_pylist()
-            known = self.known(ids)
-            repeats = self._repeats(frames, known) if unique else {}
-            left_out = known | repeats.keys()
-            if left_out:
-                frames = frames.only(set(ids) - left_out)
+            appended = self.compared(frames, unique=unique)
+            if appended.already or appended.duplicates:
+                frames = frames.only(set(appended.added))
             if len(frames.runs):
                 append(self.layout, frames)
         fold_if_due(self.layout, look_every=1)
+        return appended
+
+    def compared(self, frames: Frames, *, unique: bool = False) -> Appended:
+        """What `append_new` would do with these runs, if nobody else writes meanwhile."""
+        ids = frames.runs["run_id"].to_pylist()
+        if not self.layout.exists:
+            return Appended(added=ids, already=[], duplicates={})
+        known = self.known(ids)
+        repeats = self._repeats(frames, known) if unique else {}
         return Appended(
-            added=[i for i in ids if i not in left_out],
+            added=[i for i in ids if i not in known and i not in repeats],
             already=[i for i in ids if i in known],
             duplicates=repeats,
         )
