@@ -288,7 +288,11 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "other.zip"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("notes.txt", "x")
-    for path in (document, other, DATA / "sma_cross.py"):
+    backup = tmp_path / "backup.zip"
+    with zipfile.ZipFile(backup, "w") as archive:
+        archive.writestr("run.json", "{}")
+        archive.writestr("deep/other.json", "{}")
+    for path in (document, other, backup, DATA / "sma_cross.py"):
         assert not freqtrade.matches(path, head_of(path))
 
 

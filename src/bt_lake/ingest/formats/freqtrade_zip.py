@@ -28,6 +28,12 @@ class Archive:
         self.main = min(results, key=lambda name: (len(name), name), default="")
         self._stem = self.main.removesuffix(".json")
 
+    @property
+    def is_of_freqtrade(self) -> bool:
+        """Told by its name, or by the members that belong to the results."""
+        beside = any(name.startswith(f"{self._stem}_") for name in self._names)
+        return bool(self.main) and (beside or Path(self.main).name.startswith("backtest-result"))
+
     def results(self) -> bytes:
         if not self.main:
             raise BadInput("no backtest results in this zip")
@@ -65,7 +71,7 @@ def looks_like_one(path: Path, head: bytes) -> bool:
         return False
     try:
         with opened(path) as archive:
-            return bool(archive.main)
+            return archive.is_of_freqtrade
     except BadInput:
         length = int.from_bytes(head[26:28], "little")
         return head[30 : 30 + length].endswith(b".json")
