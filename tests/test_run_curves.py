@@ -145,6 +145,7 @@ def test_the_curves_own_zone_is_kept():
         (pd.Series(EQUITY), "0 is a number, not a time"),
         (np.array(EQUITY), "equity is a ndarray; give a series"),
         (17, "equity is a int"),
+        ((np.array([1, 2], "m8[ns]"), DAYS[:2]), r"equity\[0\]\.equity: .* is not a number"),
         ([1.0, 2.0], r"equity\[0\] is not a pair"),
         ([["2024-01-02", 1.0], ["2024-01-03"]], r"equity\[1\] is not a pair"),
         ({"ts": DAYS, "equity": EQUITY, "cash": ["a", 1, 2]}, r"equity\[0\]\.cash: \"a\" is not"),

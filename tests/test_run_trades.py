@@ -135,6 +135,7 @@ def test_infinite_numbers_are_no_numbers():
     [
         ([TRADE, {**TRADE, "side": "up"}], r'trades\[1\]\.side: "up" is not a side; use long'),
         ([{**TRADE, "side": []}], "is not a side"),
+        ([{**TRADE, "extra": "{"}], r'trades\[0\]\.extra: "{" is not valid JSON'),
         ([{**TRADE, "pnl": "39.0"}], r'trades\[0\]\.pnl: "39.0" is not a number'),
         ([{**TRADE, "entry_at": "soon"}], r'trades\[0\]\.entry_at: "soon" is not a time'),
         ([{**TRADE, "exit_at": "2024-01-01"}], r"trades\[0\]\.exit_at is before its entry_at"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.ingest.texts import as_list
-from bt_lake.ingest.times import Problems, missing
+from bt_lake.ingest.times import Problems, missing, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ def objects(columns: Mapping[str, Any]) -> tuple[pa.StringArray, Problems]:
 def _object(values: dict[str, Any]) -> str | None:
     given = values.pop("extra", None)
     if isinstance(given, str):
-        given = json.loads(given)
+        given = _loaded(given)
     if isinstance(given, Mapping):
         values = {**given, **values}
     elif given is not None:
@@ -44,6 +44,13 @@ def _object(values: dict[str, Any]) -> str | None:
         return None
     text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not valid JSON") from None
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,10 @@ def parse(values: Any) -> tuple[Floats, Problems]:
         return np.full(1, np.nan), [(0, f"numbers have one dimension, not {array.ndim}")]
     if array.dtype.kind in "iuf":
         return array.astype(np.float64), []
+    if array.dtype.kind in "mM":  # numpy writes some of them as whole numbers
+        return np.full(len(array), np.nan), [
+            (row, f"{shown(value)} is not a number") for row, value in enumerate(array[:1])
+        ]
     return _parse_objects(array.tolist())
 
 
@@ -51,7 +55,7 @@ def one(value: Any) -> float:
     if kind is int or kind is bool:
         return _float_of_whole(value)
     if isinstance(value, (int, float, Decimal, Fraction, np.number, np.bool_)) and not isinstance(
-        value, np.complexfloating
+        value, (np.complexfloating, np.timedelta64)
     ):
         return float(value)
     if missing(value):
