@@ -68,6 +68,7 @@ docs: $(READY)        ## write what follows from the schema, the help, the demo 
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_python.py
+	$(BIN)/python docs/make_overfitting.py
 	$(BIN)/python docs/picture.py
 	$(BIN)/python docs/figures.py
 

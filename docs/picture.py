@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,13 @@ NAMED = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "36": "#79c0ff"}
 STYLED = re.compile(r"\x1b\[([\d;]*)m")
 
 
+def demo_lake(folder: Path) -> Path:
+    lake = folder / "lake"
+    demo = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), "demo"]
+    subprocess.run(demo, check=True, capture_output=True)
+    return lake
+
+
 def screen(lake: Path) -> str:
     """The commands, and what each of them shows."""
     return "\n".join(f"$ bt-lake {asked}\n{shown(lake, asked)}" for asked in QUESTIONS)
@@ -34,7 +42,7 @@ def shown(lake: Path, asked: str) -> str:
     import pty  # only where terminals are files
 
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), *asked.split()]
+    command = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), *shlex.split(asked)]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
@@ -110,7 +118,4 @@ def picture(text: str) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        lake = Path(folder) / "lake"
-        demo = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), "demo"]
-        subprocess.run(demo, check=True, capture_output=True)
-        PICTURE.write_text(picture(screen(lake)), "utf-8")
+        PICTURE.write_text(picture(screen(demo_lake(Path(folder)))), "utf-8")

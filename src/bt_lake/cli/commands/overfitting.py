@@ -61,7 +61,7 @@ def overfit(
         filters=which.filters(),
     )
     _write(report, out)
-    messages.note(f"{report.counts.trials:,} trials", messages.took(session.started))
+    messages.note(messages.many(report.counts.trials, "trial"), messages.took(session.started))
 
 
 def _write(report: OverfitReport, out: Output) -> None:
