@@ -39,7 +39,11 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
             * replace (coalesce(config ->> '/run/arguments_hash', params_hash) as params_hash),
             config ->> '/run/start' as start,
             config ->> '/run/end' as "end"
-          from runs where entrypoint = $entrypoint and code_hash is not distinct from $code_hash
+          from runs
+          where entrypoint = $entrypoint and code_hash is not distinct from $code_hash
+            -- few rows, so that little JSON is read
+            and (params_hash in (select params_hash from wanted)
+                 or contains(config, '"arguments_hash"'))
         )
         select
           w.place,
