@@ -132,7 +132,11 @@ def test_show_as_a_picture(cli: Cli, tmp_path: Path):
     ("run", "code", "message"),
     [
         ("nowhere", 3, "no run 'nowhere'"),
-        ("0000", 2, "'0000' fits 8 runs: …"),
+        (
+            "0000",
+            2,
+            "'0000' fits 8 runs: give more of its id\n       …00000008 rsi WAVE 2026-11-08\n",
+        ),
         ("…", 2, "a run is named by its id"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_table_at_80_columns(made_lake: Path):
         "1  …00000007  WAVE       5    50     1    6.40  +21.0%  -10.0%       2",
         "2  …00000006  SYNTH     10    70     2    3.00  +60.0%   -6.0%      60",
     ]
-    assert "2 of 8 trials · 1 column left out (strategy) · " in bare(seen)
+    assert "2 of 8 trials · 1 column left out (strategy sma_cross) · " in bare(seen)
 
 
 def test_what_is_left_out_is_named(made_lake: Path):

@@ -271,3 +271,34 @@ def test_a_connection_of_ones_own_may_do_more(lake, tmp_path):
     connection.execute(f"copy (select 1 as x) to '{tmp_path / 'x.csv'}'")
     assert (tmp_path / "x.csv").read_text() == "x\n1\n"
     assert connection.execute("select count(*) from best('sharpe_ratio')").fetchall() == [(2,)]
+
+
+def test_a_name_that_looks_like_a_place_in_our_sql_is_a_name(lake):
+    """Else a condition would be put inside the quotes of a metric, and close them."""
+    lake.save(strategy="x", metrics={"{{condition}}": 4.0}, params={"{{columns}}": 5})
+    written = lake.path / "written.csv"
+    where = f"strategy <> '] from runs; copy (select 1) to $${written}$$ --'"
+    for question in (
+        lambda: lake.best("{{condition}}", where=where),
+        lambda: lake.best("{{condition}}", per="param.{{columns}}", where=where),
+        lambda: lake.runs(sort="{{condition}}", where=where, limit=1),
+        lambda: lake.runs(columns=["run_id", "{{condition}}"], sort="{{condition}}", where=where),
+    ):
+        assert question()["{{condition}}"][0] == 4.0
+    assert lake.aggregate("param.{{columns}}", "{{condition}}", where=where)["max"][0] == 4.0
+    assert lake.sweep("x", "{{columns}}", metric="{{condition}}", where=where).rows == [(5, 4.0, 1)]
+    assert not written.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select 1 as \"x\"\"; --\";",
+        "select list_transform([1], lambda \"a\"\"b\": \"a\"\"b\" + 1);",
+        "from (select 1 as \"q\"\"x) from t; --\") where \"q\"\"x) from t; --\" >= 1;",
+        "select e'\\'; select 2';",
+        "select 'x' collate \"nocase\";",
+    ],
+)  # fmt: skip
+def test_what_duckdb_writes_anew_is_still_one_select(lake, text):
+    assert lake.sql(text).height == 1

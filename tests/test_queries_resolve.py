@@ -43,8 +43,8 @@ def test_an_ambiguous_part_names_some(lake):
     with pytest.raises(Ambiguous) as caught:
         resolve(lake.reader, "11")
     assert str(caught.value) == (
-        "'11' fits 3 runs: …bbb-311 s AAPL 2026-11-12, …aab-211 s AAPL 2026-11-11, "
-        "…aaa-111 s 2026-11-10. Give more of its id."
+        "'11' fits 3 runs: give more of its id\n…bbb-311 s AAPL 2026-11-12\n"
+        "…aab-211 s AAPL 2026-11-11\n…aaa-111 s 2026-11-10"
     )
 
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli.fields import full_name, metric_text
 from bt_lake.cli.style import Style
-from bt_lake.cli.table import columns_of, shortened
-from bt_lake.cli.values import MISSING, short_id, text, times
+from bt_lake.cli.table import columns_of, folded, padded, shortened
+from bt_lake.cli.values import MISSING, one_line, short_id, text, times
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS
 
 if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison
 
-_MOST = 24  # columns a value may take before it is cut on a terminal
+# On a terminal, columns a value takes before it is cut: less, where three would not fit abreast.
+_MOST, _LEAST, _ABREAST = 24, 14, 3
 _SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
 _SAME_BET = 0.95
 _SIDE = 11  # columns a short id takes
@@ -35,17 +36,23 @@ def beside(
 ) -> list[str]:
     """As many runs abreast as the width holds; the others follow below."""
     lines = list(_lines(comparison, everything))
-    heads = [run_id if full_ids else short_id(run_id) for run_id in comparison.ids]
+    heads = [one_line(run_id) if full_ids else short_id(run_id) for run_id in comparison.ids]
     left = 2 + max(columns_of(name) for name, cells in lines if cells)
     cell = 2 + max(columns_of(t) for t in [*heads, *(t for _, cells in lines for t, _ in cells)])
     if width is not None:
-        cell = min(cell, _MOST)
+        left = min(left, width // 2)
+        share = (width - left) // min(len(heads), _ABREAST)
+        cell = min(cell, max(_LEAST, min(share, _MOST)))
     abreast = max(1, (width - left) // cell) if width else len(heads)
     shared = _shared(comparison)
-    out = [f"{shared}, and:" if shared else "nothing in common:"]
+    head = f"{shared}, and:" if shared else "nothing in common:"
+    out = folded(head, width) if width else [head]
     for start in range(0, len(heads), abreast):
         part = slice(start, start + abreast)
-        out += ["", " " * left + style("".join(h.rjust(cell) for h in heads[part]), "cyan")]
+        out += [
+            "",
+            " " * left + style("".join(padded(h, cell, right=True) for h in heads[part]), "cyan"),
+        ]
         for name, cells in lines:
             out.append(_drawn(name, cells[part], left, cell, style))
     return [*out, *_correlations(comparison, width, style)]
@@ -54,8 +61,10 @@ def beside(
 def _drawn(name: str, cells: Cells, left: int, cell: int, style: Style) -> str:
     if not cells:
         return style(name, "bold")
-    shown = "".join(style(shortened(t, cell - 2).rjust(cell), look) for t, look in cells)
-    return ("  " + name.ljust(left - 2) + shown).rstrip()
+    lead = padded(shortened(name, left - 2), left - 2)
+    shown = (padded(shortened(t, cell - 2), cell, right=True) for t, _ in cells)
+    painted = (style(t, look) for t, (_, look) in zip(shown, cells, strict=True))
+    return ("  " + lead + "".join(painted)).rstrip()
 
 
 def _shared(comparison: Comparison) -> str:
@@ -70,7 +79,7 @@ def _shared(comparison: Comparison) -> str:
         words.append(" to ".join(times([first["start_at"], first["end_at"]])))
     params = [flat(run["params"] or {}) for run in comparison.runs]
     words += [
-        f"{name} {text(value)}"
+        f"{one_line(name)} {text(value)}"
         for name, value in params[0].items()
         if all(name in each and each[name] == value for each in params[1:])
     ]
@@ -83,7 +92,7 @@ def _lines(comparison: Comparison, everything: bool) -> Iterator[tuple[str, Cell
         if line.section != section:
             section = line.section
             yield _SECTIONS.get(section, section), []
-        yield line.name.replace("_", " "), _plain(line.values)
+        yield one_line(line.name).replace("_", " "), _plain(line.values)
     yield "Metrics", []
     for metric in comparison.metrics:
         if not (everything or metric.name in _HEADLINES or metric.name not in RUNS):

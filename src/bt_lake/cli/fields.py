@@ -14,6 +14,7 @@ from bt_lake.cli.values import (
     general,
     money,
     one_decimal,
+    one_line,
     percent,
     ratio,
     short_id,
@@ -99,6 +100,9 @@ class Field:
     shrink: int | None = None
     look: Callable[[Any], str] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))  # it may be a user's own name
+
     def titled(self, title: str) -> Field:
         return replace(self, title=title)
 
@@ -135,7 +139,7 @@ def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
 
 def run_field(full: bool = True) -> Field:
     def shorts(values: Sequence[Any]) -> list[str]:
-        return [MISSING if v is None else v if full else short_id(v) for v in values]
+        return [MISSING if v is None else one_line(v) if full else short_id(v) for v in values]
 
     return Field("run_id", "run", shorts, telling=_TELLING["run_id"], look=lambda _: "cyan")
 
@@ -188,7 +192,7 @@ def metric_name(name: str) -> str:
 def full_name(name: str) -> str:
     """A metric in words, where there is room for them."""
     if name not in RUNS:
-        return name  # the user's own, as they wrote it
+        return one_line(name)  # the user's own, as they wrote it
     return _FULL.get(name) or name.removeprefix("total_").replace("_", " ")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli.fields import metric_text
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.table import columns_of
-from bt_lake.cli.values import text
+from bt_lake.cli.table import columns_of, padded
+from bt_lake.cli.values import one_line, text
 from bt_lake.queries.names import metric
 
 if TYPE_CHECKING:
@@ -77,17 +77,19 @@ class Heatmap:
 
     def _numbered(self, left: int, cell: int, *, strip: bool) -> list[str]:
         paint, shares = self.style, self.shares
-        title = self.across.name.center(cell * len(self.across.values)).rstrip()
-        heads = "".join(label.rjust(cell) for label in self.across.labels)
+        middle = (cell * len(self.across.values) - columns_of(self.across.name)) // 2
+        heads = "".join(padded(label, cell, right=True) for label in self.across.labels)
         lines = [
-            " " * left + paint(title, "bold"),
-            paint(self.down.name.rjust(left - 2), "bold") + "  " + paint(heads, "dim"),
+            " " * (left + max(0, middle)) + paint(self.across.name, "bold"),
+            paint(padded(self.down.name, left - 2, right=True), "bold")
+            + "  "
+            + paint(heads, "dim"),
         ]
         for place, label in enumerate(self.down.labels):
-            line = paint(label.rjust(left - 2), "dim") + "  "
+            line = paint(padded(label, left - 2, right=True), "dim") + "  "
             for number, share in zip(self.numbers[place], shares[place], strict=True):
-                padded = number.rjust(cell)
-                line += padded if share is None else paint.cell(padded, colour_of(share))
+                shown = number.rjust(cell)
+                line += shown if share is None else paint.cell(shown, colour_of(share))
             if strip:
                 line += " " * _STRIP_GAP + "".join(shade_of(s) * 2 for s in shares[place])
             lines.append(line.rstrip())
@@ -100,11 +102,11 @@ class Heatmap:
         most = max(1, min(len(labels), (room - left) // size))
         lines = [
             " " * left + f"{self.across.name}: {labels[0]} to {labels[most - 1]}",
-            self.down.name.rjust(left - 2),
+            padded(self.down.name, left - 2, right=True),
         ]
         for label, row in zip(self.down.labels, self.shares, strict=True):
             cells = "".join(self._block(share, size) for share in row[:most])
-            lines.append((label.rjust(left - 2) + "  " + cells).rstrip())
+            lines.append((padded(label, left - 2, right=True) + "  " + cells).rstrip())
         if most < len(labels):
             lines.append(" " * left + f"({len(labels) - most} more do not fit)")
         return lines
@@ -129,7 +131,7 @@ def heatmap_of(grid: Grid, style: Style = PLAIN) -> Heatmap:
 
 
 def short(name: str) -> str:
-    return name.removeprefix("param.")
+    return one_line(name.removeprefix("param."))
 
 
 def shade_of(share: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.cli.style import style_of
 from bt_lake.cli.table import columns_of, shortened
+from bt_lake.cli.values import duration, harmless, one_line
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ _NAMED = 3
 
 
 def say(text: str) -> None:
+    """Some lines, whatever stands in them."""
+    _write(harmless(text))
+
+
+def _write(text: str) -> None:
     # stderr may be closed, or a pipe nobody reads: there is nobody left to tell then.
     with contextlib.suppress(BrokenPipeError, AttributeError, ValueError):
         sys.stderr.write(text + "\n")
@@ -33,11 +39,11 @@ def say(text: str) -> None:
 
 def note(*parts: str) -> None:
     """The last line of a command: what was shown, and how it came about."""
-    lines = [" · ".join(filter(None, parts))]
+    lines = [one_line(" · ".join(filter(None, parts)))]
     if sys.stderr is not None and sys.stderr.isatty():
         lines = _folded(lines[0], shutil.get_terminal_size().columns)
     paint = style_of(sys.stderr)
-    say("\n".join(paint(line, "dim") for line in lines))
+    _write("\n".join(paint(line, "dim") for line in lines))
 
 
 def _folded(line: str, width: int) -> list[str]:
@@ -52,13 +58,13 @@ def _folded(line: str, width: int) -> list[str]:
 
 
 def error(text: str) -> None:
-    first, *more = text.split("\n")
+    first, *more = harmless(text).split("\n")
     lead = style_of(sys.stderr)("error:", "bold red")
-    say("\n".join([f"{lead} {first}", *(f"       {line}".rstrip() for line in more)]))
+    _write("\n".join([f"{lead} {first}", *(f"       {line}".rstrip() for line in more)]))
 
 
 def warn(text: str) -> None:
-    say(f"{style_of(sys.stderr)('warning:', 'yellow')} {text}")
+    _write(f"{style_of(sys.stderr)('warning:', 'yellow')} {harmless(text)}")
 
 
 def many(count: int, thing: str) -> str:
@@ -81,8 +87,7 @@ def hidden(dropped: list[str]) -> str:
 
 
 def took(started: float) -> str:
-    seconds = time.perf_counter() - started
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return duration(time.perf_counter() - started)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -91,7 +96,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadInput(f"{question} Nobody is here to ask; say so with --yes.")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{harmless(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise BadInput("nothing was changed")
@@ -121,7 +126,7 @@ class Progress:
         self._drawn = now
         bar = self._style(_bar(share), "cyan")
         room = shutil.get_terminal_size().columns - _BAR - 2
-        sys.stderr.write(f"\r{bar} {shortened(text, room)}\x1b[K")
+        sys.stderr.write(f"\r{bar} {shortened(one_line(text), room)}\x1b[K")
         sys.stderr.flush()
 
     def close(self) -> None:

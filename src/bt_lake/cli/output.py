@@ -18,6 +18,7 @@ import typer
 from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import Field, plain
 from bt_lake.cli.style import PLAIN, Style, style_of
+from bt_lake.cli.values import harmless
 from bt_lake.warehouse.errors import BadInput, CannotWrite
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class Output(Options):
 
         match self.format:
             case Format.CSV:
-                self.text(writers.csv_text(columns, self._counted(rows)))
+                self._raw(writers.csv_text(columns, self._counted(rows)))
             case Format.JSON:
-                self.text(writers.json_text(columns, self._counted(rows)))
+                self._raw(writers.json_text(columns, self._counted(rows)))
             case Format.PARQUET:
                 self._parquet_rows(columns, list(rows))
             case _:
@@ -158,10 +159,14 @@ class Output(Options):
         """One thing as JSON, indented for a person who looks at it."""
         from bt_lake.cli.writers import dumps
 
-        self.text([dumps(value, indent=2), "\n"])
+        self._raw([dumps(value, indent=2), "\n"])
 
     def lines(self, lines: Iterable[str]) -> None:
         self.text(line + "\n" for line in lines)
+
+    def _raw(self, pieces: Iterable[str]) -> None:
+        """Values as they are, but on a terminal without what could steer it."""
+        self.text(map(harmless, pieces) if self.on_terminal else pieces)
 
     def text(self, pieces: Iterable[str]) -> None:
         with self._open() as stream:

@@ -23,7 +23,8 @@ _RETURNS = ("total_return", "cagr", "best_period", "worst_period")
 _RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "tail_ratio", "skew", "kurtosis")
 _RISK = ("volatility", "max_drawdown", "max_underwater_days", "ulcer_index", "var_95", "cvar_95")
 _TRADES = (
-    "total_trades", "win_rate", "profit_factor", "expectancy", "sqn", "exposure",
+    "total_trades", "winning_trades", "losing_trades", "win_rate", "profit_factor", "expectancy",
+    "sqn", "exposure",
 )  # fmt: skip
 _TRADE = (
     "avg_win", "avg_loss", "best_trade", "worst_trade", "avg_trade_hours",
@@ -50,7 +51,7 @@ def _identity(row: Row) -> Section:
     section = Section(f"Run {row['run_id']}")
     section.add("created", _time(row["created_at"]))
     failed = row["status"] == "failed"
-    took = "" if row["duration_s"] is None else f", took {row['duration_s']:,.1f} s"
+    took = "" if row["duration_s"] is None else f", took {values.duration(row['duration_s'])}"
     section.add("status", row["status"] + took, "red" if failed else "")
     section.add("error", row["error"], "red")
     section.add("deleted", _time(row["deleted_at"]), "yellow")
@@ -66,14 +67,18 @@ def _strategy(row: Row) -> Section:
     section.add("name", row["strategy"] + kind)
     section.add("version", row["strategy_version"])
     params = flat(row["params"] or {})
-    section.add("params", ", ".join(f"{name} {text(value)}" for name, value in params.items()))
+    section.add("params", _listed(params))
     for name in ("exit_rule", "sweep", "fold", "sample", "model_path", "entrypoint"):
         section.add(name.replace("_", " "), row[name])
     config = flat(row["config"] or {})
-    section.add("config", ", ".join(f"{name} {text(value)}" for name, value in config.items()))
+    section.add("config", _listed(config))
     engine = " ".join(filter(None, (row["engine"], row["engine_version"])))
     section.add("engine", engine)
     return section
+
+
+def _listed(parts: Row) -> str:
+    return ", ".join(f"{values.one_line(name)} {text(value)}" for name, value in parts.items())
 
 
 def _context(row: Row) -> Section:

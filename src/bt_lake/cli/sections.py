@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.table import columns_of
+from bt_lake.cli.table import columns_of, folded, padded
 from bt_lake.cli.values import one_line
 
 _GAP = 3
@@ -23,21 +22,19 @@ class Section:
 
     def add(self, name: str, value: str | None, look: str = "") -> None:
         if value:
-            self.lines.append((name, value, look))
+            self.lines.append((one_line(name), value, look))
 
 
 def stacked(section: Section, *, width: int, style: Style = PLAIN) -> list[str]:
     """Names to the left, values folded into the rest of the width."""
-    left = max((columns_of(name) for name, _, _ in section.lines), default=0)
-    out = [style(section.title, "bold")]
+    if not section.lines:
+        return []
+    left = max(columns_of(name) for name, _, _ in section.lines)
+    out = [style(one_line(section.title), "bold")]
     for name, value, look in section.lines:
         room = max(20, width - left - 4)
-        parts = [
-            part
-            for line in map(one_line, value.splitlines())
-            for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]
-        ]
-        start = _INDENT + style(name.ljust(left), "dim") + "  "
+        parts = [part for line in map(one_line, value.splitlines()) for part in folded(line, room)]
+        start = _INDENT + style(padded(name, left), "dim") + "  "
         out.append(start + style(parts[0], look))
         out += [" " * (left + 4) + style(part, look) for part in parts[1:]]
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from typing import Any
 
 from bt_lake.cli.fields import Field, fitted
 from bt_lake.cli.style import PLAIN, Style
+from bt_lake.cli.values import MISSING
 
 GAP = "  "
+_TOLD = 20  # columns a value may take in the last line
+_WIDTHLESS = ("Mn", "Me", "Cf")
 
 
 @dataclass(slots=True)
@@ -28,24 +32,37 @@ class _Column:
     def widen(self) -> None:
         self.width = max(self.width, *map(columns_of, [self.field.title, *self.cells]))
 
+    def described(self, *, known: bool) -> str:
+        """Its title, and its value if all of its cells are known and the same."""
+        value = self.cells[0]
+        if not known or value == MISSING or any(cell != value for cell in self.cells):
+            return self.field.title
+        return f"{self.field.title} {shortened(value, _TOLD)}"
+
 
 class Table:
     """Lays rows out, piece by piece: the first piece decides the columns.
 
     With a width, text is cut and the least telling columns are dropped to fit; `dropped` names
-    them.
+    them, with their value where all rows have the same.
     """
 
     def __init__(self, width: int | None = None, style: Style = PLAIN) -> None:
         self._width = width
         self._style = style
         self._columns: list[tuple[int, _Column]] = []
-        self.dropped: list[str] = []
+        self._dropped: list[_Column] = []
+        self._pieces = 0
+
+    @property
+    def dropped(self) -> list[str]:
+        return [column.described(known=self._pieces == 1) for column in self._dropped]
 
     def lines(self, fields: Sequence[Field], rows: Sequence[Sequence[Any]]) -> list[str]:
         first = not self._columns
         if not rows:
             return []
+        self._pieces += 1
         if first:
             self._columns = [(n, _Column(f)) for n, f in enumerate(fitted(fields, rows))]
         for place, column in self._columns:
@@ -71,7 +88,7 @@ class Table:
             if used + need <= width:
                 kept.append(entry)
                 used += need
-        self.dropped = [c.field.title for n, c in self._columns if (n, c) not in kept]
+        self._dropped = [c for n, c in self._columns if (n, c) not in kept]
         self._columns = sorted(kept, key=lambda entry: entry[0])
         columns = [column for _, column in self._columns]
         _cut(columns, sum(c.width for c in columns) + len(GAP) * (len(columns) - 1) - width)
@@ -120,22 +137,46 @@ def _cut(columns: list[_Column], excess: int) -> None:
 
 
 def _aligned(column: _Column, text: str) -> str:
-    text = shortened(text, column.width)
-    pad = " " * (column.width - columns_of(text))
-    return pad + text if column.field.right else text + pad
+    return padded(shortened(text, column.width), column.width, right=column.field.right)
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text in so many columns, to their left or right."""
+    pad = " " * (width - columns_of(text))
+    return pad + text if right else text + pad
+
+
+def folded(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns, broken between words where there are any."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+", text):
+        if columns_of(lines[-1] + word) <= width:
+            lines[-1] += word
+            continue
+        rest = word.lstrip()
+        if lines[-1]:
+            lines.append("")
+        while columns_of(rest) > width:
+            lines[-1] = _fitting(rest, width)
+            rest = rest[len(lines[-1]) :]
+            lines.append("")
+        lines[-1] = rest
+    return lines
 
 
 def shortened(text: str, width: int) -> str:
     """The text in at most so many columns, an ellipsis where something is missing."""
-    if columns_of(text) <= width:
-        return text
-    out, used = "", 0
-    for char in text:
+    return text if columns_of(text) <= width else _fitting(text, width - 1) + "…"
+
+
+def _fitting(text: str, width: int) -> str:
+    """As many of the first characters as fit, at least one."""
+    used = 0
+    for place, char in enumerate(text):
         used += columns_of(char)
-        if used > width - 1:
-            break
-        out += char
-    return out + "…"
+        if used > width:
+            return text[: max(place, 1)]
+    return text
 
 
 def columns_of(text: str) -> int:
@@ -143,6 +184,8 @@ def columns_of(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        0
+        if unicodedata.category(c) in _WIDTHLESS
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )

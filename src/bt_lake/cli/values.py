@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 MISSING = "-"
+# Characters that take no room and say nothing by themselves; those that turn text around do.
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _SIZES = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -43,6 +45,14 @@ def one_decimal(value: Any) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
 def size(count: float) -> str:
     """Bytes."""
     for unit in _SIZES:
@@ -74,14 +84,24 @@ def text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(text, value))
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return one_line(json.dumps(value, ensure_ascii=False, default=str))
     return one_line(str(value))
 
 
 def one_line(value: str) -> str:
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in value)
+    """Without what could steer a terminal."""
+    return value if value.isprintable() else "".join(map(_visible, value))
+
+
+def harmless(value: str) -> str:
+    """Lines of text, without what could steer a terminal."""
+    return "\n".join(map(one_line, value.split("\n")))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " " if char.isspace() else "" if char in _UNSEEN else "�"
 
 
 def times(values: Sequence[Any]) -> list[str]:
@@ -104,4 +124,4 @@ def moment(value: Any) -> datetime | None:
 
 
 def short_id(run_id: str) -> str:
-    return run_id if len(run_id) <= 9 else f"…{run_id[-8:]}"
+    return one_line(run_id if len(run_id) <= 9 else f"…{run_id[-8:]}")

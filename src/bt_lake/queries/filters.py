@@ -132,7 +132,9 @@ class Filters:
         return Condition(" and ".join(parts) or "true", values, costly)
 
     def hint(self, connection: DuckDBPyConnection) -> str:
-        """Why nothing may have been found: a label that no run has, with near matches."""
+        """Why nothing may have been found: no runs at all, or a label that none of them has."""
+        if not connection.execute("select 1 from trials limit 1").fetchall():
+            return "the lake is empty: `bt-lake ingest` and `lake.save()` put runs in"
         for label in LABELS:
             for text in _texts(label, getattr(self, label)) or ():
                 known = _values_of(connection, label)

@@ -39,12 +39,12 @@ def aggregate(
     `by` are labels, parameters as `param.fast`, and day, week, month or year of the run. Periods
     are in order of time, other groups by the median, what is better first.
     """
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     if not names:
         raise BadInput("aggregate needs something to group by, such as strategy")
     expressions = [dimension(name) for name in names]
     wanted = metric(metric_name)
-    fractions = [0.5, *(_fraction(quantile) for quantile in quantiles)]
+    fractions = [0.5, *dict.fromkeys(_fraction(quantile) for quantile in quantiles)]
 
     def plan(connection: DuckDBPyConnection) -> Query:
         condition = filters.condition(connection)
@@ -57,7 +57,7 @@ def aggregate(
             metric=wanted.sql,
             fractions=str(fractions),
             quantiles="".join(
-                f", q[{place}] as q{100 * fraction:g}".replace(".", "_")
+                f", q[{place}] as {_quantile_name(fraction)}"
                 for place, fraction in enumerate(fractions[1:], start=2)
             ),
             share="" if above is None else ", share_above",
@@ -101,6 +101,11 @@ def _order(names: Sequence[str], groups: Sequence[str], direction: str) -> str:
     if names[0] in PERIODS:
         return ", ".join(keys)
     return ", ".join([f"median {direction} nulls last", *keys])
+
+
+def _quantile_name(fraction: float) -> str:
+    """q25; q2_5 for 2.5 %."""
+    return identifier("q" + f"{100 * fraction:g}".replace(".", "_"))
 
 
 def _fraction(quantile: float) -> float:

@@ -41,29 +41,45 @@ def lock(connection: DuckDBPyConnection, root: Path) -> None:
 
 def checked_select(connection: DuckDBPyConnection, text: str) -> str:
     """The one SELECT a user wrote, fit to stand in parentheses."""
-    tree = _parse(connection, text)
-    if len(tree["statements"]) != 1:
-        raise BadInput("one SELECT at a time, please.")
-    _check(tree)
-    if _read_numbers(tree) or ";" in text:
-        return _text(connection, tree)
-    return text
+    tree = _select(connection, text)
+    if not _read_numbers(tree) and ";" not in text:
+        return text
+    written = _text(connection, tree)
+    _select(connection, written)
+    return written
 
 
 def checked_condition(connection: DuckDBPyConnection, text: str) -> str:
     """The condition a user wrote, as one expression: no text can close our parentheses."""
+    plain = _parse(connection, "select 1")
+    condition = _condition(connection, text, plain)
+    plain["statements"][0]["node"]["select_list"] = [{**condition, "alias": ""}]
+    _read_numbers(plain)
+    written = _text(connection, plain).removeprefix("SELECT ")
+    _condition(connection, written, plain)
+    return written
+
+
+def _select(connection: DuckDBPyConnection, text: str) -> Node:
+    tree = _parse(connection, text)
+    if len(tree["statements"]) != 1:
+        raise BadInput("one SELECT at a time, please.")
+    _check(tree)
+    return tree
+
+
+def _condition(connection: DuckDBPyConnection, text: str, plain: Node) -> Node:
+    """What a WHERE consists of, if it is all there is in the text beside `plain`, a bare SELECT."""
     tree = _parse(connection, f"select 1 from runs where (\n{text or ','}\n)")
     node = tree["statements"][0]["node"]
-    condition = node.pop("where_clause", None)
-    plain = _parse(connection, "select 1")
-    expected = {**plain["statements"][0]["node"], "from_table": None, "select_list": None}
+    condition: Node | None = node.pop("where_clause", None)
+    bare = plain["statements"][0]["node"]
+    expected = {**bare, "from_table": None, "select_list": None}
     rest = {**node, "from_table": None, "select_list": None, "where_clause": None}
     if len(tree["statements"]) != 1 or condition is None or rest != expected:
         raise BadInput(f"where: {text!r} is not a condition, such as: total_trades > 30")
     _check(condition)
-    plain["statements"][0]["node"]["select_list"] = [{**condition, "alias": ""}]
-    _read_numbers(plain)
-    return _text(connection, plain).removeprefix("SELECT ")
+    return condition
 
 
 def _parse(connection: DuckDBPyConnection, text: str) -> Node:
@@ -78,6 +94,7 @@ def _parse(connection: DuckDBPyConnection, text: str) -> Node:
 
 
 def _text(connection: DuckDBPyConnection, tree: Node) -> str:
+    """What DuckDB writes of a tree; whoever runs it checks it again."""
     found = connection.execute("select json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
     return str(found[0][0])
 

@@ -77,15 +77,20 @@ def ranked(
             text += " and total_trades >= $min_trades"
             values["min_trades"] = min_trades
         names = picked(connection, columns, first=wanted.name, without=tuple(groups))
+        direction = "asc" if upwards else "desc"
         return Query(
             sql(
                 _file(wanted, per, condition),
-                nth_value=sql("nth_value"),
+                nth_value=sql(
+                    "nth_value",
+                    key=wanted.sql,
+                    last="max" if upwards else "min",
+                    direction=direction,
+                    condition=text,
+                ),
                 metric=wanted.sql,
-                key=wanted.sql,
-                direction="asc" if upwards else "desc",
+                direction=direction,
                 reaches="<=" if upwards else ">=",
-                last="max" if upwards else "min",
                 condition=text,
                 columns=", ".join(names.values()),
                 groups=", ".join(f"{e} as {identifier(g)}" for g, e in groups.items()),

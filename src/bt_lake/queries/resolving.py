@@ -48,7 +48,7 @@ def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) ->
     if len(rows) == 1:
         return str(rows[0][0])
     if rows:
-        raise Ambiguous(f"'{part}' fits {_some(connection, view, part)}. Give more of its id.")
+        raise Ambiguous(f"'{part}' fits {_some(connection, view, part)}")
     if not deleted and _is_deleted(connection, part):
         raise NotFound(f"the run '{part}' is deleted; `bt-lake restore {part}` brings it back.")
     raise NotFound(f"no run '{part}'. `bt-lake list` shows the newest ones.")
@@ -68,11 +68,11 @@ def _some(connection: DuckDBPyConnection, view: str, part: str) -> str:
     text = sql("resolve", view=view, shown=str(_SHOWN))
     rows = connection.execute(text, {"part": part}).fetchall()
     shown = [
-        f"…{run_id[-TAIL:]} {strategy} {symbol or ''}".rstrip() + f" {day}"
+        " ".join(f"…{run_id[-TAIL:]} {strategy} {symbol or ''} {day}".split())
         for run_id, strategy, symbol, day, _ in rows
     ]
     count = rows[0][4]
-    return f"{count:,} runs: {', '.join(shown)}{', ...' if count > _SHOWN else ''}"
+    return "\n".join([f"{count:,} runs: give more of its id", *shown, *["..."] * (count > _SHOWN)])
 
 
 def matching(reader: Reader, filters: Filters = ALL, *, deleted: bool = False) -> list[str]:

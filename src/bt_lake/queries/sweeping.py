@@ -132,10 +132,10 @@ def sweep(
         found = connection.execute(text, dict(condition.values)).fetchall()
         rows = [row for row in found if None not in row[: len(axes)]]
         if not rows:
-            _explain_nothing(connection, axes)
+            return [], filters.hint(connection) or _lacking(connection, axes)
         if not wanted.declared and not any(row[-1] for row in rows):
             require(connection, wanted)
-        return _typed(rows, len(axes)), "" if rows else filters.hint(connection)
+        return _typed(rows, len(axes)), ""
 
     rows, note = reader.ask(question, user_sql=filters.user_sql)
     return Grid(
@@ -156,8 +156,9 @@ def axis(name: str) -> str:
     return name if known else PARAM + name
 
 
-def _explain_nothing(connection: DuckDBPyConnection, axes: Sequence[str]) -> None:
+def _lacking(connection: DuckDBPyConnection, axes: Sequence[str]) -> str:
     require(connection, *(metric(name) for name in axes if name.startswith(PARAM)))
+    return f"none of these runs has {' and '.join(axes)}"
 
 
 def _typed(rows: list[tuple[Any, ...]], axes: int) -> list[tuple[Any, ...]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
 
 def sql(name: str, **pieces: str) -> str:
-    text = _file(name)
-    for key, piece in pieces.items():
-        text = text.replace("{{" + key + "}}", piece)
-    return text
+    """The text of a file with its pieces, in one pass: what stands in a piece stays as it is."""
+    return _PLACE.sub(lambda place: pieces[place[1]], _file(name))
 
 
 @cache

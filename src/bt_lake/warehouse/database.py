@@ -25,6 +25,16 @@ _databases: WeakSet[Database] = WeakSet()
 _TICK_NS = 50_000_000
 
 
+# Those that a query may be running on.
+_open: WeakSet[Database] = WeakSet()
+
+
+def interrupt() -> None:
+    """End the queries that are running, from another thread."""
+    for database in list(_open):
+        database.connection.interrupt()
+
+
 class Database:
     """One connection with the lake's views, brought up to date before each question."""
 
@@ -32,6 +42,7 @@ class Database:
         layout.check_format()
         self._layout = layout
         self.connection = _connect()
+        _open.add(self)
         self.connection.execute("set variable lake = ?", [layout.root.as_posix()])
         self._seen: tuple[object, ...] | None = None
         self.refresh()

@@ -13,7 +13,7 @@ from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.output import Format, Output, Row
 from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import count, size, times
+from bt_lake.cli.values import count, one_line, size, times
 
 _DAMAGED = 4
 _WIDTH = 80
@@ -108,7 +108,8 @@ def check(
         for finding in report.findings:
             grade = out.style("damage", "red") if finding.damage else "waste"
             done = finding.repaired or f"to do: {finding.remedy}"
-            out.lines([f"{grade}: {finding.path}: {finding.message}", f"  {done}"])
+            found = one_line(f"{finding.path}: {finding.message}")
+            out.lines([f"{grade}: {found}", f"  {one_line(done)}"])
     else:
         out.rows(names, rows)
     messages.note(

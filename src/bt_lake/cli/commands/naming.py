@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +10,8 @@ from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.style import Style
+from bt_lake.cli.table import columns_of, folded, padded
+from bt_lake.cli.values import one_line
 from bt_lake.warehouse.schema import metrics as declared
 
 _COLUMNS = ["name", "unit", "better", "meaning"]
@@ -39,13 +40,14 @@ def metrics(session: Session, out: Output) -> None:
 
 def _folded(rows: Sequence[Row], width: int, style: Style) -> list[str]:
     """A table whose last column may take several lines: nothing of a meaning is cut."""
-    sizes = [max(len(row[place] or "") for row in rows) + 2 for place in range(3)]
+    rows = [[one_line(cell or "") for cell in row] for row in rows]
+    sizes = [max(columns_of(row[place]) for row in rows) + 2 for place in range(3)]
     left = sum(sizes)
     lines = []
-    for name, unit, better, meaning in rows:
-        first, *more = textwrap.wrap(meaning, max(16, width - left))
-        facts = (unit or "").ljust(sizes[1]) + (better or "").ljust(sizes[2])
-        lines.append(style(name.ljust(sizes[0]), "bold") + style(facts, "dim") + first)
+    for *facts, meaning in rows:
+        name, *rest = map(padded, facts, sizes)
+        first, *more = folded(meaning, max(16, width - left))
+        lines.append(style(name, "bold") + style("".join(rest), "dim") + first)
         lines += [" " * left + line for line in more]
     return lines
 

@@ -11,6 +11,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
+from bt_lake.cli.values import one_line
 
 if TYPE_CHECKING:
     from bt_lake.queries.overfit.results import OverfitReport
@@ -68,7 +69,7 @@ def _write(report: OverfitReport, out: Output) -> None:
     if out.format is Format.JSON:
         out.document(report.to_dict())
     elif out.is_text:
-        lines = str(report).splitlines()
+        lines = [one_line(line) for line in str(report).splitlines()]
         out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
     else:
         flat = dict(_flat(report.to_dict()))

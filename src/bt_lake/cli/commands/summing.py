@@ -88,7 +88,13 @@ def _layout(dimensions: Sequence[str], metric: str, above: float | None) -> Layo
     show = metric_text(metric)
 
     def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], list[Row]]:
-        kept = [n for n, name in enumerate(columns) if name != "failed" or any(r[n] for r in rows)]
+        runs = columns.index("runs")
+        kept = [
+            place
+            for place, name in enumerate(columns)
+            if (name != "failed" or any(row[place] for row in rows))
+            and (name != "n" or any(row[place] != row[runs] for row in rows))
+        ]
         made = [plain(name.removeprefix("param.")).at(99) for name in columns[: len(dimensions)]]
         made += [_figure(name, show, above) for name in columns[len(dimensions) :]]
         return [made[n] for n in kept], [[row[n] for n in kept] for row in rows]
