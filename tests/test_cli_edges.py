@@ -237,3 +237,25 @@ def test_one_module_writes_stdout_and_one_stderr():
 def test_files_are_small():
     for path in sources():
         assert len(path.read_text("utf-8").splitlines()) < 300, path
+
+
+@pytest.mark.parametrize("question", [["list"], ["best", "sharpe_ratio"], ["aggregate"]])
+def test_an_empty_lake_says_how_to_fill_it(capsys, tmp_path: Path, question: list[str]):
+    cli = Cli(tmp_path / "lake", capsys)
+    assert cli("init").code == 0
+    said = cli(*question)
+    assert (said.code, said.out) == (0, "")
+    assert "the lake is empty: `bt-lake ingest` and `lake.save()` put runs in" in said.err
+
+
+def test_a_sweep_of_nothing_says_why(cli: Cli, capsys, tmp_path: Path):
+    assert "no run has strategy 'sma_cros'. Did you mean sma_cross?" in (
+        cli("sweep", "sma_cros", "-x", "fast").err
+    )
+    assert "none of these runs has param.fast and param.slow" in (
+        cli("sweep", "rsi", "-x", "fast", "-y", "slow").err
+    )
+    assert "no parameter 'fats'. Did you mean fast?" in cli("sweep", "sma_cross", "-x", "fats").err
+    empty = Cli(tmp_path / "lake", capsys)
+    empty("init")
+    assert "the lake is empty" in empty("sweep", "sma_cross", "-x", "fast").err

@@ -9,7 +9,7 @@ import pytest
 from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import Markdown, Table, columns_of, shortened
-from bt_lake.cli.values import percent, short_id, text, times
+from bt_lake.cli.values import duration, percent, short_id, text, times
 
 FIELDS = [plain("name").at(95), field("sharpe_ratio"), field("total_return"), field("total_trades")]
 ROWS = [("alpha", 1.924, 0.384, 41), ("a name that is long", None, -0.0912, 1234)]
@@ -118,3 +118,18 @@ def test_text_cannot_steer_the_terminal_or_break_the_line():
 def test_short_ids_show_the_end():
     assert short_id("0193a1b2-0000-7000-8000-0000b7d2f19a") == "…b7d2f19a"
     assert short_id("run-1") == "run-1"
+
+
+def test_what_is_left_out_is_told_where_all_rows_have_the_same():
+    fields = [plain("name").at(95), plain("kind"), plain("place"), plain("none")]
+    made = Table(8)
+    made.lines(fields, [("alpha", "x", "here", None), ("beta", "x", "there", None)])
+    assert made.dropped == ["kind x", "place", "none"]
+    made.lines(fields, [("gamma", "y", "here", None)])
+    assert made.dropped == ["kind", "place", "none"]
+
+
+def test_times_taken():
+    assert [duration(s) for s in (0.0042, 1.25, 119.94, 300, 9000)] == [
+        "4 ms", "1.2 s", "119.9 s", "5 min", "2.5 h"
+    ]  # fmt: skip

@@ -281,7 +281,7 @@ def test_a_name_that_looks_like_a_place_in_our_sql_is_a_name(lake):
     for question in (
         lambda: lake.best("{{condition}}", where=where),
         lambda: lake.best("{{condition}}", per="param.{{columns}}", where=where),
-        lambda: lake.runs(sort="{{condition}}", where=where, limit=1),
+        lambda: lake.runs(sort="{{condition}}", where=where, n=1),
         lambda: lake.runs(columns=["run_id", "{{condition}}"], sort="{{condition}}", where=where),
     ):
         assert question()["{{condition}}"][0] == 4.0

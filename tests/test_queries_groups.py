@@ -154,3 +154,19 @@ def test_a_sweep_of_nothing_says_why(golden):
 def test_mistakes_are_named(golden, call, error):
     with pytest.raises(error):
         call(golden.lake)
+
+
+def test_a_quantile_of_any_size_has_a_name_and_none_comes_twice(golden):
+    frame = golden.lake.aggregate("strategy", quantiles=(1e-7, 0.025, 0.5, 0.5))
+    assert [name for name in frame.columns if name.startswith("q")] == ["q1e-05", "q2_5", "q50"]
+    assert frame["q50"].to_list() == frame["median"].to_list()
+    assert golden.lake.aggregate(["strategy", "strategy"]).columns.count("strategy") == 1
+
+
+def test_a_sweep_reads_names_with_dots_and_slashes(lake):
+    for value in (1, 2):
+        params = {"a.b": value, "c": {"d": 10 * value}, "e/f~g": "x"}
+        lake.save(strategy="s", params=params, metrics={"sharpe_ratio": value})
+    assert lake.sweep("s", "a.b", "c.d").rows == [(1, 10, 1.0, 1), (2, 20, 2.0, 1)]
+    assert lake.sweep("s", "e/f~g").rows == [("x", 1.5, 2)]
+    assert lake.sweep("s", "e/f~g", "strategy").rows == [("x", "s", 1.5, 2)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison
 
 # On a terminal, columns a value takes before it is cut: less, where three would not fit abreast.
-_MOST, _LEAST, _ABREAST = 24, 14, 3
+_MOST, _LEAST, _ABREAST = 24, 16, 3
 _SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
 _SAME_BET = 0.95
 _SIDE = 11  # columns a short id takes
@@ -62,7 +62,8 @@ def _drawn(name: str, cells: Cells, left: int, cell: int, style: Style) -> str:
     if not cells:
         return style(name, "bold")
     lead = padded(shortened(name, left - 2), left - 2)
-    shown = (padded(shortened(t, cell - 2), cell, right=True) for t, _ in cells)
+    # The last two columns are for the mark of the best, and stay when a text is cut.
+    shown = (padded(shortened(t[:-2], cell - 4) + t[-2:], cell, right=True) for t, _ in cells)
     painted = (style(t, look) for t, (_, look) in zip(shown, cells, strict=True))
     return ("  " + lead + "".join(painted)).rstrip()
 
@@ -105,7 +106,7 @@ def _lines(comparison: Comparison, everything: bool) -> Iterator[tuple[str, Cell
 
 
 def _plain(values: Iterable[Any]) -> Cells:
-    return [(MISSING if value is None else text(value) + "  ", "") for value in values]
+    return [(text(value) + "  ", "") for value in values]
 
 
 def _correlations(comparison: Comparison, width: int | None, style: Style) -> list[str]:

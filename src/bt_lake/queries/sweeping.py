@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.filters import ALL, Filters
-from bt_lake.queries.names import DIMENSIONS, PARAM, PERIODS, dimension, metric, require
+from bt_lake.queries.names import DIMENSIONS, PARAM, PERIODS, dimension, metric, pointer, require
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
-from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.quoting import identifier, literal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,18 +119,20 @@ def sweep(
     def question(connection: DuckDBPyConnection) -> tuple[list[tuple[Any, ...]], str]:
         condition = filters.condition(connection)
         names = [f"a{place}" for place in range(len(axes))]
+        found, expressions = _found(axes)
         text = sql(
             "sweep",
             axes=", ".join(names),
+            found=found,
             expressions=", ".join(
-                f"{dimension(axis)} as {name}" for axis, name in zip(axes, names, strict=True)
+                f"{each} as {name}" for each, name in zip(expressions, names, strict=True)
             ),
             metric=wanted.sql,
             how=HOW[how],
             condition=condition.sql,
         )
-        found = connection.execute(text, dict(condition.values)).fetchall()
-        rows = [row for row in found if None not in row[: len(axes)]]
+        cells = connection.execute(text, dict(condition.values)).fetchall()
+        rows = [row for row in cells if None not in row[: len(axes)]]
         if not rows:
             return [], filters.hint(connection) or _lacking(connection, axes)
         if not wanted.declared and not any(row[-1] for row in rows):
@@ -154,6 +156,18 @@ def axis(name: str) -> str:
     """The full name of an axis: a label, or a parameter, whose `param.` may be left out."""
     known = name.startswith(PARAM) or name in DIMENSIONS or name in PERIODS
     return name if known else PARAM + name
+
+
+def _found(axes: Sequence[str]) -> tuple[str, list[str]]:
+    """What to take from the parameters beforehand, and each axis in SQL: where none is nested,
+    all are found in one reading of the JSON."""
+    names = [name.removeprefix(PARAM) for name in axes]
+    if any(
+        not axis.startswith(PARAM) or "." in name for axis, name in zip(axes, names, strict=True)
+    ):
+        return "", [dimension(name) for name in axes]
+    pointers = ", ".join(literal(pointer([name])) for name in names)
+    return f", params ->> [{pointers}] as found", [f"found[{n}]" for n in range(1, len(axes) + 1)]
 
 
 def _lacking(connection: DuckDBPyConnection, axes: Sequence[str]) -> str:
