@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +13,14 @@ import pytest
 from factory import START, frames, ids, table
 
 from bt_lake.warehouse import log, schema
-from bt_lake.warehouse.errors import BadInput, Damaged, FormatTooNew, NotFound, UnknownName
+from bt_lake.warehouse.errors import (
+    BadInput,
+    CannotWrite,
+    Damaged,
+    FormatTooNew,
+    NotFound,
+    UnknownName,
+)
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
@@ -220,6 +231,87 @@ def test_any_folder_name_works(tmp_path: Path, name: str):
     store.append(frames(1))
     assert store.ask(lambda c: c.execute("select count(*) from runs").fetchall()) == [(3,)]
     assert store.check().findings == []
+
+
+@pytest.mark.skipif(os.sep != "/", reason="Windows separates with it")
+def test_a_folder_that_duckdb_cannot_name_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="backslash"):
+        Store(tmp_path / "a\\b")
+    with pytest.raises(BadInput, match="UTF-8"):
+        Store(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff"))
+
+
+def test_a_file_in_the_place_of_a_lake_is_no_lake(tmp_path):
+    (tmp_path / "lake").write_text("")
+    with pytest.raises(NotFound):
+        Store(tmp_path / "lake").ask(lambda connection: None)
+    with pytest.raises(CannotWrite):
+        Store(tmp_path / "lake").append(frames(1))
+
+
+def test_names_that_are_not_the_lakes_are_passed_over(store, rows):
+    """Copies that people, and what backs up or syncs their files, leave behind."""
+    store.append(frames(1))
+    (commit,) = store.path.glob("runs/month=*/c-*")
+    shutil.copy(commit, commit.with_name(f"{commit.stem} (copy).parquet"))
+    shutil.copytree(commit.parent, commit.parent.with_name(f"{commit.parent.name} 2"))
+    for name in ("._00000000.json", "notes.json", "00000009 (copy).json"):
+        (store.layout.log / name).write_text("{")
+    assert rows("select count(*) from runs") == [(1,)]
+    store.append(frames(1))
+    store.compact()
+    assert rows("select count(*) from runs") == [(2,)]
+    assert not store.check().damaged
+
+
+def test_a_lake_copied_without_its_empty_folders_works(store):
+    """As git, and what syncs to object stores, copies it."""
+    store.append(Frames(frames(1).runs))
+    for folder in (store.layout.stage, *map(store.layout.table, ("equity", "trades", "events"))):
+        folder.rmdir()
+    assert {f.kind for f in store.check().findings} == {"furniture"}
+    copy = Store(store.path)
+    assert copy.ask(lambda c: c.execute("select count(*) from runs").fetchall()) == [(1,)]
+    copy.append(frames(1))
+    copy.compact()
+    assert copy.ask(lambda c: c.execute("select count(*) from runs").fetchall()) == [(2,)]
+    assert copy.check().findings == []
+
+
+def test_threads_look_and_save_on_one_store(store, rows):
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(3):
+                made = frames(1)
+                store.append_new(made)
+                assert store.append_new(made).already == ids(made)
+                store.append_events("tag", ids(made), "x")
+                store.ask(lambda c: c.execute("select count(*) from runs").fetchall())
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert rows("select count(*), count(tags) from runs") == [(12, 12)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_asks_through_a_connection_of_its_own(store, rows):
+    store.append_new(frames(2))
+    store.append_new(frames(1))
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # a child that hangs is killed and fails the test
+        store.append_new(frames(1))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert rows("select count(*) from runs") == [(4,)]
 
 
 def _pairs(one: Frames, two: Frames):

@@ -3,8 +3,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 
+import duckdb
 import pyarrow as pa
 import pytest
 from factory import frames, ids
@@ -13,6 +16,7 @@ from bt_lake.warehouse import compact, log
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.maintenance import maintenance_lock
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.surface import snapshot_sql, views_sql
 
 
 def live(store: Store, table: str) -> int:
@@ -247,6 +251,77 @@ def test_a_stale_epoch_cannot_come_back(store):
         log.advance(store.layout, stale, adds=[], drops={"runs/month=2024-01/c-x.parquet"})
     assert log.newest(store.layout).epoch == newest
     assert len(log.epochs(store.layout)) == log.KEPT_EPOCHS
+
+
+def test_who_slept_past_the_pruning_of_his_epoch_keeps_what_he_published(store, rows, monkeypatch):
+    """Held up right after its log: others go on from it, and may prune it meanwhile."""
+    store.append(frames(2))
+    write = log.write
+
+    def asleep(layout, state):
+        write(layout, state)
+        monkeypatch.setattr(log, "write", write)
+        for _ in range(log.KEPT_EPOCHS + 1):
+            log.advance(layout, log.newest(layout), adds=[], drops=set())
+
+    monkeypatch.setattr(log, "write", asleep)
+    store.compact()
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
+    assert not store.check().damaged
+
+
+def test_grace_begins_when_the_removal_is_known(store):
+    """A process may sleep before it publishes its epoch, so the next one notes the time."""
+    for _ in range(2):
+        store.append(frames(1))
+    store.compact()
+    first = log.newest(store.layout)
+    assert set(first.removed.values()) == {None}
+    second = log.advance(store.layout, first, adds=[], drops=set())
+    assert len(second.removed) == 6
+    assert all(abs(at - time.time()) < 600 for at in second.removed.values() if at is not None)
+    ahead = replace(second, removed=dict.fromkeys(second.removed, time.time() + 1e6))
+    third = log.advance(store.layout, ahead, adds=[], drops=set())
+    assert max(third.removed.values()) <= time.time(), "a clock that went back holds up nothing"
+
+
+@pytest.mark.parametrize("grace_s", [0, 60])
+@pytest.mark.parametrize("at", ["lake_event_commits", "lake_commits", "lake_live"])
+def test_a_snapshot_taken_while_files_go_is_no_snapshot(store, at, grace_s):
+    """Maintenance between any two statements of `lake.sql`: all runs, or an error, never fewer."""
+    for _ in range(3):
+        store.append(frames(1))
+    before, here, after = snapshot_sql().partition(f"set variable {at} ")
+    with duckdb.connect() as connection:
+        connection.execute("set variable lake = ?", [str(store.path)])
+        connection.execute(before)
+        store.compact(grace_s=grace_s)
+        try:
+            connection.execute(here + after)
+        except duckdb.InvalidInputException as error:
+            assert "open it again" in str(error)
+            assert grace_s == 0
+            return
+        connection.execute(views_sql())
+        assert connection.execute("select count(*) from runs").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_the_last_event_counts_though_the_clock_went_back(store, rows, monkeypatch, folded):
+    made = frames(1)
+    store.append(made)
+    store.append_events("delete", ids(made))
+    if folded:
+        compact.fold(store.layout)
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=1)
+
+    monkeypatch.setattr("bt_lake.warehouse.store.datetime", Earlier)
+    store.append_events("restore", ids(made))
+    assert rows("select count(*) from runs") == [(1,)]
 
 
 def test_a_compaction_that_fails_is_a_warning_not_an_error_of_the_save(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
@@ -24,38 +23,31 @@ class Reader:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._lock = RLock()
         self._database: Database | None = None
-        self._process = 0
 
     def ask(self, question: Callable[[DuckDBPyConnection], T], *, user_sql: bool = False) -> T:
         """Answer a question; `user_sql` says that a mistake in it may be the user's own."""
         import duckdb
 
-        with self._lock:
-            try:
-                return self._open().ask(question)
-            except (Damaged, duckdb.Error) as error:
-                cause = error.__cause__ if isinstance(error, Damaged) else error
-                if user_sql and isinstance(cause, _slips()):
-                    raise BadInput(f"SQL: {_words(cause)}") from error
-                if isinstance(error, duckdb.Error):
-                    raise explain(error, self.layout) from error
-                raise
+        try:
+            return self._open().ask(question)
+        except (Damaged, duckdb.Error) as error:
+            cause = error.__cause__ if isinstance(error, Damaged) else error
+            if user_sql and isinstance(cause, _slips()):
+                raise BadInput(f"SQL: {_words(cause)}") from error
+            if isinstance(error, duckdb.Error):
+                raise explain(error, self.layout) from error
+            raise
 
     def _open(self) -> Database:
-        # A process that was forked must not use its parent's connection.
-        if self._database is None or self._process != os.getpid():
-            self._process = os.getpid()
-            self._database = Database(self.layout)
-            lock(self._database.connection, self.layout.root)
+        if self._database is None:
+            self._database = Database(self.layout, partial(lock, root=self.layout.root))
         return self._database
 
     def close(self) -> None:
-        with self._lock:
-            if self._database is not None:
-                self._database.connection.close()
-                self._database = None
+        if self._database is not None:
+            self._database.connection.close()
+            self._database = None
 
 
 @contextmanager

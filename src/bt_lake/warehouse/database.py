@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
@@ -23,32 +24,35 @@ _databases: WeakSet[Database] = WeakSet()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
 _TICK_NS = 50_000_000
-
-
-# Those that a query may be running on.
-_open: WeakSet[Database] = WeakSet()
-
-
-def interrupt() -> None:
-    """End the queries that are running, from another thread."""
-    for database in list(_open):
-        database.connection.interrupt()
+_COARSE_TICK_NS = 2_000_000_000  # where file systems count whole seconds
 
 
 class Database:
-    """One connection with the lake's views, brought up to date before each question."""
+    """One connection with the lake's views, brought up to date before each question.
 
-    def __init__(self, layout: Layout) -> None:
-        layout.check_format()
+    Threads take turns. A forked process gets a connection of its own.
+    """
+
+    def __init__(
+        self, layout: Layout, prepare: Callable[[DuckDBPyConnection], None] | None = None
+    ) -> None:
         self._layout = layout
+        self._prepare = prepare
+        self._open()
+
+    def _open(self) -> None:
+        self._layout.check_format()
+        self._process = os.getpid()
+        self._turn = RLock()
+        self._seen: dict[str, int] | None = None
+        self._complete = False
         self.connection = _connect()
-        _open.add(self)
-        self.connection.execute("set variable lake = ?", [layout.root.as_posix()])
-        self._seen: tuple[object, ...] | None = None
+        _databases.add(self)
+        self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
         self.refresh()
         self.connection.execute(views_sql())
-        self._complete = False
-        _databases.add(self)
+        if self._prepare is not None:
+            self._prepare(self.connection)
 
     def complete(self) -> None:
         """Make the views and macros that only some questions need."""
@@ -79,9 +83,16 @@ class Database:
 
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
+        if self._process != os.getpid():
+            _keep_for_ever(self.connection)
+            self._open()
+        with self._turn, interruptible():
+            self.refresh()
+            return self._ask(question)
+
+    def _ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         from duckdb import CatalogException, Error
 
-        self.refresh()
         for _ in range(_TRIES):
             try:
                 return question(self.connection)
@@ -106,6 +117,24 @@ def interrupt() -> None:
             database.connection.interrupt()
 
 
+def _keep_for_ever(connection: DuckDBPyConnection) -> None:
+    """Closing what a parent process opened waits for threads that a fork does not have."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be what it is; DuckDB makes an error of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+
+
 def _connect() -> DuckDBPyConnection:
     import duckdb
 
@@ -120,21 +149,19 @@ def _connect() -> DuckDBPyConnection:
     return connection
 
 
-def _fingerprint(layout: Layout) -> tuple[object, ...] | None:
+def _fingerprint(layout: Layout) -> dict[str, int] | None:
     """What changes when a commit or an epoch appears; None when a change may go unseen."""
     now = time.time_ns()
-    marks: list[object] = []
-    for table in ("runs", "events", "_log"):
-        folder = layout.root / table
-        marks.append(_changed_at(folder))
-        if table != "_log":
-            marks += [(e.name, _changed_at(Path(e.path))) for e in os.scandir(folder) if e.is_dir()]
-    times = [mark if isinstance(mark, int) else mark[1] for mark in marks]  # type: ignore[index]
-    return None if now - max(times) < _TICK_NS else tuple(sorted(marks, key=str))
-
-
-def _changed_at(folder: Path) -> int:
-    return os.stat(folder).st_mtime_ns
+    folders = [layout.root / "runs", layout.root / "events", layout.root / "_log"]
+    try:
+        for table in folders[:2]:
+            folders += [Path(entry.path) for entry in os.scandir(table) if entry.is_dir()]
+        marks = {str(folder): os.stat(folder).st_mtime_ns for folder in folders}
+    except FileNotFoundError:
+        return None
+    coarse = not any(mark % 1_000_000_000 for mark in marks.values())
+    tick = _COARSE_TICK_NS if coarse else _TICK_NS
+    return None if now - max(marks.values()) < tick else marks
 
 
 def vanished(error: Exception) -> bool:

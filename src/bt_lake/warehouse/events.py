@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.ids import uuid7
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def events_table(kind: str, run_ids: Sequence[str], value: str | None = None) -> pa.Table:
+def events_table(kind: str, run_ids: Sequence[str], value: str | None, at: datetime) -> pa.Table:
     """One event of a kind for each of the runs."""
     import pyarrow as pa
 
-    now, count = datetime.now(UTC), len(run_ids)
+    count = len(run_ids)
     return pa.table(
         {
             "event_id": [str(uuid7()) for _ in run_ids],
-            "at": pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), count),
+            "at": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), count),
             "run_id": list(run_ids),
             "kind": [kind] * count,
             "value": [value] * count,

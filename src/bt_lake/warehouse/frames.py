@@ -56,7 +56,7 @@ def conform(name: str, table: pa.Table) -> pa.Table:
         values = table.column(index)
         if column.required and values.null_count:
             raise BadInput(f"{name}.{column.name} is NULL in {values.null_count} row(s)")
-        if values.null_count == len(values):
+        if not column.required and values.null_count == len(values):
             continue
         field = schema.field(column.name)
         if values.type != field.type:

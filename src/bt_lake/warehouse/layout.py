@@ -49,6 +49,10 @@ class Layout:
     def table(self, table: str) -> Path:
         return self.root / table
 
+    @property
+    def folders(self) -> list[Path]:
+        return [self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)]
+
     def month(self, table: str, when: datetime | None = None) -> Path:
         return self.root / table / f"month={(when or datetime.now(UTC)):%Y-%m}"
 
@@ -67,10 +71,14 @@ class Layout:
         try:
             card = json.loads(self.card.read_bytes())
             version = int(card["format"])
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
                 f"no lake at {self.root}. `bt-lake init` makes one; "
                 "--lake or $BT_LAKE names another."
+            ) from None
+        except PermissionError:
+            raise NotFound(
+                f"no lake that you may read at {self.root}: check who owns {self.card}."
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise Damaged(
@@ -84,12 +92,12 @@ class Layout:
             )
 
     def create(self) -> None:
-        """Make the lake if there is none; safe from any number of processes at once."""
-        if self.exists:
-            return
+        """Make what there is not of the lake; safe from any number of processes at once."""
         with explained(f"cannot make a lake at {self.root}"):
-            for folder in (self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)):
+            for folder in self.folders:
                 make_folder(folder)
+            if self.exists:
+                return
             step("create.folders")
             self._publish_text(self.log / f"{0:08d}.json", _empty_log())
             self.furnish()

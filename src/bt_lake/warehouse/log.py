@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -40,16 +41,24 @@ class State:
     at: str
     grace_s: float
     adds: tuple[Added, ...] = ()
-    removed: dict[str, float] = field(default_factory=dict)  # path -> Unix time of its removal
+    # Path -> a Unix time at which its removal was known. The epoch that removes a file cannot know
+    # when it will be published, so it writes None and the next epoch the time.
+    removed: dict[str, float | None] = field(default_factory=dict)
 
     @staticmethod
     def empty() -> State:
         return State(0, datetime.now(UTC).isoformat(timespec="seconds"), GRACE_S)
 
+    @property
+    def named(self) -> set[str]:
+        """The files that are live, and those that were."""
+        return {add.path for add in self.adds} | self.removed.keys()
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
+_NAME = re.compile(r"\d{8}\.json")
 _ADDED = [part.name for part in fields(Added)]
 
 
@@ -58,7 +67,7 @@ class Lost(Exception):
 
 
 def epochs(layout: Layout) -> list[int]:
-    return sorted(int(p[:-5]) for p in os.listdir(layout.log) if p.endswith(".json"))
+    return sorted(int(name[:8]) for name in os.listdir(layout.log) if _NAME.fullmatch(name))
 
 
 def log_path(layout: Layout, epoch: int) -> Path:
@@ -92,7 +101,9 @@ def read(path: Path) -> State:
             at=str(raw["at"]),
             grace_s=float(raw["grace_s"]),
             adds=tuple(_added(add) for add in raw["adds"]),
-            removed={str(k): float(v) for k, v in raw["removed"].items()},
+            removed={
+                str(path): None if at is None else float(at) for path, at in raw["removed"].items()
+            },
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(
@@ -117,18 +128,21 @@ def advance(
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
     now = time.time()
     gone = unlink_overdue(layout, state, now)
-    removed = {path: at for path, at in state.removed.items() if path not in gone}
+    removed = {
+        path: now if at is None else min(at, now)  # a clock may have gone back
+        for path, at in state.removed.items()
+        if path not in gone
+    }
     following = State(
         epoch=state.epoch + 1,
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         grace_s=state.grace_s if grace_s is None else grace_s,
         adds=(*(add for add in state.adds if add.path not in drops), *adds),
-        removed={**removed, **dict.fromkeys(sorted(drops), now)},
+        removed={**removed, **dict.fromkeys(sorted(drops))},
     )
     write(layout, following)
-    # Logs are pruned oldest first: if the one before is still there, nobody pruned ours away
-    # before we wrote it, and the number was really free.
-    if not log_path(layout, state.epoch).exists():
+    # Others this far ahead have used and pruned the number before we took it.
+    if epochs(layout)[-1] - following.epoch >= KEPT_EPOCHS:
         remove(log_path(layout, following.epoch))
         raise Lost
     for number in epochs(layout):
@@ -157,7 +171,8 @@ def unlink_overdue(layout: Layout, state: State, now: float | None = None) -> se
     """Unlink files removed longer ago than the grace period; the paths that are gone for good."""
     now = time.time() if now is None else now
     gone = set()
-    for path in sorted(p for p, at in state.removed.items() if now - at >= state.grace_s):
+    ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
+    for path in sorted(path for path, age in ages.items() if age >= state.grace_s):
         with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
             remove(layout.root / path)
             gone.add(path)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
-from bt_lake.warehouse.database import Database, vanished
-from bt_lake.warehouse.errors import Conflict
+from bt_lake.warehouse.database import Database, interruptible, vanished
+from bt_lake.warehouse.errors import Conflict, LakeError
 from bt_lake.warehouse.files import advisory_lock, explained, make_folder
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rewrite import Rewriter
@@ -92,7 +92,7 @@ def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = 
     database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
     try:
         for _ in range(_TRIES):
-            with contextlib.suppress(log.Lost):
+            with contextlib.suppress(log.Lost), interruptible():
                 return _attempt(layout, database, act, grace_s)
             database.take_snapshot()
     finally:
@@ -128,12 +128,10 @@ def _attempt(
             drops=task.drops,
             grace_s=grace_s,
         )
-    except (Error, FileNotFoundError) as error:
-        rewriter.discard()
-        if vanished(error):
+    except BaseException as error:
+        with contextlib.suppress(LakeError, OSError):
+            rewriter.discard()
+        if isinstance(error, (Error, FileNotFoundError)) and vanished(error):
             raise log.Lost from None
-        raise
-    except BaseException:
-        rewriter.discard()
         raise
     return True

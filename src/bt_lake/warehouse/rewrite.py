@@ -14,7 +14,7 @@ from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import fsync_file, fsync_folder, make_folder, publish, remove, step
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.log import Added
+from bt_lake.warehouse.log import Added, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import read_schema
@@ -91,13 +91,14 @@ class Rewriter:
         bounds = [f"run_id >= {literal(low)}"] if low is not None else []
         bounds += [f"run_id < {literal(high)}"] if high is not None else []
         where = f"where {' and '.join(bounds)}" if bounds else ""
+        marks = ", kv_metadata {folded: 'true'}" if folded else ""
         ids = ", ".join(f"{identifier(c.name)}: {c.field_id}" for c in declared.columns)
         self._connection.execute(
             f"""
             copy (select {columns} from {source} {where} order by {order})
             to {literal(str(staged))} (
               format parquet, parquet_version v2, compression zstd,
-              row_group_size {declared.row_group_size}, field_ids {{{ids}}}
+              row_group_size {declared.row_group_size}, field_ids {{{ids}}}{marks}
             )
             """
         )
@@ -147,9 +148,21 @@ class Rewriter:
         step("rewrite.durable")
 
     def discard(self) -> None:
-        for staged, final in self._staged:
+        """Throw the work away; not if the epoch exists: what went wrong may have come after it."""
+        for staged, _ in self._staged:
             remove(staged)
-            remove(final)
+        named = newest(self._layout).named
+        for _, final in self._staged:
+            if self._layout.relative(final) not in named:
+                remove(final)
+
+
+def was_folded(connection: DuckDBPyConnection, file: Path) -> bool:
+    """Whether a file says of its events that they are in the rows of `runs`."""
+    found = connection.execute(
+        f"select exists(from parquet_kv_metadata({path_list([file])}) where key = 'folded'::blob)"
+    ).fetchall()
+    return bool(found[0][0])
 
 
 def plain_rows(table: str, files: Iterable[Path]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,16 +49,15 @@ class Store:
     """One lake folder; made on the first write."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(Path(path).expanduser()))
+        self.path = _usable(os.path.abspath(Path(path).expanduser()))
         self.layout = Layout(self.path)
         self._checked = False
-        self._database: Database | None = None
-        self._process = 0
 
     def _prepare_write(self) -> None:
         if not self._checked:
+            if self.layout.exists:
+                self.layout.check_format()
             self.layout.create()
-            self.layout.check_format()
             self._checked = True
 
     def append(self, frames: Frames) -> str:
@@ -115,8 +116,25 @@ class Store:
             raise BadInput(f"{kind}: the text is empty")
         if run_ids:
             self._prepare_write()
-            append_events(self.layout, events_table(kind, run_ids, value))
+            at = self._after_events_of(run_ids)
+            append_events(self.layout, events_table(kind, run_ids, value, at))
             fold_if_due(self.layout)
+
+    def _after_events_of(self, run_ids: Sequence[str]) -> datetime:
+        """Now, or just after the last event of these runs: a clock may be wrong or go back."""
+
+        def question(connection: DuckDBPyConnection) -> int | None:
+            latest: int | None = connection.execute(
+                'select epoch_us(max("at")) from lake_pending_events '
+                "where run_id in (select unnest(?))",
+                [list(run_ids)],
+            ).fetchall()[0][0]
+            return latest
+
+        now, latest = datetime.now(UTC), self.ask(question)
+        if latest is None:
+            return now
+        return max(now, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest + 1))
 
     def known(self, run_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the lake, deleted runs included."""
@@ -169,14 +187,14 @@ class Store:
 
         return self.ask(question)
 
-    def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
-        """Answer a question on a consistent snapshot of the lake as it is now."""
+    @cached_property
+    def _database(self) -> Database:
         from bt_lake.warehouse.database import Database
 
-        # A process that was forked must not use its parent's connection.
-        if self._database is None or self._process != os.getpid():
-            self._process = os.getpid()
-            self._database = Database(self.layout)
+        return Database(self.layout)
+
+    def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
+        """Answer a question on a consistent snapshot of the lake as it is now."""
         return self._database.ask(question)
 
     def connect(self) -> DuckDBPyConnection:
@@ -209,3 +227,14 @@ class Store:
         from bt_lake.warehouse.check import check
 
         return check(self.layout, repair=repair)
+
+
+def _usable(path: str) -> Path:
+    """The path of a lake, unless DuckDB could not read from it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{path!a}: the path of a lake must be valid UTF-8") from None
+    if os.sep == "/" and "\\" in path:
+        raise BadInput(f"{path}: no backslash in the path of a lake: DuckDB splits the path there")
+    return Path(path)

@@ -145,7 +145,7 @@ def compact(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="How long readers may go on using replaced files.",
+            help="How long readers may go on using replaced files, from now on.",
             show_default="60",
         ),
     ] = None,

@@ -3,13 +3,14 @@
 -- A path is taken literally, whatever characters a folder's name has.
 set variable lake = coalesce(getvariable('lake'), '.');
 set variable lake_pattern = regexp_replace(getvariable('lake'), '([*?\[])', '[\1]', 'g');
+set variable lake_logs = getvariable('lake_pattern') || '/_log/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9].json';
 
 -- The newest epoch first, then events, commits, and their children. A child is published before
 -- its commit, so every commit that is listed has all of them; an event comes after the commit
 -- of its run, so every event that is listed finds its run.
 set variable lake_log = (
   select {file: max(file), opened_ms: epoch_ms(get_current_timestamp())}
-  from glob(getvariable('lake_pattern') || '/_log/*.json')
+  from glob(getvariable('lake_logs'))
 );
 set variable lake_event_commits = (
   select list(file) from glob(getvariable('lake_pattern') || '/events/month=*/c-*.parquet')
@@ -39,8 +40,12 @@ set variable lake_live = (
     standing as (
       select
         split_part(path, '/', 1) as "table", path, split_part(path, '/c-', 2)[:-9] as commit_id
-      from (select regexp_extract(replace(file, '\', '/'), '[^/]+/[^/]+/[^/]+$') as path from found)
-      where path not in (select unnest(map_keys(state.removed)) from log)
+      from (
+        select regexp_extract(
+          replace(file, '\', '/'), '\w+/month=\d{4}-\d\d/c-[0-9a-f]{32}\.parquet$') as path
+        from found
+      )
+      where path <> '' and path not in (select unnest(map_keys(state.removed)) from log)
     ),
     live as (
       select "table", path, commit_id from standing
@@ -63,11 +68,13 @@ set variable lake_live = (
 );
 
 -- Removed files stay for a grace period; whoever was held up longer than that starts over.
+set variable lake_newest = (select max(file) from glob(getvariable('lake_logs')));
 set variable lake_checked = (
   select case
-    when max(file) <> getvariable('lake_log').file
-      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms >= getvariable('lake_live').grace_ms
+    when getvariable('lake_newest') <> getvariable('lake_log').file
+      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms
+        >= least(getvariable('lake_live').grace_ms, 1000 * (content ->> 'grace_s')::double)
     then error('the lake changed while it was being opened: open it again')
   end
-  from glob(getvariable('lake_pattern') || '/_log/*.json')
+  from read_text(regexp_replace(getvariable('lake_newest'), '([*?\[])', '[\1]', 'g'))
 );
