@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from factory import frames, ids, table
 
-from bt_lake.warehouse import check, log
-from bt_lake.warehouse.errors import Damaged, NotFound
+from bt_lake.warehouse import check, files, log
+from bt_lake.warehouse.errors import CannotWrite, Damaged, NotFound
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
@@ -190,3 +190,89 @@ def test_the_log_is_rebuilt_from_the_files(store, rows, how, grace_s):
     assert fresh.ask(lambda c: c.execute(question).fetchall()) == before
     assert log.newest(store.layout).epoch > 2
     assert fresh.check().findings == []
+
+
+def lose_log(store: Store) -> Store:
+    for path in store.layout.log.iterdir():
+        path.unlink()
+    assert not store.check(repair=True).damaged
+    return Store(store.path)
+
+
+def test_a_rebuilt_log_knows_which_events_are_in_the_rows(store):
+    made = frames(2)
+    store.append(made)
+    store.append_events("note", ids(made)[:1], "one")
+    store.compact(grace_s=0)
+    store.append_events("note", ids(made)[:1], "two")
+    found = lose_log(store).ask(lambda c: c.execute("select notes from runs order by 1").fetchall())
+    assert found == [("one\ntwo",), (None,)]
+
+
+def test_a_rebuilt_log_throws_nothing_away(store):
+    """Of two commits that share a run, the other runs are kept, on disk at least."""
+    one, two = frames(2), frames(1)
+    store.append(one)
+    store.append(frames(run_ids=[*ids(one)[:1], *ids(two)]))
+    fresh = lose_log(store)
+    fresh.compact(grace_s=0)
+    fresh.compact(grace_s=0)
+    kept = list(store.path.glob("_quarantine/runs/month=*/c-*"))
+    rest = sum(len(pq.read_table(path)) for path in kept)
+    question = "select count(*), count(distinct run_id) from runs"
+    assert fresh.ask(lambda c: c.execute(question).fetchall()) == [(2, 2)]
+    assert rest == 2
+
+
+def test_pages_that_cannot_be_read_are_found(store, rows):
+    made = frames(1, points=50)
+    store.append(made)
+    store.append(frames(1))
+    path = max(store.path.glob("equity/month=*/c-*"), key=lambda p: p.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[4:400] = b"\xff" * 396
+    path.write_bytes(content)
+    (finding,) = store.check().findings
+    assert (finding.kind, finding.path) == ("torn", path.relative_to(store.path).as_posix())
+    assert not store.check(repair=True).damaged
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 5)]
+
+
+@pytest.mark.parametrize("name", ["lake.json", "_seed/runs.parquet", "lake.sql"])
+def test_spoilt_furniture_is_put_aside_and_written_again(store, name):
+    store.append(frames(1))
+    (store.path / name).write_text("spoilt")
+    assert [(f.kind, f.path) for f in store.check().findings] == [("furniture", name)]
+    assert not store.check(repair=True).damaged
+    assert (store.path / "_quarantine" / name).read_text() == "spoilt"
+    assert Store(store.path).check().findings == []
+
+
+def test_a_folder_left_in_staging_is_deleted(store):
+    store.append(frames(1))
+    spill = store.layout.stage / "spill"
+    spill.mkdir()
+    (spill / "duckdb_temp.tmp").write_bytes(b"x")
+    age(spill)
+    store.check(repair=True)
+    assert not spill.exists()
+
+
+def test_a_writer_that_wakes_up_after_a_repair_commits_nothing(store, monkeypatch):
+    """Its children are in quarantine by then: its run must not appear without them."""
+    store.append(frames(1))
+
+    def sleep(step: str) -> None:
+        if step == "commit.children_durable":
+            monkeypatch.setattr(files, "on_step", files._nothing)
+            for path in [*store.layout.stage.iterdir(), *store.path.glob("*/month=*/c-*")]:
+                age(path)
+            store.check(repair=True)
+
+    monkeypatch.setattr(files, "on_step", sleep)
+    with pytest.raises(CannotWrite):
+        store.append(frames(1))
+    report = store.check()
+    assert not report.damaged
+    question = "select count(*), (select count(*) from equity) from runs"
+    assert store.ask(lambda c: c.execute(question).fetchall()) == [(1, 5)]

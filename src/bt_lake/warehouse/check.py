@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bt_lake.warehouse import log
-from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rules import broken_rules
 from bt_lake.warehouse.schema import TABLES, arrow_schema
+from bt_lake.warehouse.surface import lake_sql
 
 # Younger leftovers may belong to a process that is still at work.
 LEFTOVER_S = 3600.0
-_NAME = re.compile(r"(c-[0-9a-f]{32}|m-(\d{8})-[0-9a-f]{32})\.parquet")
+_TAKEN_OUT = (
+    "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
+)
+_NAME = re.compile(r"month=\d{4}-\d\d/(c-[0-9a-f]{32}|m-(\d{8})-[0-9a-f]{32})\.parquet")
 
 
 @dataclass(slots=True)
@@ -54,28 +58,44 @@ def check(layout: Layout, *, repair: bool = False) -> Report:
             mend(layout, found)
         report.findings += found
     if not report.damaged:
+        found = _unreadable(layout)
+        if repair:
+            mend(layout, found)
+        report.findings += found
+    if not report.damaged:
         report.findings += broken_rules(layout)
     return report
 
 
 def _furniture(layout: Layout) -> Iterator[Finding]:
     """The parts of a lake that are not tables."""
-    if not layout.log.is_dir() or not layout.table("runs").is_dir():
+    if not layout.log.is_dir() and not layout.table("runs").is_dir():
         layout.check_format()
-    if not layout.card.is_file():
-        yield Finding(
-            "furniture", "lake.json", "the lake's card is lost", "--repair writes a new one"
-        )
+    again = "--repair writes it again"
+    for folder in layout.folders:
+        if not folder.is_dir():
+            path = layout.relative(folder)
+            yield Finding("furniture", path, "the folder is lost", again, damage=False)
+    try:
+        layout.check_format()
+    except NotFound:
+        yield Finding("furniture", "lake.json", "the lake's card is lost", again)
+    except Damaged as error:
+        if isinstance(error, FormatTooNew):
+            raise
+        yield Finding("furniture", "lake.json", str(error), again)
     for table in TABLES:
-        if not layout.seed(table).is_file():
-            path = layout.relative(layout.seed(table))
-            yield Finding(
-                "furniture", path, "the zero-row file is lost", "--repair writes it again"
-            )
+        seed = layout.seed(table)
+        path = layout.relative(seed)
+        if not seed.is_file():
+            yield Finding("furniture", path, "the zero-row file is lost", again)
+        elif torn := _torn_or_foreign(table, seed, path):
+            yield Finding("furniture", path, torn.message, again)
     if not layout.sql.is_file():
-        yield Finding(
-            "furniture", "lake.sql", "the file is lost", "--repair writes it again", damage=False
-        )
+        yield Finding("furniture", "lake.sql", "the file is lost", again, damage=False)
+    elif layout.sql.read_bytes() != lake_sql().encode():
+        said = "not what this version of bt-lake writes"
+        yield Finding("furniture", "lake.sql", said, again, damage=False)
     try:
         log.newest(layout)
     except (Damaged, FileNotFoundError) as error:
@@ -87,7 +107,8 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
 def _files(layout: Layout) -> tuple[int, list[Finding]]:
     state = log.newest(layout)
     listed = {add.path for add in state.adds}
-    findings = [
+    findings = [*_staging(layout)]
+    findings += [
         Finding(
             "missing",
             add.path,
@@ -104,14 +125,14 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
             found = _file(layout, state, listed, commits, table, path)
             if found is not None:
                 findings.append(found)
-    findings += _staging(layout)
     return sum(map(len, on_disk.values())), findings
 
 
 def _table_files(layout: Layout, table: str) -> Iterator[Path]:
-    for month in layout.table(table).iterdir():
-        if month.is_dir():
-            yield from month.iterdir()
+    if layout.table(table).is_dir():
+        for month in layout.table(table).iterdir():
+            if month.is_dir():
+                yield from month.iterdir()
 
 
 def _file(
@@ -120,7 +141,7 @@ def _file(
     relative = layout.relative(path)
     if relative in state.removed:
         return None
-    name = _NAME.fullmatch(path.name)
+    name = _NAME.fullmatch(f"{path.parent.name}/{path.name}")
     if name is None:
         return Finding(
             "foreign",
@@ -152,18 +173,19 @@ def _leftover(relative: str, what: str) -> Finding:
     )
 
 
+def _torn(relative: str, error: Exception) -> Finding:
+    reason = str(error).split("\n")[0]
+    return Finding("torn", relative, f"not a whole Parquet file: {reason}", _TAKEN_OUT)
+
+
 def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    remedy = (
-        "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
-    )
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).split("\n")[0]
-        return Finding("torn", relative, f"not a whole Parquet file: {reason}", remedy)
+        return _torn(relative, error)
     declared = arrow_schema(table)
     wanted = {f.metadata[b"PARQUET:field_id"]: f for f in declared}
     for found in schema:
@@ -174,7 +196,7 @@ def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
                 "foreign",
                 relative,
                 f"column '{found.name}' ({found.type}) is not one of {table}",
-                remedy,
+                _TAKEN_OUT,
             )
     return None
 
@@ -182,6 +204,30 @@ def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
 def _same_type(wanted: object, found: object) -> bool:
     # Nested types differ in the names of their inner fields, depending on who wrote them.
     return str(wanted).split("<")[0] == str(found).split("<")[0]
+
+
+def _unreadable(layout: Layout) -> list[Finding]:
+    """Live files whose footer is whole and whose pages are not: every value is read."""
+    from duckdb import Error
+
+    from bt_lake.warehouse.database import Database, vanished
+    from bt_lake.warehouse.rewrite import plain_rows
+
+    connection = Database(layout).connection
+    findings = []
+    try:
+        for table, path in connection.execute(
+            "select table_name, path from lake_files order by path"
+        ).fetchall():
+            try:
+                rows = plain_rows(table, [layout.root / path])
+                connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
+            except Error as error:
+                if not vanished(error):
+                    findings.append(_torn(path, error))
+    finally:
+        connection.close()
+    return findings
 
 
 def _young(path: Path) -> bool:

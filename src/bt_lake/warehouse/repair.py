@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from bt_lake.warehouse.files import explained, fsync_folder, make_folder, remove
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import maintenance_lock
-from bt_lake.warehouse.rewrite import describe, plain_rows
+from bt_lake.warehouse.rewrite import describe, plain_rows, was_folded
 from bt_lake.warehouse.schema import TABLES
 
 if TYPE_CHECKING:
@@ -36,15 +37,26 @@ def mend(layout: Layout, findings: list[Finding]) -> None:
 def _mend_one(layout: Layout, finding: Finding) -> str:
     path = layout.root / finding.path
     if finding.kind == "furniture":
+        old = f"; the old one {_quarantine(layout, path)}" if path.is_file() else ""
+        layout.create()
         layout.furnish()
-        return "written again"
+        return f"written again{old}"
     if finding.kind == "missing":
         return "struck from the log"
     if finding.kind == "log":
         return _rebuild_log(layout)
     if finding.kind == "staging":
-        remove(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            remove(path)
         return "deleted"
+    if finding.kind == "leftover" and path.name.startswith("c-"):
+        # Its writer may only sleep: without the staged file it can no longer commit.
+        commit = path.name[2:-8]
+        remove(layout.stage / f"{commit}.runs")
+        if any(layout.table("runs").glob(f"month=*/{path.name}")):
+            return "its commit has come in"
     if finding.kind in ("torn", "leftover") or (finding.kind == "foreign" and finding.damage):
         return _quarantine(layout, path)
     return ""
@@ -69,24 +81,28 @@ def _strike_from_log(layout: Layout, paths: set[str]) -> None:
 
 
 def _rebuild_log(layout: Layout) -> str:
-    """A new log from the files on disk: of rows that lie in several, the newest file's are live.
+    """A new log from the files on disk: of runs that lie in several, the newest file's are live.
 
-    Files that maintenance removed linger for a while, so a run may be found in an older file too.
+    Files that maintenance removed linger for a while: a run may be found in an older file too.
     """
     of_files = [int(path.name[2:10]) for path in layout.root.glob("*/month=*/m-*.parquet")]
     epoch = 1 + max([*log.epochs(layout), *of_files], default=0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with duckdb.connect() as connection:
-        adds, removed = _live_by_content(layout, connection)
+        adds, removed, partly = _live_by_content(layout, connection)
+    for path in partly:
+        _quarantine(layout, path)
     log.write(layout, log.State(epoch, now, log.GRACE_S, adds, removed))
-    return f"rebuilt as epoch {epoch} from {len(adds)} compacted files"
+    also = f"; {len(partly)} files of which newer files hold a part are in _quarantine"
+    return f"rebuilt as epoch {epoch} from {len(adds)} compacted files{also if partly else ''}"
 
 
 def _live_by_content(
     layout: Layout, connection: DuckDBPyConnection
-) -> tuple[tuple[log.Added, ...], dict[str, float]]:
+) -> tuple[tuple[log.Added, ...], dict[str, float | None], list[Path]]:
     adds: list[log.Added] = []
-    removed: dict[str, float] = {}
+    removed: dict[str, float | None] = {}
+    partly: list[Path] = []
     for table in TABLES:
         key = "event_id" if table == "events" else "run_id"
         connection.execute("create or replace temp table seen (id varchar)")
@@ -94,17 +110,21 @@ def _live_by_content(
         for path in paths:
             source = plain_rows(table, [path])
             try:
-                known = connection.execute(
-                    f"select exists(from {source} where {key} in (from seen))"
-                ).fetchall()[0][0]
+                known, new = connection.execute(
+                    f"select count(*) filter (id in (from seen)), count(*) filter (id not in "
+                    f"(from seen)) from (select distinct {key} as id from {source})"
+                ).fetchall()[0]
                 connection.execute(f"insert into seen select distinct {key} from {source}")
             except duckdb.Error:
                 continue  # torn: the search for torn files comes next
-            if path.name.startswith("m-") and not known:
-                adds.append(describe(layout, connection, table, path))
-            if path.name.startswith("c-") and known:
-                removed[layout.relative(path)] = time.time()
-    return tuple(adds), removed
+            if known and new:
+                partly.append(path)
+            elif known:
+                removed[layout.relative(path)] = None
+            elif path.name.startswith("m-"):
+                added = describe(layout, connection, table, path)
+                adds.append(replace(added, folded=was_folded(connection, path)))
+    return tuple(adds), removed, partly
 
 
 def _newest_first(path: Path) -> tuple[int, str]:
