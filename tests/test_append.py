@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import threading
 from pathlib import Path
 
@@ -299,19 +298,6 @@ def test_threads_look_and_save_on_one_store(store, rows):
         thread.join()
     assert errors == []
     assert rows("select count(*), count(tags) from runs") == [(12, 12)]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_asks_through_a_connection_of_its_own(store, rows):
-    store.append_new(frames(2))
-    store.append_new(frames(1))
-    child = os.fork()
-    if not child:
-        signal.alarm(60)  # a child that hangs is killed and fails the test
-        store.append_new(frames(1))
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    assert rows("select count(*) from runs") == [(4,)]
 
 
 def _pairs(one: Frames, two: Frames):

@@ -336,10 +336,11 @@ def ask_the_store(lake: Lake) -> int:
 def test_a_forked_process_opens_a_connection_of_its_own(tmp_path):
     lake = Lake(tmp_path / "lake")
     lake.save(strategy="parent", run_id="parent")
-    ours = lake.store._database
+    ours = lake.store._database.connection
 
     def inside() -> None:
-        raise SystemExit(0 if ask_the_store(lake) == 2 and lake.store._database != ours else 1)
+        mine = ask_the_store(lake) == 2 and lake.store._database.connection is not ours
+        raise SystemExit(0 if mine else 1)
 
     process = get_context("fork").Process(target=inside)
     process.start()
