@@ -257,7 +257,28 @@ def bonferroni_with_lo(lake, *, sr_annual, T, rho, N):
     return adjusted(lake, "bonferroni", np.array([p]), n=T, failed=N - 1).p
 
 
+def correlated(lake, matrix, failed=0):
+    """Trials with exactly these correlations, then failed ones."""
+    width = len(matrix)
+    noise = np.random.default_rng(0).normal(size=(120, width))
+    unrelated = np.linalg.qr(noise - noise.mean(axis=0))[0]
+    shifted = 0.1 * unrelated @ np.linalg.cholesky(matrix).T + 0.001 * np.arange(1, width + 1)
+    save_returns(lake, shifted, failed=failed)
+    return lake.overfit(bootstraps=1).best
+
+
+def independent(lake, *, rho, M):
+    best = correlated(lake, [[1.0, rho], [rho, 1.0]], failed=M - 2)
+    return best.reading("average_correlation").n
+
+
+def effective_rank(lake, *, C):
+    return correlated(lake, np.eye(3) if C == "I3" else C).reading("effective_rank").n
+
+
 FUNCTIONS = {
+    "n_indep": independent,
+    "effective_rank": effective_rank,
     "expected_max_z": expected_max,
     "sr0": sr0,
     "dsr": dsr,
@@ -273,13 +294,13 @@ FUNCTIONS = {
     "p_multiple": p_multiple,
     "p_adj": bonferroni_with_lo,
 }
-# Nothing that a lake of trials is asked: other papers' variants, or a number of returns with a
-# fraction. The formulas are tested for these.
+# Nothing that a lake of trials is asked: other papers' variants, a number of returns with a
+# fraction, a matrix of correlations that no returns have. The formulas are tested for these.
 FORMULA_ONLY = {
     *("dsr_bug_sqrt_T", "dsr_paper_inputs_N1", "emax_vs_exact_N1"),
     "hl_haircut_illustration_normal",
     *("psr_inverse_of_mintrl", "psr_py_2_moments", "psr_py_3_moments", "psr_py_4_moments"),
-    "psr_2012_on_same_data",
+    *("psr_2012_on_same_data", "effective_rank_3x3"),
 }
 AS_TRIALS = [
     name
@@ -291,9 +312,8 @@ AS_TRIALS = [
 def test_most_examples_are_asked_through_the_lake():
     left = {name for name, example in EXAMPLES.items() if example.get("matches")} - {*AS_TRIALS}
     assert {EXAMPLES[name].get("function") for name in left - FORMULA_ONLY} == {
-        *("n_indep", "sr_std", "se_T", "psr_null_variance", "min_trl_null_variance"),
-        *("min_btl_years", "monthly_return_hurdle_pct", "sr_autocorr_factor", "effective_rank"),
-        "pbo",
+        *("sr_std", "se_T", "psr_null_variance", "min_trl_null_variance", "min_btl_years"),
+        *("monthly_return_hurdle_pct", "sr_autocorr_factor", "pbo"),
     }
     assert len(AS_TRIALS) >= 50
 
@@ -302,7 +322,7 @@ def test_most_examples_are_asked_through_the_lake():
 def test_worked_example(lake, name):
     example = EXAMPLES[name]
     inputs = {
-        key: given if key in ("dist", "note") else value(given)
+        key: given if key in ("dist", "note", "C") else value(given)
         for key, given in example["inputs"].items()
     }
     found = FUNCTIONS[example["function"]](lake, **inputs)
