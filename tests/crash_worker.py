@@ -70,6 +70,66 @@ def tidy(lake: Path, step: str | None, occurrence: int, times: int, grace_s: flo
         store.compact(grace_s=grace_s)
 
 
+def purge(lake: Path, desk: Path, known: list[str], step: str | None, occurrence: int) -> None:
+    """Forget the first half of these runs in one act, replace the rest by longer ones in another."""
+    die_at(step, occurrence)
+    half = len(known) // 2
+    store = Store(lake)
+    store.forget(known[:half])
+    note(desk / "forgotten", *known[:half])
+    store.replace(frames(points=9, run_ids=known[half:]))
+    note(desk / "replaced", *known[half:])
+
+
+def watch_purges(lake: Path, desk: Path) -> None:
+    """Read until told to stop: what is purged in one act is there in one piece."""
+    store = Store(lake)
+    while not (desk / "stop").exists():
+        if wrong := look_at_purges(store, desk):
+            note(desk / "wrong", wrong)
+        time.sleep(0.05)
+
+
+def look_at_purges(store: Store, desk: Path) -> str:
+    """What is wrong; what was acknowledged is read before the lake is."""
+    forgotten, replaced = lines(desk / "forgotten"), lines(desk / "replaced")
+    groups = [line.split() for line in lines(desk / "groups")]
+
+    def question(connection: duckdb.DuckDBPyConnection) -> str:
+        bars = dict(connection.execute("select run_id, bars from runs").fetchall())
+        for a, b, c, d in groups:
+            if (a in bars) != (b in bars):
+                return "one of two runs is forgotten"
+            if c not in bars or bars[c] != bars.get(d):
+                return "one of two runs is replaced, or gone"
+        if bars.keys() & set(forgotten) or {bars[run_id] for run_id in replaced} - {9}:
+            return "what was acknowledged is not seen"
+        return str(connection.execute(HALF_SEEN).fetchall() or "")
+
+    return store.ask(question)
+
+
+def record_purge_steps(lake: Path, desk: Path) -> None:
+    names: list[str] = []
+    known = two_commits(lake)
+    files.on_step = names.append
+    Store(lake).forget(known[:2])
+    Store(lake).replace(frames(points=9, run_ids=known[2:]))
+    note(desk / "steps", *sorted(set(names)))
+
+
+def two_commits(lake: Path) -> list[str]:
+    """Four runs: each half of them lies in two files."""
+    one, two = ids_of_commit(lake), ids_of_commit(lake)
+    return [one[0], two[0], one[1], two[1]]
+
+
+def ids_of_commit(lake: Path) -> list[str]:
+    made = frames(2)
+    Store(lake).append(made)
+    return ids(made)
+
+
 def watch(lake: Path, desk: Path, *, plain: bool) -> None:
     """Read until told to stop, through Python or through `lake.sql` in plain DuckDB."""
     store = Store(lake)

@@ -10,7 +10,7 @@ import pytest
 from factory import frames, ids, table
 
 from bt_lake.warehouse import check, files, log
-from bt_lake.warehouse.errors import CannotWrite, Damaged, NotFound
+from bt_lake.warehouse.errors import CannotWrite, Damaged, LakeError, NotFound
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
@@ -243,6 +243,9 @@ def test_spoilt_furniture_is_put_aside_and_written_again(store, name):
     store.append(frames(1))
     (store.path / name).write_text("spoilt")
     assert [(f.kind, f.path) for f in store.check().findings] == [("furniture", name)]
+    if name != "lake.sql":
+        with pytest.raises(LakeError, match="bt-lake check"):
+            Store(store.path).ask(lambda c: c.execute("select count(*) from runs").fetchall())
     assert not store.check(repair=True).damaged
     assert (store.path / "_quarantine" / name).read_text() == "spoilt"
     assert Store(store.path).check().findings == []

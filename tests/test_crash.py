@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+from itertools import product
 from pathlib import Path
 
 import crash_worker
@@ -85,6 +86,31 @@ def _whole(lake: Path, desk: Path) -> None:
     store.append(crash_worker.frames(1))
     store.compact()
     assert store.ask(lambda c: crash_worker.look(c, acknowledged, tagged)) == ""
+
+
+def test_killed_while_forgetting_and_replacing(tmp_path: Path, desk: Path):
+    rehearsal = tmp_path / "rehearsal-desk"
+    rehearsal.mkdir()
+    run(crash_worker.record_purge_steps, tmp_path / "rehearsal", rehearsal).join()
+    steps = crash_worker.lines(rehearsal / "steps")
+    assert {"rewrite.staged.runs", "rewrite.published", "log.published"} <= set(steps)
+    lake = tmp_path / "lake"
+    store = Store(lake)
+    store.layout.create()
+    reader = run(crash_worker.watch_purges, lake, desk)
+    for step, occurrence in product(steps, (1, 2)):
+        known = crash_worker.two_commits(lake)
+        crash_worker.note(desk / "groups", " ".join(known))
+        victim = run(crash_worker.purge, lake, desk, known, step, occurrence)
+        victim.join()
+        assert victim.exitcode in ((-9,) if occurrence == 1 else (-9, 0)), step
+        assert crash_worker.look_at_purges(store, desk) == "", step
+    (desk / "stop").touch()
+    reader.join()
+    assert reader.exitcode == 0
+    assert crash_worker.lines(desk / "wrong") == []
+    assert crash_worker.lines(desk / "forgotten")
+    assert not store.check().damaged
 
 
 def test_killed_while_making_the_lake(tmp_path: Path, desk: Path):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,11 +86,16 @@ def test_a_disk_that_fills_up_at_the_last_step(store, monkeypatch):
     assert count(store) == (1, 5)
 
 
-def test_a_folder_without_permission(tmp_path):
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    store = Store(tmp_path / "lake")
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where others may go too: pytest shuts its own folders whenever it starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_a_folder_without_permission(open_folder):
+    store = Store(open_folder / "lake")
     store.append(frames(1))
     for folder in [store.path, *(p for p in store.path.rglob("*") if p.is_dir())]:
         folder.chmod(0o555)
@@ -100,7 +106,7 @@ def test_a_folder_without_permission(tmp_path):
         with pytest.raises(CannotWrite, match="permission denied"):
             Store(store.path).compact()
         with pytest.raises(CannotWrite, match="permission denied"):
-            Store(tmp_path / "other").append(frames(1))
+            Store(open_folder / "other").append(frames(1))
     for folder in [store.path, *(p for p in store.path.rglob("*") if p.is_dir())]:
         folder.chmod(0o755)
     assert count(store) == (1, 5)

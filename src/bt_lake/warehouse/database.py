@@ -50,15 +50,23 @@ class Database:
         _databases.add(self)
         self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
         self.refresh()
-        self.connection.execute(views_sql())
+        self._make(views_sql())
         if self._prepare is not None:
             self._prepare(self.connection)
 
     def complete(self) -> None:
         """Make the views and macros that only some questions need."""
         if not self._complete:
-            self.connection.execute(rest_sql())
+            self._make(rest_sql())
             self._complete = True
+
+    def _make(self, views: str) -> None:
+        from duckdb import Error
+
+        try:
+            self.connection.execute(views)
+        except Error as error:
+            raise explain(error, self._layout) from error
 
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
