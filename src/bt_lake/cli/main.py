@@ -12,7 +12,6 @@ import typer
 
 from bt_lake.cli import messages, stopping
 from bt_lake.cli.binding import Interrupted
-from bt_lake.cli.interrupting import heed_interrupts
 from bt_lake.cli.output import Output, ReaderGone
 from bt_lake.cli.registry import SETTINGS, Commands
 from bt_lake.cli.session import Session
@@ -63,7 +62,6 @@ def bt_lake(
 def main() -> None:
     stopping.listen()
     warnings.showwarning = lambda message, *_, **__: messages.warn(str(message))
-    heed_interrupts()
     sys.exit(run(sys.argv[1:]))
 
 

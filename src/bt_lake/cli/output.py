@@ -190,8 +190,11 @@ class Output(Options):
     def _parquet_rows(self, columns: Sequence[str], rows: Sequence[Row]) -> None:
         import pyarrow as pa
 
-        values = zip(*rows, strict=True) if rows else [[]] * len(columns)
-        self._arrow([pa.record_batch([pa.array(list(v)) for v in values], names=list(columns))])
+        from bt_lake.cli.writers import of_one_kind
+
+        values = zip(*rows, strict=True) if rows else [()] * len(columns)
+        arrays = [pa.array(of_one_kind(column)) for column in values]
+        self._arrow([pa.record_batch(arrays, names=list(columns))])
 
     def _arrow(self, batches: Iterable[pa.RecordBatch]) -> None:
         import pyarrow.parquet as pq

@@ -125,6 +125,15 @@ def iso(value: datetime) -> str:
     return value.isoformat() + "Z"
 
 
+def of_one_kind(values: Sequence[Any]) -> list[Any]:
+    """The values of a column that has one type: as they are, or as their texts."""
+    kinds = {type(value) for value in values} - {type(None)}
+    fits_int = all(abs(value) < 2**63 for value in values if isinstance(value, int))
+    if (len(kinds) < 2 and dict not in kinds and fits_int) or kinds == {int, float}:
+        return list(values)
+    return [None if v is None else v if isinstance(v, str) else dumps(v) for v in values]
+
+
 def _batched(rows: Rows, size: int) -> Iterator[list[Row]]:
     rows = iter(rows)
     while batch := list(islice(rows, size)):
