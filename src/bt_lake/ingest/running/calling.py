@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from bt_lake.ingest.assemble import assemble
+from bt_lake.ingest.assemble import frames_of, ids_for
+from bt_lake.ingest.gathering import Gathered, gather
+from bt_lake.ingest.joining import joined
 from bt_lake.ingest.run import Run
-from bt_lake.ingest.running.packing import Packed, packed, unpacked
 from bt_lake.ingest.running.target import Target, trimmed
 from bt_lake.ingest.running.windows import Window
 from bt_lake.ingest.saving import runs_of
@@ -66,26 +68,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The frames of a call's runs, and why it failed if it did."""
+    """The runs that a call gave, checked, and why it failed if it did."""
 
-    frames: Frames
+    gathered: Gathered
+    run_ids: list[str]
     error: str | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _outcome_of, (packed(self.frames), self.error)
 
-    def values(self, metric: str) -> list[float]:
-        """A metric of the runs that have it; own metrics count."""
-        runs = self.frames.runs
-        if metric in runs.column_names:
-            found = runs[metric].to_pylist()
-        else:
-            found = [dict(own or ()).get(metric) for own in runs["extra"].to_pylist()]
-        return [value for value in found if isinstance(value, (int, float))]
-
-
-def _outcome_of(parts: Packed, error: str | None) -> Outcome:
-    return Outcome(unpacked(parts), error)
+def frames_of_all(outcomes: Sequence[Outcome]) -> Frames:
+    """Their runs with their metrics, computed over all of them at once."""
+    run_ids = chain.from_iterable(outcome.run_ids for outcome in outcomes)
+    return frames_of(joined([outcome.gathered for outcome in outcomes]), list(run_ids))
 
 
 def execute(target: Target, job: Job, trial: Trial, *, only: int | None = None) -> Outcome:
@@ -157,7 +150,7 @@ def _run(
 
 
 def _outcome(runs: list[Run]) -> Outcome:
-    frames = assemble(runs)
-    ended = zip(*(frames.runs[name].to_pylist() for name in ("status", "error")), strict=True)
+    gathered = gather(runs)
+    ended = zip(*map(gathered.labels.text, ("status", "error")), strict=True)
     errors = [error or "the run says that it failed" for status, error in ended if status != "ok"]
-    return Outcome(frames, errors[0] if errors else None)
+    return Outcome(gathered, ids_for(gathered), errors[0] if errors else None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
-from bt_lake.ingest.running.calling import Job, Outcome, Trial
+from bt_lake.ingest.running.calling import Job, Outcome, Trial, frames_of_all
 from bt_lake.ingest.running.held import Held, held
 from bt_lake.warehouse.files import advisory_lock
-from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -17,6 +16,14 @@ if TYPE_CHECKING:
 
 # What a power cut or a kill can cost: they run again when the sweep is started again.
 EVERY_S = 2.0
+
+
+class Flushed(NamedTuple):
+    """What went in, the trial of each run of it, and what another process was faster with."""
+
+    runs: pa.Table | None
+    trials: list[Trial]
+    late: list[tuple[Outcome, Held]]
 
 
 class Commits:
@@ -38,8 +45,7 @@ class Commits:
         if not self._pending:
             self._since = time.monotonic()
         self._pending.append((trial, outcome))
-        tables = (outcome.frames.runs, *outcome.frames.children().values())
-        self._bytes += sum(table.nbytes for table in tables)
+        self._bytes += outcome.gathered.nbytes
 
     @property
     def due(self) -> bool:
@@ -48,34 +54,22 @@ class Commits:
         late = time.monotonic() - self._since >= EVERY_S
         return late or len(self._pending) >= MOST_RUNS or self._bytes >= MOST_BYTES
 
-    def flush(self) -> list[tuple[Outcome, Held]]:
-        """Commit; gives what is left out, as another process was faster with it."""
+    def flush(self) -> Flushed:
         if not self._pending:
-            return []
+            return Flushed(None, [], [])
         self._store.layout.create()
         with advisory_lock(self._store.layout.stage / "sweep.lock", wait=True):
             there = held(self._store, self._job, [trial for trial, _ in self._pending])
-            fresh = [o.frames for place, (_, o) in enumerate(self._pending) if place not in there]
-            if fresh:
-                frames = _concatenated(fresh)
-                self._store.append(frames)
-                self.saved += frames.runs["run_id"].to_pylist()
+            fresh = [each for place, each in enumerate(self._pending) if place not in there]
+            runs = self._commit([outcome for _, outcome in fresh]) if fresh else None
+        trials = [trial for trial, outcome in fresh for _ in outcome.run_ids]
         late = [(self._pending[place][1], found) for place, found in there.items()]
         self._pending.clear()
         self._bytes = 0
-        return late
+        return Flushed(runs, trials, late)
 
-
-def _concatenated(parts: list[Frames]) -> Frames:
-    """One commit's frames of many; a column that some lack is NULL there."""
-    import pyarrow as pa
-
-    def joined(tables: list[pa.Table | None]) -> pa.Table | None:
-        present = [table for table in tables if table is not None]
-        return pa.concat_tables(present, promote_options="default") if present else None
-
-    return Frames(
-        joined([part.runs for part in parts]),
-        joined([part.equity for part in parts]),
-        joined([part.trades for part in parts]),
-    )
+    def _commit(self, outcomes: list[Outcome]) -> pa.Table:
+        frames = frames_of_all(outcomes)
+        self._store.append(frames)
+        self.saved += frames.runs["run_id"].to_pylist()
+        return frames.runs

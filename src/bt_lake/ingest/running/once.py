@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bt_lake.ingest.running.calling import execute
+from bt_lake.ingest.running.calling import execute, frames_of_all
 from bt_lake.ingest.running.planning import Plan
 from bt_lake.warehouse.store import Store
 
@@ -14,5 +14,5 @@ def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
     except KeyboardInterrupt as stop:
         stop.add_note("the run had not ended, and is not in the lake")
         raise
-    store.append(outcome.frames)
-    return outcome.frames.runs["run_id"].to_pylist(), outcome.error
+    store.append(frames_of_all([outcome]))
+    return outcome.run_ids, outcome.error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bt_lake.ingest.running.calling import Trial, execute
+from bt_lake.ingest.running.calling import Trial, execute, frames_of_all
 from bt_lake.ingest.running.planning import job_of
 from bt_lake.ingest.running.provenance import data_hash
 from bt_lake.ingest.running.target import load
@@ -74,8 +74,8 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
     job = job_of(target, old["strategy"], {"reproduced_from": run_id})
     trial = Trial(trial.params, trial.labels, window, data)
     outcome = execute(target, job, trial, only=made.get("part", 0))
-    store.append(outcome.frames)
-    new_id = outcome.frames.runs["run_id"][0].as_py()
+    store.append(frames_of_all([outcome]))
+    new_id = outcome.run_ids[0]
     new = _row(store, new_id)
     return Reproduction(
         run_id=new_id,

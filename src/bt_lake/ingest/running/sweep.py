@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.ingest.running import worker
 from bt_lake.ingest.running.calling import Outcome, Trial, failed
@@ -22,6 +22,9 @@ from bt_lake.ingest.running.planning import Plan
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LOOK_EVERY_S = 0.2
 
@@ -71,8 +74,16 @@ class Swept:
         if outcome.error is not None:
             self.failed += 1
             self.error = self.error or f"{trial}: {outcome.error}"
-        for value in outcome.values(self.metric):
-            if self.best is None or _better(self.metric, value, self.best):
+
+    def judge(self, trials: Sequence[Trial], runs: pa.Table) -> None:
+        """See whether the best is among these runs; own metrics count."""
+        if self.metric in runs.column_names:
+            values = runs[self.metric].to_pylist()
+        else:
+            values = [dict(own or ()).get(self.metric) for own in runs["extra"].to_pylist()]
+        for trial, value in zip(trials, values, strict=True):
+            known = isinstance(value, (int, float))
+            if known and (self.best is None or _better(self.metric, value, self.best)):
                 self.best, self.best_params = value, trial.params
 
 
@@ -151,7 +162,9 @@ class _Sweep:
         self._commits.add(trial, outcome)
 
     def _commit(self) -> None:
-        late = self._commits.flush()
+        runs, trials, late = self._commits.flush()
+        if runs is not None:
+            self._swept.judge(trials, runs)
         if late:
             self._swept.done -= len(late)
             self._swept.failed -= sum(outcome.error is not None for outcome, _ in late)
