@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pytest
 from polars.testing import assert_frame_equal
 
 import bt_lake
@@ -74,8 +73,8 @@ def test_runs_of_a_batch_were_made_when_they_were_saved(tmp_path):
     assert before <= made["a"] <= between <= made["b"]
 
 
-@pytest.mark.parametrize("seed", [random.randrange(2**32)])
-def test_datetimes_are_read_together_as_they_are_one_by_one(seed):
+def test_datetimes_are_read_together_as_they_are_one_by_one():
+    seed = random.randrange(2**32)
     chance = random.Random(seed)
     zones = [None, UTC, ZoneInfo("America/New_York"), timezone(timedelta(hours=-3, seconds=7))]
     values: list[datetime | None] = [
