@@ -36,6 +36,7 @@ def all_steps(tmp_path: Path) -> list[str]:
     return crash_worker.lines(folder / "steps")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("grace_s", [None, 0.3], ids=["default grace", "short grace"])
 def test_killed_at_every_step(tmp_path: Path, desk: Path, grace_s: float | None):
     seed = random.randrange(2**32)
@@ -88,6 +89,7 @@ def _whole(lake: Path, desk: Path) -> None:
     assert store.ask(lambda c: crash_worker.look(c, acknowledged, tagged)) == ""
 
 
+@pytest.mark.thorough
 def test_killed_while_forgetting_and_replacing(tmp_path: Path, desk: Path):
     rehearsal = tmp_path / "rehearsal-desk"
     rehearsal.mkdir()

@@ -56,6 +56,7 @@ def steps_of(store: Store, act: str, known: list[str]) -> list[str]:
     return sorted(set(names))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("act", ACTS)
 def test_stopped_at_every_step(tmp_path, act):
     origin, whole = Store(tmp_path / "origin"), Store(tmp_path / "whole")

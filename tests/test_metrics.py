@@ -571,7 +571,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def bits(columns: dict[str, np.ndarray], i: int) -> dict[str, bytes]:
-    return {name: column[i].tobytes() for name, column in columns.items()}
+    """Bit by bit, but for the sign of what is undefined: that is stored as NULL."""
+    values = {name: column[i] for name, column in columns.items()}
+    return {n: b"" if value != value else value.tobytes() for n, value in values.items()}
 
 
 def random_curves(sizes: Sequence[int], seed: int) -> tuple[np.ndarray, ...]:

@@ -156,4 +156,4 @@ TestLake.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
-TestLake = pytest.mark.filterwarnings("error")(TestLake)
+TestLake = pytest.mark.thorough(pytest.mark.filterwarnings("error")(TestLake))
