@@ -104,6 +104,18 @@ def test_a_wider_sweep_shows_the_best_of_all_it_asked_for(cli):
     assert [row["sweep"] for row in rows_of(wider)] == [None, "first", "first"]
 
 
+def test_a_sweep_shows_nothing_that_it_did_not_ask_for(cli):
+    wide = ("run", "strat.py:run", "-g", "n=1:6:1", "--sweep", "wide")
+    cli(*wide, "--symbol", "A", "--symbol", "B")
+    cli("run", "strat.py:run", "-p", "n=9", "--symbol", "A")
+    asked = ("run", "strat.py:run", "-g", "n=2:4:1", "--sweep", "narrow", "--symbol", "B")
+    narrow = cli(*asked, "-f", "json")
+    assert "3 of 3 runs are in the lake, 3 were before" in narrow.err
+    found = [(row["symbol"], row["sharpe_ratio"], row["sweep"]) for row in rows_of(narrow)]
+    assert found == [("B", 0.4, "wide"), ("B", 0.3, "wide"), ("B", 0.2, "wide")]
+    assert "3 of 3 trials" in narrow.err
+
+
 def test_failures_of_a_sweep_are_told_and_do_not_fail_it(cli):
     ran = cli("run", "strat.py:run", "-g", "n=12:14:1", "--sweep", "s")
     assert ran.code == 0

@@ -143,6 +143,16 @@ class Filters:
         return ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exactly(Filters):
+    """The runs of these ids, and no others."""
+
+    run_ids: Sequence[str]
+
+    def condition(self, connection: DuckDBPyConnection) -> Condition:
+        return Condition("run_id in (select unnest($run_ids))", {"run_ids": list(self.run_ids)})
+
+
 ALL = Filters()
 
 

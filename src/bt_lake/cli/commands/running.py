@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +16,12 @@ from bt_lake.cli.options import Limit, MetricOption, Run, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import short_id
-from bt_lake.warehouse.quoting import literal
 
 if TYPE_CHECKING:
     from bt_lake.ingest.running.planning import Plan
     from bt_lake.ingest.running.reproduce import Reproduction
     from bt_lake.ingest.running.sweep import Swept
+    from bt_lake.queries.filters import Filters
 
 _FAILED = 2
 _IN_CONFLICT = 4
@@ -199,7 +201,7 @@ def _swept(
     messages.note(str(swept), rate, f"sweep {plan.sweep}")
     if swept.failed + swept.already_failed == swept.total:
         return _FAILED
-    best(session, metric, _with_earlier(plan, swept), out, limit)
+    best(session, metric, _Asked(run_ids=[*swept.held_ids, *swept.run_ids]), out, limit)
     return 0
 
 
@@ -208,14 +210,16 @@ def _sweeps(swept: Swept) -> list[str]:
     return sorted({swept.sweep, *swept.sweeps} - {None})  # type: ignore[arg-type]
 
 
-def _with_earlier(plan: Plan, swept: Swept) -> Which:
-    """The trials of a sweep, earlier ones with the label they have."""
-    if None not in swept.sweeps:
-        return Which(sweep=_sweeps(swept))
-    # Single runs are in no sweep.
-    sweeps = ", ".join(map(literal, _sweeps(swept)))
-    single = f"sweep is null and entrypoint = {literal(plan.job.entrypoint)}"
-    return Which(where=f"sweep in ({sweeps}) or {single}")
+@dataclass(frozen=True)
+class _Asked(Which):
+    """The trials that a command asked for, whoever ran them."""
+
+    run_ids: Sequence[str] = ()
+
+    def filters(self) -> Filters:
+        from bt_lake.queries.filters import Exactly
+
+        return Exactly(run_ids=self.run_ids)
 
 
 def sweep_with_bar(

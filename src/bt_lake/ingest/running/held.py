@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Held(NamedTuple):
-    """A trial in the lake: how it ended, and in which sweep it was run."""
+    """A trial in the lake: how it ended, in which sweep it was run, and its runs."""
 
     status: str
     sweep: str | None
+    run_ids: list[str]
 
 
 def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
@@ -48,7 +49,8 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
         select
           w.place,
           max(r.status),  -- ok, if any of several is
-          first(r.sweep order by r.sweep is not distinct from $sweep desc)
+          first(r.sweep order by r.sweep is not distinct from $sweep desc),
+          list(r.run_id)
         from wanted w join made r
           on w.params_hash = r.params_hash
           and w.start is not distinct from r.start and w."end" is not distinct from r."end"
@@ -67,7 +69,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
             rows = connection.execute(sql, values).fetchall()
         finally:
             connection.unregister("wanted")
-        return {place: Held(status, sweep) for place, status, sweep in rows}
+        return {place: Held(*found) for place, *found in rows}
 
     return store.ask(question)
 

@@ -47,6 +47,9 @@ class Swept:
     error: str | None = None  # of the first failure
     seconds: float = 0.0
     run_ids: list[str] = field(default_factory=list, repr=False)
+    held_ids: list[str] = field(
+        default_factory=list, repr=False
+    )  # of trials run before or elsewhere
 
     @property
     def per_s(self) -> float:
@@ -68,6 +71,7 @@ class Swept:
         for each in there:
             self.already_failed += each.status == "failed"
             self.sweeps.add(each.sweep)
+            self.held_ids += each.run_ids
 
     def count(self, trial: Trial, outcome: Outcome) -> None:
         self.done += 1
