@@ -7,12 +7,11 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import (
     explained,
-    fsync_file,
     fsync_folder,
     make_folder,
     publish,
@@ -63,12 +62,14 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
     staged = {name: layout.stage / f"{commit}.{name}" for name in tables}
     finals = {name: layout.month(name, now) / f"c-{commit}.parquet" for name in tables}
     with explained(f"nothing was saved to {layout.root}"), _undone_on_error(staged, finals):
-        for name, table in tables.items():
-            write_file(staged[name], table)
-            step(f"commit.staged.{name}")
-        # All are written before the first is flushed: the later flushes find less to do.
-        for path in staged.values():
-            fsync_file(path)
+        with contextlib.ExitStack() as files:
+            # All are written before the first is flushed: the later flushes find less to do.
+            written = []
+            for name, table in tables.items():
+                written.append(files.enter_context(_written(staged[name], table)))
+                step(f"commit.staged.{name}")
+            for file in written:
+                os.fsync(file.fileno())
         step("commit.staged_durable")
         *children, last = tables
         for name in children:
@@ -102,8 +103,27 @@ def _undone_on_error(staged: dict[str, Path], finals: dict[str, Path]) -> Iterat
         raise
 
 
+@contextlib.contextmanager
+def _written(path: Path, table: pa.Table) -> Iterator[IO[bytes]]:
+    """A new file that holds the table, still open, so that flushing it need not open it again."""
+    import pyarrow as pa
+
+    buffer = pa.BufferOutputStream()
+    _encode(table, buffer)
+    with open(path, "xb") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        yield file
+
+
 def write_file(path: Path, table: pa.Table) -> None:
     import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as sink:
+        _encode(table, sink)
+
+
+def _encode(table: pa.Table, sink: pa.NativeFile) -> None:
     import pyarrow.parquet as pq
 
     if len(table) < _LARGE:
@@ -112,9 +132,7 @@ def write_file(path: Path, table: pa.Table) -> None:
         texts = [f.name for f in table.schema if f.type in ("string", "timestamp[us, tz=UTC]")]
         numbers = [f.name for f in table.schema if f.type == "double"]
         how = {"use_dictionary": texts, "use_byte_stream_split": numbers, "compression": "zstd"}
-    # A file of our own opening: letting pyarrow find out what the path is takes longer.
-    with pa.OSFile(str(path), "wb") as sink:
-        pq.write_table(table, sink, store_schema=False, row_group_size=65_536, **how)
+    pq.write_table(table, sink, store_schema=False, row_group_size=65_536, **how)
 
 
 def count_commits(layout: Layout) -> int:
