@@ -154,6 +154,50 @@ def test_what_is_no_trade_is_named(trades, message):
         assemble([Run("s", trades=OBJECTS), Run("s", trades=trades, origin="here")])
 
 
+@pytest.mark.parametrize(
+    ("trades", "message"),
+    [
+        (
+            [{"entry": "2024-01-02", "exit": "2024-01-03", "pnl": 1}],
+            "trades have columns under names of others: "
+            "rename `entry` to entry_at or entry_price, `exit` to exit_at or exit_price",
+        ),
+        (
+            pd.DataFrame({"Entry Time": ["2024-01-02"], "exitTime": ["2024-01-03"], "pnl": [1]}),
+            "trades have columns under names of others: "
+            "rename `Entry Time` to entry_at, `exitTime` to exit_at",
+        ),
+        (
+            pl.DataFrame({"exit_at": ["2024-01-03"], "profit": [1.0], "qty": [2]}),
+            "trades have columns under names of others: "
+            "rename `profit` to pnl or return, `qty` to quantity",
+        ),
+        (
+            {"entered": ["2024-01-02"], "gain": [3.0], "bars": [None]},
+            "trades have none of entry_at, exit_at, pnl, return, and these columns are not known: "
+            "`entered`, `gain`. Rename them to what they are",
+        ),
+    ],
+)
+def test_columns_under_names_of_others_are_refused(trades, message):
+    with pytest.raises(BadInput) as error:
+        assemble([Run("s", trades=trades)])
+    assert str(error.value) == message
+    with pytest.raises(BadInput) as error:
+        assemble([Run("s", trades=OBJECTS), Run("s", trades=trades, origin="here")])
+    assert str(error.value) == "here: " + message
+
+
+def test_names_of_others_beside_the_lakes_own_go_to_extra():
+    trades = [{**TRADE, "entry_time": "09:30", "profit": 0.1, "size": 3, "direction": "up"}]
+    (row,) = rows(Run("s", trades=trades))
+    assert json.loads(row["extra"]) == {
+        "entry_time": "09:30", "profit": 0.1, "size": 3, "direction": "up"
+    }  # fmt: skip
+    neighbours = [Run("s", trades=[{"symbol": "A", "side": "long"}]), Run("s", trades=trades)]
+    assert [row["symbol"] for row in rows(*neighbours)] == ["A", TRADE.get("symbol")]
+
+
 def test_no_trades_is_not_the_same_as_unknown_trades():
     found = assemble(
         [

@@ -1,8 +1,9 @@
 """Trades of any form -> flat columns over all trades of a batch, named as in the schema.
 
 Trades are a list of objects, a mapping of columns, a pandas, polars or pyarrow frame, or the path
-of a Parquet or CSV file. Unknown columns go to `extra`. `side` may be long/short, buy/sell or
-1/-1; where it is missing and a run has negative quantities, the sign is the side.
+of a Parquet or CSV file. Unknown columns go to `extra`, unless `trade_names` can tell what they
+are. `side` may be long/short, buy/sell or 1/-1; where it is missing and a run has negative
+quantities, the sign is the side.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from bt_lake.ingest.columns import INDEX, Columns, columns_of, columns_of_object
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Problems, missing, shown
+from bt_lake.ingest.trade_names import misnamed
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.metrics import NONE
 from bt_lake.warehouse.schema import TRADES
@@ -157,6 +159,9 @@ def _parsed(chunk: _Chunk, faults: Faults) -> Columns:
             add(name, *_parse_column(values, starts, parse))
         elif name not in _NUMBERING:
             others[name] = values
+    unknown = {name: values for name, values in others.items() if name != "extra"}
+    for piece, reason in misnamed(unknown, parsed, starts):
+        faults.add(chunk.places[piece], reason)
     if others:
         add("extra", *jsontext.objects(others))
     return parsed
