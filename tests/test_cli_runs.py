@@ -34,6 +34,24 @@ def test_best_as_a_table(cli: Cli):
     assert said.code == 0
 
 
+def test_one_run_is_shown_with_all_of_its_params(cli: Cli):
+    said = cli("best", "sharpe_ratio", "-n", 1)
+    assert said.out == (
+        "#  run                                   strategy   symbol  fast  slow  risk"
+        "  sharpe  return  max dd  trades\n"
+        f"1  {run_id(7)}  sma_cross  WAVE       5    50     1    6.40  +21.0%  -10.0%       2\n"
+    )
+    assert said.err == "1 of 8 trials · T\n"
+
+
+def test_params_that_all_shown_runs_share_are_told_below(cli: Cli):
+    said = cli("list", "--param", "risk=2", "--sort", "param.slow")
+    assert " slow " in said.out.splitlines()[0] and " risk " not in said.out.splitlines()[0]
+    assert said.err.endswith(" · risk 2 in all · T\n")
+    raw = cli("list", "--param", "risk=2", "-f", "csv")
+    assert "in all" not in raw.err
+
+
 def test_best_as_csv_has_every_column_raw(cli: Cli):
     said = cli("best", "sharpe_ratio", "-n", 1, "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(said.out))

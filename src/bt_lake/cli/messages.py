@@ -23,6 +23,8 @@ _BAR = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _EVERY_S = 0.1
 _NAMED = 3
+_COMMON = 6
+_TOLD = 30  # columns for a name and its value
 
 
 def say(text: str) -> None:
@@ -75,7 +77,14 @@ def shown(session: Session, out: Output, answer: Answer, thing: str) -> None:
     """How much of what there is was shown, and what of it was not."""
     total = answer.total()
     count = many(out.shown, thing) if total is None else f"{out.shown:,} of {many(total, thing)}"
-    note(count, hidden(out.dropped), answer.note(), took(session.started))
+    note(count, _common(out.in_all), hidden(out.dropped), answer.note(), took(session.started))
+
+
+def _common(told: list[str]) -> str:
+    if not told:
+        return ""
+    named = [shortened(each, _TOLD) for each in told[:_COMMON]]
+    return f"{', '.join(named)}{', ...' * (len(told) > _COMMON)} in all"
 
 
 def hidden(dropped: list[str]) -> str:

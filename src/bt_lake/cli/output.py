@@ -80,6 +80,7 @@ class Output(Options):
     # What became of the last answer, for the last line on stderr.
     shown: int = field(default=0, init=False)
     dropped: list[str] = field(default_factory=list, init=False)
+    in_all: list[str] = field(default_factory=list, init=False)  # what all rows have in common
 
     def __post_init__(self) -> None:
         if self.format is None:

@@ -34,9 +34,11 @@ def run_layout(
         if not rows:
             return [field("run_id")], []
         values = {name: [row[n] for row in rows] for n, name in enumerate(columns)}
+        params = _params(values["params"], metric)
+        out.in_all = [] if out.shown else _in_all(values["params"], params)
         names = [*(n for n in first if n in values), "run_id", *_labels(values, first)]
         shown = [(_field(name, out, values[name]), values[name]) for name in names]
-        shown += _params(values["params"], metric)
+        shown += params
         ranked = () if metric.startswith(PARAM) else (metric,)
         names = [n for n in dict.fromkeys((*ranked, *_METRICS)) if n in values]
         names = [n for n in (*names, *last) if n == metric or _worth_showing(n, values[n])]
@@ -86,14 +88,28 @@ def _worth_showing(name: str, values: list[Any]) -> bool:
 
 
 def _params(texts: Sequence[str | None], metric: str) -> list[tuple[Field, list[Any]]]:
-    """A column for each parameter in which some runs differ, or by which they are ranked."""
-    sets = [flat(json.loads(text)) if text else {} for text in texts]
+    """A column for each parameter in which some runs differ, or by which they are ranked; of one
+    run alone for each it has."""
+    sets = _sets(texts)
     columns = []
     for name in dict.fromkeys(name for each in sets for name in each):
         ranked = metric == PARAM + name
         values = [each.get(name) for each in sets]
-        if ranked or len({json.dumps(value) for value in values}) > 1:
+        if ranked or len(sets) == 1 or len({json.dumps(value) for value in values}) > 1:
             share = sum(name in each for each in sets) / len(sets)
             made = parameter(name).at(round(_PARTIAL + share * (_WHOLE - _PARTIAL)))
             columns.append((made.bold().at(98) if ranked else made, values))
     return columns
+
+
+def _in_all(texts: Sequence[str | None], shown: Sequence[tuple[Field, Any]]) -> list[str]:
+    """The parameters that have no column, since all the runs have the same, with their value."""
+    columns = {made.name for made, _ in shown}
+    same = {name: value for name, value in _sets(texts)[0].items() if name not in columns}
+    return [
+        f"{parameter(name).title} {parameter(name).text(value)}" for name, value in same.items()
+    ]
+
+
+def _sets(texts: Sequence[str | None]) -> list[dict[str, Any]]:
+    return [flat(json.loads(text)) if text else {} for text in texts]

@@ -47,9 +47,7 @@ class Swept:
     error: str | None = None  # of the first failure
     seconds: float = 0.0
     run_ids: list[str] = field(default_factory=list, repr=False)
-    held_ids: list[str] = field(
-        default_factory=list, repr=False
-    )  # of trials run before or elsewhere
+    held_ids: list[str] = field(default_factory=list, repr=False)  # of the others' trials
 
     @property
     def per_s(self) -> float:
