@@ -102,6 +102,21 @@ def test_export_to_sqlite_with_everything(cli: Cli, tmp_path: Path):
         assert database.execute("select count(*) from equity").fetchone() == (4,)
 
 
+def test_runs_that_another_lake_has_without_their_curves_are_told(cli: Cli, tmp_path: Path):
+    target = tmp_path / "other"
+    assert cli("export", target, "--tag", "q4").code == 0
+    stays = "warning: 1 run of those already there stays as it is, without the curves or trades"
+    again = cli("export", target, "--tag", "q4", "--curves", "--trades")
+    assert again.err.startswith(stays)
+    assert "0 runs · 0 points · 0 trades · 1 already there · in " in again.err
+    whole = tmp_path / "whole"
+    cli("export", whole, "--tag", "q4", "--curves", "--trades")
+    assert cli("--lake", target, "ingest", whole).err.startswith(stays)
+    assert cli("--lake", target, "delete", "07", "--forget", "--yes").code == 0
+    assert cli("--lake", target, "ingest", whole).err.startswith("1 added · 0 already there")
+    assert cli("--lake", target, "equity", "07").code == 0
+
+
 def test_export_to_another_lake_that_ingest_reads_back(cli: Cli, tmp_path: Path):
     target = tmp_path / "other"
     assert cli("export", target, "--tag", "q4", "--curves", "--trades").code == 0

@@ -69,6 +69,16 @@ def warn(text: str) -> None:
     _write(f"{style_of(sys.stderr)('warning:', 'yellow')} {harmless(text)}")
 
 
+def barer(count: int) -> None:
+    """Runs that the lake has with less than came for them now."""
+    if count:
+        stay = "stays as it is" if count == 1 else "stay as they are"
+        warn(
+            f"{many(count, 'run')} of those already there {stay}, without the curves or trades "
+            "given now; to have these, take the runs out with `delete --forget` and add them again"
+        )
+
+
 def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 

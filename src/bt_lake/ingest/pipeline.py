@@ -229,6 +229,7 @@ class _Ingest:
             appended = self._store.append_new(frames, unique=self._unique)
         self.report.added += appended.added
         self.report.skipped += appended.already
+        self.report.barer += appended.barer
         for run_id, other in appended.duplicates.items():
             place = self._places.get(run_id, BadRow(run_id, None, ""))
             reason = (
@@ -245,6 +246,7 @@ class _Ingest:
             added=[run_id for run_id in found.added if run_id not in again],
             already=[*found.already, *again],
             duplicates=found.duplicates,
+            barer=found.barer,
         )
 
     def _tell(self, position: int = 0) -> None:

@@ -25,12 +25,16 @@ class BadRow:
 
 @dataclass(slots=True, repr=False)
 class IngestReport:
-    """`added` and `skipped` (in already) are run ids, `ignored` files of no known format."""
+    """`added` and `skipped` (in already) are run ids, `ignored` files of no known format.
+
+    `barer` are those of `skipped` that the lake has without the curve or trades of the files.
+    """
 
     files: int = 0
     of_files: int = 0
     added: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    barer: list[str] = field(default_factory=list)
     failed: list[BadRow] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 

@@ -29,10 +29,17 @@ _RUNS_WITH_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Exported:
+    """What was added to the target; of the runs `already` in a lake, `barer` had less there.
+
+    These stay as they are, without the curves or trades that came for them now.
+    """
+
     runs: int
     points: int
     trades: int
     files: list[Path]
+    already: int = 0
+    barer: int = 0
 
 
 def export(
@@ -52,11 +59,13 @@ def export(
     counts = dict.fromkeys(TABLES, 0)
     with closing(sink_for(Path(target), tables)) as sink:
         for frames in _parts(reader, filters, tables, as_text=sink.as_text):
-            sink.write(frames)
-            for name, table in {"runs": frames.runs, **frames.children()}.items():
+            added = sink.write(frames)
+            for name, table in {"runs": added.runs, **added.children()}.items():
                 counts[name] += len(table)
         files = sink.finish()
-    return Exported(counts["runs"], counts["equity"], counts["trades"], files)
+    return Exported(
+        counts["runs"], counts["equity"], counts["trades"], files, sink.already, sink.barer
+    )
 
 
 def _parts(

@@ -26,9 +26,12 @@ class Sink(ABC):
     """Takes frames part by part; what is not finished leaves nothing behind."""
 
     as_text = False  # times, lists and maps must come as texts
+    already = 0  # runs that the target had
+    barer = 0  # of these, without the curve or trades that came for them
 
     @abstractmethod
-    def write(self, frames: Frames) -> None: ...
+    def write(self, frames: Frames) -> Frames:
+        """Take in, and give what is new."""
 
     @abstractmethod
     def finish(self) -> list[Path]:
@@ -64,13 +67,14 @@ class FilesSink(Sink):
     @abstractmethod
     def open(self, path: Path, schema: pa.Schema) -> Any: ...
 
-    def write(self, frames: Frames) -> None:
+    def write(self, frames: Frames) -> Frames:
         with explained("nothing was exported"):
             for name in self._files:
                 table = frames.runs if name == "runs" else getattr(frames, name)
                 if name not in self._writers:
                     self._writers[name] = self.open(_unfinished(self._files[name]), table.schema)
                 self._writers[name].write_table(table)
+        return frames
 
     def finish(self) -> list[Path]:
         self._close_writers()
@@ -120,12 +124,13 @@ class SqliteSink(Sink):
             )
             self._connection.execute(f"create table {identifier(name)} ({columns})")
 
-    def write(self, frames: Frames) -> None:
+    def write(self, frames: Frames) -> Frames:
         for name in self._tables:
             table = frames.runs if name == "runs" else getattr(frames, name)
             marks = ", ".join("?" * table.num_columns)
             rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
             self._connection.executemany(f"insert into {identifier(name)} values ({marks})", rows)
+        return frames
 
     def finish(self) -> list[Path]:
         for name in self._tables:
@@ -149,10 +154,15 @@ class LakeSink(Sink):
             raise BadInput(f"{target} is a file: a lake is a folder")
         self._store = Store(target)
 
-    def write(self, frames: Frames) -> None:
+    def write(self, frames: Frames) -> Frames:
         runs = frames.runs.drop_columns(list(FILLED_BY_COMMIT))
-        if len(runs):
-            self._store.append_new(Frames(runs, frames.equity, frames.trades))
+        frames = Frames(runs, frames.equity, frames.trades)
+        if not len(runs):
+            return frames
+        appended = self._store.append_new(frames)
+        self.already += len(appended.already)
+        self.barer += len(appended.barer)
+        return frames.only(set(appended.added)) if appended.already else frames
 
     def finish(self) -> list[Path]:
         self._store.layout.create()

@@ -43,6 +43,8 @@ class Appended:
     added: list[str]
     already: list[str] = field(default_factory=list)
     duplicates: dict[str, str] = field(default_factory=dict)  # run_id -> the run it repeats
+    # Of those in already, the ones that the lake has without the curve or trades given now.
+    barer: list[str] = field(default_factory=list)
 
 
 class Store:
@@ -103,7 +105,31 @@ class Store:
             added=[i for i in ids if i not in known and i not in repeats],
             already=[i for i in ids if i in known],
             duplicates=repeats,
+            barer=self._barer(frames, known) if known else [],
         )
+
+    def _barer(self, frames: Frames, known: set[str]) -> list[str]:
+        """Those of the known runs of which the lake has no curve, or no trades, and these have."""
+        barer: set[str] = set()
+        for name, table in frames.children().items():
+            given = sorted(known.intersection(table["run_id"].unique().to_pylist()))
+            if given:
+                barer.update(set(given) - self._having(name, given))
+        return sorted(barer)
+
+    def _having(self, name: str, run_ids: list[str]) -> set[str]:
+        """Those of the runs that have rows in the table `equity` or `trades`."""
+        view = {"equity": "lake_curves", "trades": "lake_trade_rows"}[name]
+
+        def question(connection: DuckDBPyConnection) -> set[str]:
+            rows = connection.execute(
+                f"select distinct run_id from {view} where run_id between ? and ? "
+                "and run_id in (select unnest(?))",
+                [run_ids[0], run_ids[-1], run_ids],
+            ).fetchall()
+            return {row[0] for row in rows}
+
+        return self.ask(question)
 
     def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
         from bt_lake.warehouse.commit import append_events

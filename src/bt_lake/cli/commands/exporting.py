@@ -24,7 +24,7 @@ def export(
 ) -> None:
     """Runs as CSV, Parquet, SQLite or another lake.
 
-    Another lake can be added to, and `ingest` reads it back.
+    Another lake can be added to, and `ingest` reads it back. The runs that it has stay as they are.
 
     \b
     Examples:
@@ -35,10 +35,12 @@ def export(
     from bt_lake.queries.exporting import export as question
 
     done = question(session.reader, target, filters=which.filters(), curves=curves, trades=trades)
+    messages.barer(done.barer)
     messages.note(
         messages.many(done.runs, "run"),
         messages.many(done.points, "point") if curves else "",
         messages.many(done.trades, "trade") if trades else "",
+        f"{done.already:,} already there" if done.already else "",
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
         messages.took(session.started),
     )

@@ -121,6 +121,7 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
         messages.say(str(bad))
     if len(report.failed) > _SHOWN:
         messages.say(f"... and {len(report.failed) - _SHOWN:,} more")
+    messages.barer(len(report.barer))
     would = "would be " if dry_run else ""
     messages.note(
         f"{len(report.added):,} {would}added",
