@@ -128,7 +128,10 @@ def test_best_beside_luck(lake: Lake, cli: Cli):
     save_returns(lake, noise() + 0.002, params=grid, failed=2)
     said = cli("best", "sharpe_ratio", "-n", 3, "--deflate")
     luck = lake.overfit().best.reading("all").expected_max_annual
-    assert said.err == f"3 of 8 trials · best sharpe expected from luck alone: {luck:.2f} · T\n"
+    assert (
+        said.err
+        == f"3 of 8 trials · slow 50 in all · best sharpe expected from luck alone: {luck:.2f} · T\n"
+    )
     assert said.lines[0].split()[-2:] == ["dsr", "haircut"]
     assert len(said.lines) == 4
     found = json.loads(cli("best", "sharpe_ratio", "-n", 3, "--deflate", "-f", "json").out)

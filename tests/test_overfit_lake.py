@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_overfit_report import flat
 from trials import document, save_moments, save_returns, seeded, sweep_params, sweep_returns
@@ -156,12 +157,22 @@ def test_text(lake):
         batch.save(strategy="s", error="no data")
     text = str(lake.overfit(strategy="s", bootstraps=50))
     lines = text.splitlines()
-    assert lines[0] == "s: 201 trials, 6 independent by clustering, 1 failed"
+    assert lines[0] == "s: 201 trials, 7 independent by clustering, 1 failed"
+    assert "(7 by clusters)" in text
     assert " ".join(lines[-2:]) == (
         "The best of these 201 trials is not distinguishable from the luckiest of as many coin "
         "flips at the 95% level."
     )
     assert max(map(len, lines)) <= 80
+
+
+def test_years_are_those_of_the_calendar(lake):
+    days = pd.bdate_range("2019-01-01", "2024-12-31")
+    steps = seeded().normal(0.0005, 0.01, len(days))
+    lake.save(strategy="s", equity=pd.Series(1000 * np.cumprod(1 + steps), days))
+    report = lake.overfit(strategy="s")
+    assert report.best.years == pytest.approx((days[-1] - days[0]).days / 365.25)
+    assert f", 6.0 years, {report.best.n_returns:,} returns" in str(report)
 
 
 # Families about which little can be said

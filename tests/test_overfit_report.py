@@ -346,22 +346,23 @@ def test_text():
 
 
 SWEEP = """\
-family: 202 trials, 6 independent by clustering, 2 failed
+family: 202 trials, 8 independent by clustering, 2 failed
 
-  best run                 …t183   sharpe 1.17, 4.0 years, 1,000 returns
+  best run                 …t183   sharpe 1.17, 2.7 years, 1,000 returns
   expected best by luck    1.12
   chance it beats luck     dsr 0.54 (all 202 trials), 0.55 (182 by correlation),
                            0.88 (8 by clusters), 0.70 (44 by effective rank)
   haircut sharpe           0.00 (Bonferroni), 0.00 (Holm), 0.00 (Harvey-Liu BHY)
-  track record needed      2.0 years against no skill, over 100 years against
-                           luck; you have 4.0
+  track record needed      1.4 years against no skill, over 100 years against
+                           luck; you have 2.7
   plateau                  sharpe 0.71 in the median of 5 neighbours, 0% of them
                            within 20% of the best
   overfitting probability  pbo 0.59 (S = 16, 12,870 splits of 992 returns)
   winners out of sample    54% lose, degradation slope -0.59
   reality check, SPA       p 0.26, 0.57 (5,000 bootstraps, block 10, seed 0)
   compared                 200 trials on 1,000 common returns; 2 out: fewer than
-                           two points of equity
+                           two points of equity; each that is out counts as
+                           independent
 
 The best of these 202 trials is not distinguishable from the luckiest of as many
 coin flips at the 95% level.

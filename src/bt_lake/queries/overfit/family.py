@@ -11,6 +11,8 @@ import numpy as np
 from bt_lake.queries.overfit.align import Curves
 from bt_lake.queries.overfit.arrays import Bools, Floats
 
+_YEAR = 365.25 * 86_400_000_000  # in microseconds
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -49,6 +51,15 @@ class Family:
         periods = self._periods_per_year()
         own = float(periods[trial])
         return self.sharpe_period * np.sqrt(periods / own)
+
+    def years_of(self, trial: int) -> float | None:
+        """The time from the first point of its curve to the last; without one, from the periods."""
+        if self.curves is not None:
+            own = self.curves.ts[slice(*self.curves.offsets[trial : trial + 2])]
+            if own.size > 1:
+                return float(own[-1] - own[0]) / _YEAR
+        n, periods = float(self.n_returns[trial]), float(self.periods_per_year[trial])
+        return n / periods if periods > 0 and np.isfinite(n) else None
 
     @property
     def mixes_bar_sizes(self) -> bool:

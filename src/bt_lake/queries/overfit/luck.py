@@ -43,7 +43,7 @@ def judge(
         sharpe_annual=moments.annual(moments.sharpe),
         periods_per_year=moments.a_year,
         n_returns=int(moments.n) if math.isfinite(moments.n) else None,
-        years=number(moments.n / moments.a_year) if moments.a_year else None,
+        years=family.years_of(winner),
         skew=number(moments.skew),
         kurtosis=number(moments.kurtosis),
         psr=moments.psr(above=0.0) if moments.enough else None,

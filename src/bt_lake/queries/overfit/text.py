@@ -44,7 +44,8 @@ def _trials(report: OverfitReport) -> str:
     counts = report.counts
     parts = [_plural(counts.trials, "trial")]
     if counts.clusters is not None:
-        parts.append(f"{counts.clusters:,} independent by clustering")
+        alone = counts.trials - counts.aligned
+        parts.append(f"{counts.clusters + alone:,} independent by clustering")
     others = ((counts.failed, "failed"), (counts.deleted, "deleted"))
     return ", ".join(parts + [f"{n:,} {what}" for n, what in others if n])
 
@@ -96,10 +97,11 @@ def _best(best: Best) -> Iterator[tuple[str, str]]:
     ]
     if left:
         yield "haircut sharpe", ", ".join(left)
-    if best.years is not None and best.periods_per_year:
-        yield from _track_record(best, best.periods_per_year, best.years)
+    if best.years and best.n_returns:
+        yield from _track_record(best, best.n_returns / best.years, best.years)
     if (near := best.plateau) is not None:
-        text = f"sharpe {near.median * scale:.2f} in the median of {near.neighbours} neighbours"
+        beside = _plural(near.neighbours, "neighbour")
+        text = f"sharpe {near.median * scale:.2f} in the median of {beside}"
         if near.share_near is not None:
             text += f", {near.share_near:.0%} of them within 20% of the best"
         yield "plateau", text
@@ -151,4 +153,4 @@ def _alignment(alignment: Alignment) -> str:
         text += f", {_plural(alignment.dates_left_out, 'date')} left out"
     for why, trials in alignment.left_out.items():
         text += f"; {trials:,} out: {why}"
-    return text
+    return text + "; each that is out counts as independent" * bool(alignment.left_out)
