@@ -158,6 +158,30 @@ def test_what_is_no_curve_is_named(form, message):
         assemble([Run("s", equity=FORMS["pairs"]), Run("s", equity=form, origin="here")])
 
 
+RETURNS = [
+    ([-0.01, 0.02, 0.005], "equity begins at -0.01, and no account does; returns go in by"),
+    ([0.0, 10.0, 5.0], "equity begins at 0, and no account does"),
+    ([0.01, -0.02, 0.3], "equity goes below 0 and never reaches 1, as returns do; returns go in"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), RETURNS)
+def test_what_is_no_account_is_refused(values, message):
+    with pytest.raises(BadInput, match="^" + message):
+        assemble([Run("s", equity=pd.Series(values, INDEX))])
+    # in order of time, not of the rows
+    backwards = pd.Series(values[::-1], INDEX[::-1])
+    with pytest.raises(BadInput, match="^here: " + message):
+        assemble([Run("s", equity=FRAME), Run("s", equity=backwards, origin="here")])
+    vouched = assemble([Run("s", equity=pd.Series(values, INDEX), initial_capital=0.5)])
+    assert [row["equity"] for row in vouched.equity.to_pylist()] == values
+
+
+def test_an_account_may_go_below_zero_later():
+    (_, last) = points(assemble([Run("s", equity=[[DAYS[0], 1.0], [DAYS[1], -0.5]])]))
+    assert last[1] == -0.5
+
+
 def test_what_is_no_file_is_named(tmp_path):
     for name, content, message in (
         ("gone.csv", None, "no such file"),

@@ -31,6 +31,10 @@ _FORMS = (
     "give a series with a time index, a frame or a mapping with `ts` and `equity`, "
     "a list of [ts, equity], a pair (values, times), or a file"
 )
+_NO_ACCOUNT = (
+    "returns go in by `Run.from_returns(returns)`, and an account that is like this says its "
+    "`initial_capital`"
+)
 _COLUMNS = f" Rename it to {', '.join(('ts', 'equity', *EXTRAS))}, or leave it out."
 
 
@@ -73,6 +77,22 @@ def gather(runs: Sequence[Run], faults: Faults) -> Curves:
     for place in np.flatnonzero((np.diff(kept) == 0) & (lengths > 0)).tolist():
         faults.add(place, "equity has no numbers")
     return Curves(ts, equity, kept, extras, zones)
+
+
+def check_accounts(curves: Curves, capital: Floats, faults: Faults) -> None:
+    """Refuse what cannot be an account, such as returns, where no capital vouches for it."""
+    places = np.flatnonzero(curves.given)
+    starts = curves.offsets[places]
+    first = curves.equity[starts]
+    lowest = np.minimum.reduceat(curves.equity, starts) if len(starts) else first
+    highest = np.maximum.reduceat(curves.equity, starts) if len(starts) else first
+    unvouched = np.isnan(capital[places])
+    for at in np.flatnonzero(unvouched & (first <= 0)):
+        said = f"equity begins at {first[at]:g}, and no account does"
+        faults.add(int(places[at]), f"{said}; {_NO_ACCOUNT}")
+    for at in np.flatnonzero(unvouched & (first > 0) & (lowest < 0) & (highest < 1)):
+        said = "equity goes below 0 and never reaches 1, as returns do"
+        faults.add(int(places[at]), f"{said}; {_NO_ACCOUNT}")
 
 
 def _columns(curve: Any) -> Columns:

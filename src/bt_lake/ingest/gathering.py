@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
+
 from bt_lake.ingest import claims, curves, labels, trades
 from bt_lake.ingest.claims import Claims
 from bt_lake.ingest.curves import Curves
@@ -57,6 +59,9 @@ def _gather(runs: Sequence[Run], faults: Faults) -> Gathered:
         curves=curves.gather(runs, faults),
         trades=trades.gather(runs, faults),
     )
+    nothing = np.full(len(runs), np.nan)
+    capital = gathered.claims.columns.get("initial_capital", nothing)
+    curves.check_accounts(gathered.curves, capital, faults)
     zones = zip(found.text("time_zone"), gathered.curves.zones, strict=True)
     found.texts["time_zone"] = check_zones([given or own for given, own in zones], faults)
     return gathered
