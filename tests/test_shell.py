@@ -58,6 +58,18 @@ def test_the_shell_reads_an_empty_lake(store):
     assert shell(store.path, "select count(*) from runs") == [["0"]]
 
 
+def test_the_shell_says_where_to_start_it(store, tmp_path):
+    store.append(frames(1))
+    done = subprocess.run(
+        [DUCKDB, "-init", store.path / "lake.sql", "-c", "select 1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "start duckdb in the lake's folder: cd lake && duckdb -init lake.sql" in done.stderr
+
+
 def test_the_shell_refuses_a_newer_format(store):
     store.append(frames(1))
     card = store.layout.card

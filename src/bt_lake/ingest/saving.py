@@ -54,6 +54,11 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
         return [Run.from_document(obj).with_columns(columns)]
     if isinstance(obj, (list, tuple)):
         return [run for item in obj for run in runs_of(item, columns)]
+    if type(obj).__name__ == "Series":
+        raise BadInput(
+            "cannot save a Series of that name: returns are a pandas Series with dates named "
+            "`returns`, or go in by `Run.from_returns(series)`; give a curve by name, equity=series"
+        )
     raise BadInput(
         f"cannot save a {type(obj).__module__}.{type(obj).__name__}: give an engine's result, a "
         "run document (dict), a Run, or equity=..., trades=..., metrics=... by name; "

@@ -12,6 +12,11 @@ set variable lake_log = (
   select {file: max(file), opened_ms: epoch_ms(get_current_timestamp())}
   from glob(getvariable('lake_logs'))
 );
+set variable lake_found = (
+  select case when getvariable('lake_log').file is null
+    then error('no _log in this folder: start duckdb in the lake''s folder: cd lake && duckdb -init lake.sql')
+  end
+);
 set variable lake_event_commits = (
   select list(file) from glob(getvariable('lake_pattern') || '/events/month=*/c-*.parquet')
 );
