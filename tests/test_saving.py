@@ -305,3 +305,8 @@ def test_a_curve_that_is_thinned_out_tells_no_timeframe(store, rows):
     save(store, Run("a", engine="lean", equity=curve))
     save(store, Run("b", engine="mine", equity=curve))
     assert rows("select timeframe from runs order by strategy") == [(None,), ("1d",)]
+
+
+def test_a_drawdown_in_percent_is_warned_of(store):
+    with pytest.warns(UserWarning, match=r"max_drawdown -20 is -2,000%; write -0\.2 for 20 %"):
+        save(store, {"strategy": "s", "metrics": {"max_drawdown": -20}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         "extra": batch.claims.extra,
         "metrics_from": _metrics_from(batch),
     }
+    _warn_of_percent(batch)
     points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
     return Frames(
         runs=_table(RUNS, columns),
@@ -112,6 +114,15 @@ def _metrics(batch: Gathered) -> Columns:
         )
         _take(columns, computed, usable, claims)
     return columns
+
+
+def _warn_of_percent(batch: Gathered) -> None:
+    """More than everything is lost only where equity goes below zero; percent says so oftener."""
+    claimed = batch.claims.columns.get("max_drawdown")
+    if claimed is None:
+        return
+    for value in claimed[(claimed < -1) & ~batch.curves.given][:1].tolist():
+        warnings.warn(f"max_drawdown {value:g} is {value:,.0%}; write -0.2 for 20 %", stacklevel=2)
 
 
 def _take(columns: Columns, computed: Columns, where: NDArray[np.bool_], claimed: Columns) -> None:
