@@ -75,7 +75,7 @@ def barer(count: int) -> None:
         stay = "stays as it is" if count == 1 else "stay as they are"
         warn(
             f"{many(count, 'run')} of those already there {stay}, without the curves or trades "
-            "given now; to have these, take the runs out with `delete --forget` and add them again"
+            "given now; to have these, take a run out with `delete RUN --forget` and add it again"
         )
 
 
