@@ -259,3 +259,30 @@ def test_a_sweep_of_nothing_says_why(cli: Cli, capsys, tmp_path: Path):
     empty = Cli(tmp_path / "lake", capsys)
     empty("init")
     assert "the lake is empty" in empty("sweep", "sma_cross", "-x", "fast").err
+
+
+def test_unknown_parameters_are_told(cli: Cli):
+    assert "no run has parameter 'fats'. Did you mean fast?" in (
+        cli("best", "sharpe_ratio", "--param", "fats>=30").err
+    )
+    said = cli("aggregate", "--by", "param.fats")
+    assert (said.code, said.out) == (2, "")
+    assert "no parameter 'fats'. Did you mean fast?" in said.err
+
+
+def test_a_list_of_values_is_given_one_by_one(cli: Cli):
+    said = cli("list", "--symbol", "WAVE,SYNTH")
+    assert "no run has symbol 'WAVE,SYNTH'. Give several one by one: " in said.err
+    assert "--symbol WAVE --symbol SYNTH" in said.err
+
+
+def test_near_matches_do_not_mind_the_case(cli: Cli):
+    assert "no metric 'SHARPE_RATIO'. Did you mean sharpe_ratio" in cli("best", "SHARPE_RATIO").err
+
+
+def test_no_lake_is_exported_among_other_files(cli: Cli, tmp_path: Path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("mine")
+    said = cli("export", tmp_path / "thesis")
+    assert said.code == 2 and "holds other files and is no lake" in said.err
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]

@@ -122,6 +122,8 @@ def test_failures_of_a_sweep_are_told_and_do_not_fail_it(cli):
     assert "warning: the first failure was n=13: ValueError: unlucky\n" in ran.err
     assert "3 of 3 runs are in the lake, 1 failed" in ran.err
     assert "`bt-lake list --sweep s --status failed` shows what failed" in ran.err
+    listed = cli("list", "--sweep", "s", "--status", "failed").out
+    assert "ValueError: unlucky" in listed and "Traceback" not in listed and "^" not in listed
     assert cli("delete", "--sweep", "s", "--status", "failed", "--yes").code == 0
     again = cli("run", "strat.py:run", "-g", "n=12:14:1", "--sweep", "s")
     assert "3 of 3 runs are in the lake, 2 were before, 1 failed" in again.err

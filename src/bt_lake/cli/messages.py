@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import typer
+
 from bt_lake.cli.style import style_of
 from bt_lake.cli.table import columns_of, shortened
 from bt_lake.cli.values import duration, harmless, one_line
@@ -118,7 +120,8 @@ def confirm(question: str, *, yes: bool) -> None:
     sys.stderr.write(f"{harmless(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise BadInput("nothing was changed")
+        say("nothing was changed")
+        raise typer.Exit(BadInput.exit_code)
 
 
 class Progress:

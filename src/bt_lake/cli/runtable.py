@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
+from bt_lake.cli.values import text
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS
@@ -75,8 +77,18 @@ def _field(name: str, out: Output, values: Sequence[Any] = ()) -> Field:
     if name not in RUNS:
         return plain(name.removeprefix(PARAM)).at(98)
     made = field(name, full_ids=not out.on_terminal)
+    if name == "error":
+        return replace(made, texts=lambda values: [text(_exception(v)) for v in values])
     same = name in _ALWAYS and len(values) > 1 and len(set(values)) == 1
     return made.at(_SAME) if same else made
+
+
+def _exception(error: str | None) -> str | None:
+    """The line that says what went wrong, without the traceback."""
+    lines = error.strip().splitlines() if error else []
+    if not lines:
+        return error
+    return lines[-1] if lines[0].startswith("Traceback ") else lines[0]
 
 
 def _worth_showing(name: str, values: list[Any]) -> bool:

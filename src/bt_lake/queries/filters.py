@@ -10,7 +10,7 @@ from re import fullmatch
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from bt_lake.queries.guard import checked_condition
-from bt_lake.queries.names import param
+from bt_lake.queries.names import any_run_has_param, own_params, param
 from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
@@ -139,7 +139,13 @@ class Filters:
             for text in _texts(label, getattr(self, label)) or ():
                 known = _values_of(connection, label)
                 if text not in known:
-                    return f"no run has {label} '{text}'{did_you_mean(text, known)}"
+                    several = _one_by_one(label, text) if "," in text else ""
+                    return f"no run has {label} '{text}'{several or did_you_mean(text, known)}"
+        for given in self.params or {}:
+            name = _compared(given)[0]
+            if not any_run_has_param(connection, name):
+                near = did_you_mean(name, own_params(connection))
+                return f"no run has parameter '{name}'{near}"
         return ""
 
 
@@ -203,9 +209,19 @@ def _one_of(column: str, values: Sequence[str]) -> str:
     return f"{column} in ({', '.join(values)})" if values else "false"
 
 
-def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
+def _one_by_one(label: str, text: str) -> str:
+    option = "--" + label.replace("_", "-")
+    each = " ".join(f"{option} {part.strip()}" for part in text.split(","))
+    return f". Give several one by one: {each}"
+
+
+def _compared(name: str) -> tuple[str, str]:
     operator = next((c for c in _COMPARISONS if name.endswith(c)), "=")
-    name = name.removesuffix(operator).rstrip()
+    return name.removesuffix(operator).rstrip(), operator
+
+
+def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
+    name, operator = _compared(name)
     if isinstance(value, list | tuple | set | frozenset):
         if operator not in ("=", "!="):
             raise BadInput(f"params: {name} {operator} takes one value")

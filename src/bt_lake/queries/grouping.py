@@ -68,6 +68,8 @@ def aggregate(
         )
         if not wanted.declared:
             require(connection, wanted)
+        if connection.execute("select 1 from trials limit 1").fetchall():
+            require(connection, *(metric(name) for name in names if name.startswith(PARAM)))
         return Query(text, {**condition.values, "above": above}, ())
 
     return Answer(reader, plan, user_sql=filters.user_sql, hint=filters.hint)

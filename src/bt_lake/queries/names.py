@@ -89,7 +89,7 @@ def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
             continue
         if one.name.startswith(PARAM):
             name = one.name.removeprefix(PARAM)
-            if _any_run_has_text(connection, name):
+            if any_run_has_param(connection, name):
                 continue
             raise UnknownName.near("parameter", name, own_params(connection))
         own = own_metrics(connection)
@@ -113,7 +113,7 @@ def _any_run_has(connection: DuckDBPyConnection, one: Metric) -> bool:
     return bool(connection.execute(sql).fetchall())
 
 
-def _any_run_has_text(connection: DuckDBPyConnection, name: str) -> bool:
+def any_run_has_param(connection: DuckDBPyConnection, name: str) -> bool:
     sql = f"select 1 from trials where {param(name)} is not null limit 1"
     return bool(connection.execute(sql).fetchall())
 

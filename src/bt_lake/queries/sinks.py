@@ -153,6 +153,10 @@ class LakeSink(Sink):
         if target.is_file():
             raise BadInput(f"{target} is a file: a lake is a folder")
         self._store = Store(target)
+        layout = self._store.layout
+        own = {path.name for path in (*layout.folders, layout.sql)}
+        if target.is_dir() and not layout.exists and {p.name for p in target.iterdir()} - own:
+            raise BadInput(f"{target} holds other files and is no lake: name a new or empty folder")
 
     def write(self, frames: Frames) -> Frames:
         runs = frames.runs.drop_columns(list(FILLED_BY_COMMIT))

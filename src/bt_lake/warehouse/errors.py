@@ -77,6 +77,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    small = get_close_matches(name.lower(), {n.lower() for n in names}, n=3, cutoff=0.6)
+    near = [n for each in small for n in names if n.lower() == each][:3]
     near += [n for n in names if name and n.startswith(name) and n not in near][: 3 - len(near)]
     return f". Did you mean {', '.join(near)}?" if near else "."
