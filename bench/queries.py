@@ -55,6 +55,7 @@ def main() -> None:
 class Bench:
     def __init__(self, folder: Path, runs: int, curves: int) -> None:
         self.report = Report("queries")
+        self.report.facts |= {"runs": runs, "points": curves * POINTS}
         self.path = folder / "lake"
         self.at_full_size = runs >= 1_000_000
         begun = time.perf_counter()
