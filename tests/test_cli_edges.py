@@ -286,3 +286,12 @@ def test_no_lake_is_exported_among_other_files(cli: Cli, tmp_path: Path):
     said = cli("export", tmp_path / "thesis")
     assert said.code == 2 and "holds other files and is no lake" in said.err
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
+
+
+def test_a_condition_that_cannot_be_read_is_told_in_the_users_words(cli: Cli):
+    said = cli("list", "--where", "max_drawdown > -20%")
+    assert said.code == 2
+    assert "where: 'max_drawdown > -20%' is not complete: something is missing" in said.err
+    said = cli("list", "--where", "fast = 10")
+    assert said.code == 2 and "If it is a parameter, write: params ->> 'fast'" in said.err
+    assert cli("list", "--where", "params ->> 'fast' = 10", "-f", "csv").code == 0

@@ -50,7 +50,9 @@ class Which(Options):
     ] = None
     where: Annotated[
         str | None,
-        _filter("where", 'A condition in SQL: "total_trades > 30 and win_rate > .5".', "SQL"),
+        _filter(
+            "where", "A condition in SQL: \"win_rate > .5 and params ->> 'fast' > 10\".", "SQL"
+        ),
     ] = None
 
     def filters(self) -> Filters:

@@ -70,7 +70,14 @@ def _select(connection: DuckDBPyConnection, text: str) -> Node:
 
 def _condition(connection: DuckDBPyConnection, text: str, plain: Node) -> Node:
     """What a WHERE consists of, if it is all there is in the text beside `plain`, a bare SELECT."""
-    tree = _parse(connection, f"select 1 from runs where (\n{text or ','}\n)")
+    try:
+        tree = _parse(connection, f"select 1 from runs where (\n{text or ','}\n)")
+    except BadInput as error:
+        if ")" in text or not str(error).endswith('near ")"'):
+            raise
+        raise BadInput(
+            f"where: {text!r} is not complete: something is missing at its end"
+        ) from None
     node = tree["statements"][0]["node"]
     condition: Node | None = node.pop("where_clause", None)
     bare = plain["statements"][0]["node"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -84,4 +85,8 @@ def _words(error: BaseException) -> str:
     """DuckDB's words without the kind of error before them and the excerpt after."""
     text = str(error).split("\n\nLINE ")[0]
     _, _, message = text.partition(": ")
-    return " ".join((message or text).split())
+    said = " ".join((message or text).split())
+    column = re.search('Referenced column "([^"]+)" not found', said)
+    if column is None:
+        return said
+    return f"{said.rstrip('.')}. If it is a parameter, write: params ->> '{column[1]}'"
