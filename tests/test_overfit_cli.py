@@ -105,7 +105,7 @@ def test_bad_families_get_a_sentence_and_no_number(lake: Lake, cli: Cli, family:
         (["--block", 0], 2, "block, a mean length in rows, must be at least 1, not 0.0"),
         (["--from", "soon"], 2, "from: 'soon' is not a time"),
         (["--from", "2024-01-02", "--to", "2024-01-01"], 2, "the window is empty"),
-        (["--where", "nonsense("], 2, "SQL"),
+        (["--where", "nonsense("], 2, "not complete"),
     ],
 )
 def test_mistakes(lake: Lake, cli: Cli, arguments: list, code: int, says: str):
