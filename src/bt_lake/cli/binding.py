@@ -17,8 +17,6 @@ import typer
 from bt_lake.cli.session import Session
 
 Function = Callable[..., Any]
-# What DuckDB makes of Ctrl-C during a query.
-_DUCKDB_INTERRUPTED = "Query interrupted"
 
 
 class Interrupted(Exception):
@@ -47,10 +45,6 @@ def bound(function: Function) -> Function:
             return function(**values)
         except KeyboardInterrupt as stop:  # Typer would swallow what is noted on it
             raise Interrupted("; ".join(getattr(stop, "__notes__", ()))) from None
-        except RuntimeError as error:
-            if str(error) == _DUCKDB_INTERRUPTED:
-                raise Interrupted from None
-            raise
 
     parameters = [_parameter("context", typer.Context)]
     for name, parameter in wanted.items():

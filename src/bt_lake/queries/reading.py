@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
-from bt_lake.warehouse.database import Database, explain
+from bt_lake.warehouse.database import Database, explain, interruptible
 from bt_lake.warehouse.errors import BadInput, Damaged
 from bt_lake.warehouse.layout import Layout
 
@@ -58,7 +58,8 @@ def streaming(reader: Reader) -> Iterator[Reader]:
 
     own = Reader(reader.layout)
     try:
-        yield own
+        with interruptible():
+            yield own
     except duckdb.Error as error:
         raise explain(error, own.layout) from error
     finally:
