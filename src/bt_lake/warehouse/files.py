@@ -41,14 +41,15 @@ def fsync_folder(path: str | Path) -> None:
         fsync_file(path)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: str | Path) -> None:
     """Create a folder and every missing parent, durably."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return
-    make_folder(path.parent)
+    parent = os.path.dirname(path)
+    make_folder(parent)
     with contextlib.suppress(FileExistsError):
-        path.mkdir()
-    fsync_folder(path.parent)
+        os.mkdir(path)
+    fsync_folder(parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -58,7 +59,7 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def publish(staged: Path, final: Path) -> None:
+def publish(staged: str | Path, final: str | Path) -> None:
     """Give a staged file its final name, or raise FileExistsError: a name is never replaced."""
     try:
         os.link(staged, final)
@@ -70,10 +71,10 @@ def publish(staged: Path, final: Path) -> None:
         _rename_without_replacing(staged, final)
 
 
-def _rename_without_replacing(staged: Path, final: Path) -> None:
+def _rename_without_replacing(staged: str | Path, final: str | Path) -> None:
     """For file systems without hard links."""
     if _WINDOWS:
-        staged.rename(final)
+        os.rename(staged, final)
         return
     import ctypes
 
@@ -92,15 +93,15 @@ def _rename_without_replacing(staged: Path, final: Path) -> None:
         if number == errno.EEXIST:
             raise FileExistsError(number, os.strerror(number), str(final))
         raise CannotWrite(
-            f"{final.parent}: this file system has neither hard links nor a rename that does not "
-            "replace, so no write to it would be safe. Put the lake on another disk."
+            f"{os.path.dirname(final)}: this file system has neither hard links nor a rename that "
+            "does not replace, so no write to it would be safe. Put the lake on another disk."
         )
 
 
-def remove(path: Path) -> bool:
+def remove(path: str | Path) -> bool:
     """Unlink a file; whether it was there."""
     try:
-        path.unlink()
+        os.unlink(path)
     except FileNotFoundError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.errors import BadInput, UnknownName
@@ -42,40 +43,57 @@ class Frames:
 
 def conform(name: str, table: pa.Table) -> pa.Table:
     """The table in the schema's types and order, without the columns that hold nothing."""
-    schema, declared = arrow_schema(name), TABLES[name]
-    for column in table.column_names:
-        if column not in declared:
-            raise UnknownName.near(f"column of {name}", column, declared.names)
-    columns, fields = [], []
-    for column in declared.columns:
-        index = table.schema.get_field_index(column.name)
-        if index < 0:
-            if column.required:
-                raise BadInput(f"{name}.{column.name} is missing: every row needs one")
-            continue
-        values = table.column(index)
-        if column.required and values.null_count:
-            raise BadInput(f"{name}.{column.name} is NULL in {values.null_count} row(s)")
-        if not column.required and values.null_count == len(values):
-            continue
-        field = schema.field(column.name)
-        if values.type != field.type:
-            values = _cast(name, column.name, values, field.type)
-        columns.append(values)
-        fields.append(field)
-    return _table(columns, fields)
+    fields = _fields(name)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    for column in columns.keys() - fields.keys():
+        raise UnknownName.near(f"column of {name}", column, TABLES[name].names)
+    kept = tuple(
+        column
+        for column, required in fields.items()
+        if _holds_something(name, column, required, columns.get(column))
+    )
+    schema, table = _schema(name, kept), table.select(kept)
+    if table.schema.equals(schema, check_metadata=True):
+        return table
+    return _cast(name, table, schema)
 
 
-def _table(columns: list[pa.ChunkedArray], fields: list[pa.Field]) -> pa.Table:
+def _holds_something(
+    name: str, column: str, required: bool, values: pa.ChunkedArray | None
+) -> bool:
+    if required and values is None:
+        raise BadInput(f"{name}.{column} is missing: every row needs one")
+    if values is None:
+        return False
+    nulls = values.null_count
+    if required and nulls:
+        raise BadInput(f"{name}.{column} is NULL in {nulls} row(s)")
+    return required or nulls < len(values)
+
+
+@cache
+def _fields(name: str) -> dict[str, bool]:
+    """The columns of a table, and whether every row needs them."""
+    return {column.name: column.required for column in TABLES[name].columns}
+
+
+@lru_cache(maxsize=64)
+def _schema(name: str, columns: tuple[str, ...]) -> pa.Schema:
     import pyarrow as pa
 
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    schema = arrow_schema(name)
+    return pa.schema(schema.field(column) for column in columns)
 
 
-def _cast(name: str, column: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+def _cast(name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    try:
-        return values.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise BadInput(f"{name}.{column}: cannot read {values.type} as {wanted}: {error}") from None
+    columns = []
+    for field, values in zip(schema, table.columns, strict=True):
+        try:
+            columns.append(values if values.type == field.type else values.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise BadInput(
+                f"{name}.{field.name}: cannot read {values.type} as {field.type}: {error}"
+            ) from None
+    return pa.Table.from_arrays(columns, schema=schema)
