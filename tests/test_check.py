@@ -224,6 +224,18 @@ def test_a_rebuilt_log_throws_nothing_away(store):
     assert rest == 2
 
 
+def test_a_rebuilt_log_removes_no_curve_that_is_nowhere_else(store):
+    store.append(frames(1))
+    store.compact()
+    only(store, "equity/month=*/m-*").unlink()
+    curve = only(store, "equity/month=*/c-*")
+    content = curve.read_bytes()
+    for path in store.layout.log.iterdir():
+        path.unlink()
+    store.check(repair=True)
+    assert (store.path / "_quarantine" / curve.relative_to(store.path)).read_bytes() == content
+
+
 def test_pages_that_cannot_be_read_are_found(store, rows):
     made = frames(1, points=50)
     store.append(made)

@@ -139,7 +139,7 @@ def _file(
     layout: Layout, state: log.State, listed: set[str], commits: set[str], table: str, path: Path
 ) -> Finding | None:
     relative = layout.relative(path)
-    if relative in state.removed:
+    if state.has_removed(relative):
         return None
     name = _NAME.fullmatch(f"{path.parent.name}/{path.name}")
     if name is None:

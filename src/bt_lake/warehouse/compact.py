@@ -14,20 +14,21 @@ from bt_lake.warehouse import log
 from bt_lake.warehouse.commit import count_commits
 from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.maintenance import LiveFile, Task, maintenance_lock, run
+from bt_lake.warehouse.maintenance import LiveFile, Task, carry_out, maintenance_lock, opened, run
 from bt_lake.warehouse.rewrite import MAX_ROWS
 from bt_lake.warehouse.schema import TABLES
-from bt_lake.warehouse.surface import rows_with_events
 
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
-LOOK_EVERY = 16
+LOOK_EVERY = 32
 # FAN_IN files of one tier (a power of FAN_IN in rows) become one of the next.
 FAN_IN = 16
-# What an append may rewrite while its caller waits; the rest is left for the next one.
+# While its caller waits, an append begins no piece of work after this time, and pieces are small:
+# FOLD_AT commits whose files are smaller than LARGE_BYTES, or MERGE_BYTES of a tier. What is left
+# is for the next one.
+FOLD_SECONDS = 0.5
 LARGE_BYTES = 256 * 1024
-MERGE_BYTES = 32 * 1024 * 1024
-MERGE_SECONDS = 0.7
+MERGE_BYTES = 8 * 1024 * 1024
 # A full compaction leaves files of this size alone.
 FULL_BYTES = 64 * 1024 * 1024
 
@@ -64,42 +65,61 @@ def _removed_commits(log_file: Path) -> int:
 
 
 def fold(layout: Layout) -> bool:
-    """Turn small commits into one file a table, then merge full tiers for a moment."""
+    """For a moment, turn small commits into larger files, and those into larger ones."""
     with maintenance_lock(layout, wait=False) as held:
         if not held:
             return False
-        started = time.monotonic()
-        changed = run(layout, _fold_commits)
-        while time.monotonic() - started < MERGE_SECONDS and run(layout, _merge_a_tier):
-            changed = True
+        ends = time.monotonic() + FOLD_SECONDS
+        with opened(layout) as database:
+            changed = carry_out(layout, database, lambda task: _fold_commits(task, ends))
+            while time.monotonic() < ends and _full_tier(log.newest(layout)):
+                database.take_snapshot()
+                changed = carry_out(layout, database, _merge_a_tier) or changed
         return changed
 
 
-def _fold_commits(task: Task) -> None:
-    commits = [file for file in task.files() if file.commit_id is not None]
+def _fold_commits(task: Task, ends: float) -> None:
+    """Make one file a table of FOLD_AT commits, and so on while there are as many and time."""
+    commits: dict[str, list[LiveFile]] = defaultdict(list)
+    for file in task.live:
+        if file.commit_id is not None:
+            commits[file.commit_id].append(file)
+    oldest_first = sorted(commits)
+    for start in range(0, len(oldest_first), FOLD_AT):
+        some = oldest_first[start : start + FOLD_AT]
+        if start and (len(some) < FOLD_AT or time.monotonic() >= ends):
+            return
+        _fold(task, [file for commit in some for file in commits[commit]])
+
+
+def _fold(task: Task, files: list[LiveFile]) -> None:
     for table in TABLES:
-        files = [file for file in commits if file.table == table]
-        small = [file.path for file in files if file.bytes < LARGE_BYTES]
+        small = [f.path for f in files if f.table == table and f.bytes < LARGE_BYTES]
         if small:
             task.rewriter.write(table, small)
             task.drops |= set(small)
-        for file in files:
-            if file.bytes >= LARGE_BYTES:
-                task.take_over(file)
+    for file in files:
+        if file.bytes >= LARGE_BYTES:
+            task.take_over(file)
 
 
 def _merge_a_tier(task: Task) -> None:
-    tiers: dict[tuple[str, int, bool], list[LiveFile]] = defaultdict(list)
-    for file in task.files():
-        if file.commit_id is None:
-            tiers[file.table, _tier(file.rows), file.folded].append(file)
-    for (table, _, folded), files in sorted(tiers.items()):
+    if tier := _full_tier(task.state):
+        paths = [file.path for file in tier]
+        task.rewriter.write(tier[0].table, paths, folded=tier[0].folded)
+        task.drops |= set(paths)
+
+
+def _full_tier(state: log.State) -> list[log.Added]:
+    """FAN_IN files of maintenance of like size, if there are as many; the first that joined."""
+    tiers: dict[tuple[str, int, bool], list[log.Added]] = defaultdict(list)
+    for file in state.adds:
+        tiers[file.table, _tier(file.rows), file.folded].append(file)
+    for _, files in sorted(tiers.items()):
         group = files[:FAN_IN]
         if len(group) == FAN_IN and sum(file.bytes for file in group) <= MERGE_BYTES:
-            paths = [file.path for file in group]
-            task.rewriter.write(table, paths, folded=folded)
-            task.drops |= set(paths)
-            return
+            return group
+    return []
 
 
 def _tier(rows: int) -> int:
@@ -134,9 +154,7 @@ def _compact_all(task: Task) -> None:
         task.rewriter.write(
             table,
             paths,
-            source=f"({rows_with_events(task.rewriter.rows(table, paths))})"
-            if pending and table == "runs"
-            else "",
+            with_events=pending and table == "runs",
             without="hidden_runs" if pending and table in ("equity", "trades") else "",
             folded=table == "events",
         )

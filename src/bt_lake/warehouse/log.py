@@ -7,7 +7,8 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Container
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 
 KEPT_EPOCHS = 16
+CHILDREN = ("equity", "trades")
 GRACE_S = 60.0
 
 
@@ -42,7 +44,8 @@ class State:
     grace_s: float
     adds: tuple[Added, ...] = ()
     # Path -> a Unix time at which its removal was known. The epoch that removes a file cannot know
-    # when it will be published, so it writes None and the next epoch the time.
+    # when it will be published, so it writes None and the next epoch the time. Where a commit's
+    # `runs` file is named, its children are removed with it.
     removed: dict[str, float | None] = field(default_factory=dict)
 
     @staticmethod
@@ -54,8 +57,13 @@ class State:
         """The files that are live, and those that were."""
         return {add.path for add in self.adds} | self.removed.keys()
 
+    def has_removed(self, path: str) -> bool:
+        return path in self.removed or goes_with_its_commit(path, self.removed)
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        adds = [{name: getattr(add, name) for name in _ADDED} for add in self.adds]
+        return json.dumps({**parts, "adds": adds}, separators=(",", ":"))
 
 
 _NAME = re.compile(r"\d{8}\.json")
@@ -138,7 +146,8 @@ def advance(
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         grace_s=state.grace_s if grace_s is None else grace_s,
         adds=(*(add for add in state.adds if add.path not in drops), *adds),
-        removed={**removed, **dict.fromkeys(sorted(drops))},
+        removed=removed
+        | {path: None for path in sorted(drops) if not goes_with_its_commit(path, drops)},
     )
     write(layout, following)
     # Others this far ahead have used and pruned the number before we took it.
@@ -150,6 +159,19 @@ def advance(
             remove(log_path(layout, number))
     step("log.pruned")
     return following
+
+
+def goes_with_its_commit(path: str, removed: Container[str]) -> bool:
+    """Whether the file is a child of a commit that is removed."""
+    table, _, rest = path.partition("/")
+    return table in CHILDREN and f"runs/{rest}" in removed
+
+
+def _children(path: str) -> list[str]:
+    """Where the children of a commit are, if it has any and this is its `runs` file."""
+    table, _, rest = path.partition("/")
+    is_commit = table == "runs" and "/c-" in rest
+    return [f"{child}/{rest}" for child in CHILDREN] if is_commit else []
 
 
 def write(layout: Layout, state: State) -> None:
@@ -174,10 +196,11 @@ def unlink_overdue(layout: Layout, state: State, now: float | None = None) -> se
     ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
     for path in sorted(path for path, age in ages.items() if age >= state.grace_s):
         with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
-            remove(layout.root / path)
+            for each in (*_children(path), path):
+                remove(f"{layout.root}{os.sep}{each}")
             gone.add(path)
         step("unlink.one")
-    for folder in {(layout.root / path).parent for path in gone}:
+    for folder in {os.path.dirname(each) for path in gone for each in (*_children(path), path)}:
         with contextlib.suppress(FileNotFoundError):
-            fsync_folder(folder)
+            fsync_folder(layout.root / folder)
     return gone

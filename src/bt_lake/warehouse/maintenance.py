@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,28 +36,17 @@ class LiveFile:
 
 @dataclass(slots=True)
 class Task:
-    """What one epoch is to change: filled in by the act, carried out by `run`."""
+    """What one epoch is to change: filled in by the act, carried out by `carry_out`."""
 
     layout: Layout
     connection: DuckDBPyConnection
     state: log.State
     rewriter: Rewriter
+    live: list[LiveFile]
     drops: set[str] = field(default_factory=set)
 
-    def files(self, table: str | None = None) -> list[LiveFile]:
-        """The live files of the snapshot."""
-        rows = self.connection.execute(
-            "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
-            "max_run_id, folded from lake_files order by path"
-        ).fetchall()
-        return [
-            LiveFile(name, path, commit, count, size or self._size(path), first, last, folded)
-            for name, path, commit, count, size, first, last, folded in rows
-            if table is None or name == table
-        ]
-
-    def _size(self, path: str) -> int:
-        return (self.layout.root / path).stat().st_size
+    def files(self, table: str) -> list[LiveFile]:
+        return [file for file in self.live if file.table == table]
 
     def take_over(self, file: LiveFile) -> None:
         """Keep a file's rows as they are, under a name of maintenance."""
@@ -65,15 +55,28 @@ class Task:
 
     def keep_children(self) -> None:
         """Children live by their commit: where it goes, those that the act left are taken over."""
-        files = self.files()
-        gone = {f.commit_id for f in files if f.table == "runs" and f.path in self.drops} - {None}
-        for file in files:
+        dropped = (file for file in self.files("runs") if file.path in self.drops)
+        gone = {file.commit_id for file in dropped} - {None}
+        for file in self.live:
             if file.commit_id in gone and file.path not in self.drops:
                 self.take_over(file)
 
     @property
     def changes(self) -> bool:
         return bool(self.drops or self.rewriter.added)
+
+
+def _live_files(layout: Layout, connection: DuckDBPyConnection) -> list[LiveFile]:
+    """The live files of the snapshot."""
+    rows = connection.execute(
+        "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
+        "max_run_id, folded from lake_files order by path"
+    ).fetchall()
+    return [
+        LiveFile(name, path, commit, count, size or os.stat(root + path).st_size, *rest)
+        for root in [f"{layout.root}{os.sep}"]
+        for name, path, commit, count, size, *rest in rows
+    ]
 
 
 @contextlib.contextmanager
@@ -87,16 +90,33 @@ def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
 
 
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
-    """Carry out one act, from the start again where another was faster; was there a change?"""
+    """Carry out one act; was there a change?"""
+    with opened(layout) as database:
+        return carry_out(layout, database, act, grace_s=grace_s)
+
+
+@contextlib.contextmanager
+def opened(layout: Layout) -> Iterator[Database]:
     database = Database(layout)
     database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
     try:
-        for _ in range(_TRIES):
-            with contextlib.suppress(log.Lost), interruptible():
-                return _attempt(layout, database, act, grace_s)
-            database.take_snapshot()
+        yield database
     finally:
         database.connection.close()
+
+
+def carry_out(
+    layout: Layout,
+    database: Database,
+    act: Callable[[Task], None],
+    *,
+    grace_s: float | None = None,
+) -> bool:
+    """Carry out an act on the snapshot, on a newer one where another was faster."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(log.Lost), interruptible():
+            return _attempt(layout, database, act, grace_s)
+        database.take_snapshot()
     raise Conflict(
         f"{layout.root}: other processes maintained the lake {_TRIES} times meanwhile. Try again."
     )
@@ -114,8 +134,8 @@ def _attempt(
     except FileNotFoundError:
         raise log.Lost from None
     rewriter = Rewriter(layout, connection, state.epoch + 1)
-    task = Task(layout, connection, state, rewriter)
     try:
+        task = Task(layout, connection, state, rewriter, _live_files(layout, connection))
         act(task)
         task.keep_children()
         if not task.changes and grace_s is None:

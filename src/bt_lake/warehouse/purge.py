@@ -10,6 +10,7 @@ from bt_lake.warehouse.frames import Frames, conform
 from bt_lake.warehouse.ids import new_commit_id
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
+from bt_lake.warehouse.rewrite import plain_rows
 from bt_lake.warehouse.schema import TABLES
 
 
@@ -34,7 +35,7 @@ def _replace(
 
         task.connection.register("purged_ids", pa.table({"run_id": pa.array(ids, pa.string())}))
         task.connection.execute("create or replace temp table purged as from purged_ids")
-        for file in task.files():
+        for file in task.live:
             if file.table in tables and _holds_any(task, file.table, file.path):
                 task.rewriter.write(file.table, [file.path], without="purged", folded=file.folded)
                 task.drops.add(file.path)
@@ -46,7 +47,7 @@ def _replace(
 
 
 def _holds_any(task: Task, table: str, path: str) -> bool:
-    rows = task.rewriter.rows(table, [path])
+    rows = plain_rows(table, [task.layout.root / path], [TABLES[table]["run_id"]])
     found = task.connection.execute(
         f"select exists(from {rows} where run_id in (select run_id from purged))"
     ).fetchall()

@@ -117,10 +117,11 @@ def _live_by_content(
                 connection.execute(f"insert into seen select distinct {key} from {source}")
             except duckdb.Error:
                 continue  # torn: the search for torn files comes next
-            if known and new:
+            relative = layout.relative(path)
+            if (known and new) or log.goes_with_its_commit(relative, removed):
                 partly.append(path)
             elif known:
-                removed[layout.relative(path)] = None
+                removed[relative] = None
             elif path.name.startswith("m-"):
                 added = describe(layout, connection, table, path)
                 adds.append(replace(added, folded=was_folded(connection, path)))

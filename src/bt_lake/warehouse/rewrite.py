@@ -16,8 +16,8 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.log import Added, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
-from bt_lake.warehouse.schema import TABLES
-from bt_lake.warehouse.surface import read_schema
+from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES, Column
+from bt_lake.warehouse.surface import read_schema, rows_with_events
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,27 +42,44 @@ class Rewriter:
         table: str,
         paths: Sequence[str],
         *,
-        source: str = "",
+        with_events: bool = False,
         without: str = "",
         folded: bool = False,
     ) -> None:
         """Write the rows of some files as one or more new files.
 
-        `source` is a relation to read instead of the plain rows of `paths`; `without` is a
-        relation of run_ids to leave out.
+        `with_events` folds the pending events into rows of `runs`; `without` is a relation of
+        run_ids to leave out.
         """
-        source = source or self.rows(table, paths)
+        files = [self._layout.root / path for path in paths]
+        columns = self._columns(table, files, with_events)
+        source = plain_rows(table, files, columns)
+        if with_events:
+            source = f"({rows_with_events(source)})"
         if without:
             source = f"(from {source} where run_id not in (select run_id from {without}))"
         count = self._connection.execute(f"select count(*) from {source}").fetchall()[0][0]
         written = sum(
-            self._write_file(table, source, low, high, folded)
+            self._write_file(table, columns, source, low, high, folded)
             for low, high in self._ranges(table, source, count)
         )
         if written != count:
             raise Damaged(
                 f"{count} rows of {table} to rewrite, {written} written. Nothing changed."
             )
+
+    def _columns(self, table: str, files: Sequence[Path], with_events: bool) -> list[Column]:
+        """The columns that hold something: files need not have the others."""
+        found = self._connection.execute(
+            f"select distinct field_id from parquet_schema({path_list(files)})"
+        ).fetchall()
+        there = {row[0] for row in found}
+        also = EVENT_COLUMNS if with_events else ()
+        return [
+            column
+            for column in TABLES[table].columns
+            if column.field_id in there or column.required or column.name in also
+        ]
 
     def _ranges(self, table: str, source: str, count: int) -> list[tuple[str | None, str | None]]:
         """Split by run_id, so that no file grows too large; one range when all fits."""
@@ -82,20 +99,26 @@ class Rewriter:
         return list(zip(lows, [*lows[1:], None], strict=True))
 
     def _write_file(
-        self, table: str, source: str, low: str | None, high: str | None, folded: bool
+        self,
+        table: str,
+        columns: Sequence[Column],
+        source: str,
+        low: str | None,
+        high: str | None,
+        folded: bool,
     ) -> int:
         declared = TABLES[table]
         staged, final = self._new_file(table)
-        columns = ", ".join(map(identifier, declared.names))
+        names = ", ".join(identifier(column.name) for column in columns)
         order = ", ".join(map(identifier, declared.sort_by))
         bounds = [f"run_id >= {literal(low)}"] if low is not None else []
         bounds += [f"run_id < {literal(high)}"] if high is not None else []
         where = f"where {' and '.join(bounds)}" if bounds else ""
         marks = ", kv_metadata {folded: 'true'}" if folded else ""
-        ids = ", ".join(f"{identifier(c.name)}: {c.field_id}" for c in declared.columns)
+        ids = ", ".join(f"{identifier(c.name)}: {c.field_id}" for c in columns)
         self._connection.execute(
             f"""
-            copy (select {columns} from {source} {where} order by {order})
+            copy (select {names} from {source} {where} order by {order})
             to {literal(str(staged))} (
               format parquet, parquet_version v2, compression zstd,
               row_group_size {declared.row_group_size}, field_ids {{{ids}}}{marks}
@@ -134,9 +157,6 @@ class Rewriter:
     def _add(self, table: str, staged: Path, final: Path) -> None:
         self.added.append(describe(self._layout, self._connection, table, staged, final))
 
-    def rows(self, table: str, paths: Iterable[str]) -> str:
-        return plain_rows(table, [self._layout.root / path for path in paths])
-
     def publish(self) -> None:
         for staged, final in self._staged:
             make_folder(final.parent)
@@ -165,9 +185,9 @@ def was_folded(connection: DuckDBPyConnection, file: Path) -> bool:
     return bool(found[0][0])
 
 
-def plain_rows(table: str, files: Iterable[Path]) -> str:
-    """The relation of the rows in some files."""
-    schema = read_schema(TABLES[table].columns)
+def plain_rows(table: str, files: Iterable[Path], columns: Iterable[Column] | None = None) -> str:
+    """The relation of the rows in some files, with some of the columns or all."""
+    schema = read_schema(columns or TABLES[table].columns)
     return f"read_parquet({path_list(files)}, hive_partitioning = false, schema = {schema})"
 
 
@@ -180,7 +200,8 @@ def describe(
 ) -> Added:
     """What the log says of a file; reading it back proves that it can be read."""
     count, first, last = connection.execute(
-        f"select count(*), min(run_id), max(run_id) from {plain_rows(table, [file])}"
+        "select count(*), min(run_id), max(run_id) from "
+        + plain_rows(table, [file], [TABLES[table]["run_id"]])
     ).fetchall()[0]
     return Added(
         table=table,

@@ -246,6 +246,8 @@ TABLES: dict[str, Table] = {table.name: table for table in (RUNS, EQUITY, TRADES
 STATUSES = ("ok", "failed")
 SAMPLES = ("in", "out")
 EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
+# The columns of `runs` that events change.
+EVENT_COLUMNS = ("tags", "notes", "deleted_at")
 METRIC_GROUPS = ("money", "curve", "trade")
 
 
