@@ -81,7 +81,7 @@ def _append_many(folder: Path, count: int, seed: int) -> float:
 
 
 def many_writers(report: Report, folder: Path, writers: int, each: int, what: str) -> None:
-    Store(folder / "lake").layout.create()
+    Store(folder / "lake").create()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["commit_preload"])
     with context.Pool(writers) as pool:
@@ -128,7 +128,7 @@ def bulk(report: Report, folder: Path, count: int) -> None:
 
 def bulk_here(folder: str, count: int) -> None:
     store, content, size = Store(Path(folder) / "bulk"), Content(1), 2000
-    store.layout.create()
+    store.create()
     started = time.perf_counter()
     for start in range(0, count, size):
         store.append(frames(content, min(size, count - start)))

@@ -51,7 +51,7 @@ def best(report: Report, lake: Path, runs: int) -> None:
         goal = "<= 0.5" if options else ""
         report.row(f"{name}, {runs:,} runs", "bt-lake, 200 families", seconds, "s", goal)
     words = ["--lake", str(lake), "best", "sharpe_ratio", "--deflate"]
-    command = [sys.executable, "-m", "bt_lake.cli.main", *words]
+    command = [sys.executable, "-m", "bt_lake", *words]
     seconds = min(timed(lambda: subprocess.run(command, capture_output=True)) for _ in range(3))
     report.row("  bt-lake best --deflate", "a cold process", seconds, "s")
     ask = "select max(dsr) from deflated('strategy')"

@@ -35,9 +35,7 @@ class Peer(NamedTuple):
 
 
 PEERS = {
-    "bt-lake": Peer(
-        "bt_lake_store", command=["-m", "bt_lake.cli.main", "best", "sharpe_ratio", "--lake"]
-    ),
+    "bt-lake": Peer("bt_lake_store", command=["-m", "bt_lake", "best", "sharpe_ratio", "--lake"]),
     "JSON files": Peer("files"),
     "SQLite": Peer("sqlite"),
     "MLflow": Peer("mlflow_store", "mlflow"),

@@ -28,7 +28,7 @@ STYLED = re.compile(r"\x1b\[([\d;]*)m")
 
 def demo_lake(folder: Path) -> Path:
     lake = folder / "lake"
-    demo = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), "demo"]
+    demo = [sys.executable, "-m", "bt_lake", "--lake", str(lake), "demo"]
     subprocess.run(demo, check=True, capture_output=True)
     return lake
 
@@ -42,7 +42,7 @@ def shown(lake: Path, asked: str) -> str:
     import pty  # only where terminals are files
 
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "bt_lake.cli.main", "--lake", str(lake), *shlex.split(asked)]
+    command = [sys.executable, "-m", "bt_lake", "--lake", str(lake), *shlex.split(asked)]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:

@@ -144,7 +144,7 @@ class Cli:
         return Called(done.returncode, done.stdout.decode(), TOOK.sub("T", done.stderr.decode()))
 
 
-COMMAND = [sys.executable, "-m", "bt_lake.cli.main"]
+COMMAND = [sys.executable, "-m", "bt_lake"]
 
 
 def environment(**more: str) -> dict[str, str]:

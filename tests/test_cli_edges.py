@@ -147,7 +147,7 @@ def test_a_closed_pipe_ends_quietly(cli: Cli):
 
 
 def test_a_closed_stderr_changes_nothing(cli: Cli):
-    line = f"{sys.executable} -m bt_lake.cli.main --lake '{cli.lake}' best sharpe_ratio 2>&-"
+    line = f"{sys.executable} -m bt_lake --lake '{cli.lake}' best sharpe_ratio 2>&-"
     done = subprocess.run(["sh", "-c", line], capture_output=True, env=environment(), text=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 8

@@ -336,7 +336,7 @@ def test_the_last_event_counts_though_the_clock_went_back(store, rows, monkeypat
         def now(cls, tz=None):
             return datetime.now(tz) - timedelta(hours=1)
 
-    monkeypatch.setattr("bt_lake.warehouse.store.datetime", Earlier)
+    monkeypatch.setattr("bt_lake.warehouse.events.datetime", Earlier)
     store.append_events("restore", ids(made))
     assert rows("select count(*) from runs") == [(1,)]
 

@@ -45,7 +45,7 @@ def test_killed_at_every_step(tmp_path: Path, desk: Path, grace_s: float | None)
     steps = all_steps(tmp_path)
     assert {"commit.published.runs", "rewrite.durable", "log.published", "unlink.one"} <= set(steps)
     lake = tmp_path / "lake"
-    Store(lake).layout.create()
+    Store(lake).create()
     # The plain shell does not start over by itself, so it is promised only the default grace.
     kinds = [False, True] if grace_s is None else [False]
     readers = [run(crash_worker.watch, lake, desk, plain=plain) for plain in kinds]
@@ -98,7 +98,7 @@ def test_killed_while_forgetting_and_replacing(tmp_path: Path, desk: Path):
     assert {"rewrite.staged.runs", "rewrite.published", "log.published"} <= set(steps)
     lake = tmp_path / "lake"
     store = Store(lake)
-    store.layout.create()
+    store.create()
     reader = run(crash_worker.watch_purges, lake, desk)
     for step, occurrence in product(steps, (1, 2)):
         known = crash_worker.two_commits(lake)

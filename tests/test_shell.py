@@ -54,7 +54,7 @@ def test_the_shell_sees_what_python_sees(tmp_path, name):
 
 
 def test_the_shell_reads_an_empty_lake(store):
-    store.layout.create()
+    store.create()
     assert shell(store.path, "select count(*) from runs") == [["0"]]
 
 

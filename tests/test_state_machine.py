@@ -25,7 +25,7 @@ class LakeMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.store = Store(self.folder / "lake")
-        self.store.layout.create()
+        self.store.create()
         self.model: dict[str, dict] = {}
 
     def teardown(self) -> None:

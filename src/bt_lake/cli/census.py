@@ -61,8 +61,8 @@ class Census:
         from bt_lake.warehouse.log import newest
 
         layout = reader.layout
-        card = json.loads(layout.card.read_bytes())
         counts, parts, pending = reader.ask(lambda connection: _asked(connection, layout))
+        card = json.loads(layout.card.read_bytes())
         return cls(
             path=str(layout.root),
             lake_id=card["lake_id"],

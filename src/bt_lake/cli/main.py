@@ -132,7 +132,3 @@ def _bug() -> int:
         f"{platform.system()} {platform.machine()}."
     )
     return 1
-
-
-if __name__ == "__main__":
-    main()

@@ -30,5 +30,4 @@ class Session:
         """The lake to ask; it must be there."""
         from bt_lake.queries.reading import Reader
 
-        self.store.layout.check_format()
         return Reader(self.store.layout)

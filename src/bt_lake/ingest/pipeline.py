@@ -27,7 +27,8 @@ from bt_lake.ingest.waiting import Item, Waiting
 from bt_lake.ingest.walk import Source, sources
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
-from bt_lake.warehouse.store import Appended, Store
+from bt_lake.warehouse.known import Appended
+from bt_lake.warehouse.store import Store
 
 # Bytes done, bytes in all, and the report so far.
 Progress = Callable[[int, int, IngestReport], None]

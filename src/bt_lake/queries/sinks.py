@@ -169,7 +169,7 @@ class LakeSink(Sink):
         return frames.only(set(appended.added)) if appended.already else frames
 
     def finish(self) -> list[Path]:
-        self._store.layout.create()
+        self._store.create()
         return [self._store.path]
 
     def close(self) -> None:

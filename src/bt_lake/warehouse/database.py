@@ -11,6 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
+from bt_lake.warehouse.connecting import connect
 from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.surface import rest_sql, snapshot_sql, views_sql
@@ -41,12 +42,11 @@ class Database:
         self._open()
 
     def _open(self) -> None:
-        self._layout.check_format()
         self._process = os.getpid()
         self._turn = RLock()
         self._seen: dict[str, int] | None = None
         self._complete = False
-        self.connection = _connect()
+        self.connection = connect()
         _databases.add(self)
         self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
         self.refresh()
@@ -66,6 +66,7 @@ class Database:
         try:
             self.connection.execute(views)
         except Error as error:
+            self._layout.check_format()
             raise explain(error, self._layout) from error
 
     def refresh(self) -> None:
@@ -143,20 +144,6 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def _connect() -> DuckDBPyConnection:
-    import duckdb
-
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        },
-    )
-    connection.execute("set timezone = 'UTC'; set parquet_metadata_cache = true")
-    return connection
-
-
 def _fingerprint(layout: Layout) -> dict[str, int] | None:
     """What changes when a commit or an epoch appears; None when a change may go unseen."""
     now = time.time_ns()
@@ -165,7 +152,7 @@ def _fingerprint(layout: Layout) -> dict[str, int] | None:
         for table in folders[:2]:
             folders += [Path(entry.path) for entry in os.scandir(table) if entry.is_dir()]
         marks = {str(folder): os.stat(folder).st_mtime_ns for folder in folders}
-    except FileNotFoundError:
+    except OSError:
         return None
     coarse = not any(mark % 1_000_000_000 for mark in marks.values())
     tick = _COARSE_TICK_NS if coarse else _TICK_NS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.ids import uuid7
@@ -11,6 +11,9 @@ from bt_lake.warehouse.schema import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.store import Store
 
 
 def events_table(kind: str, run_ids: Sequence[str], value: str | None, at: datetime) -> pa.Table:
@@ -28,3 +31,20 @@ def events_table(kind: str, run_ids: Sequence[str], value: str | None, at: datet
         },
         schema=arrow_schema("events"),
     )
+
+
+def after_events_of(store: Store, run_ids: Sequence[str]) -> datetime:
+    """Now, or just after the last event of these runs: a clock may be wrong or go back."""
+
+    def question(connection: DuckDBPyConnection) -> int | None:
+        latest: int | None = connection.execute(
+            'select epoch_us(max("at")) from lake_pending_events '
+            "where run_id in (select unnest(?))",
+            [list(run_ids)],
+        ).fetchall()[0][0]
+        return latest
+
+    now, latest = datetime.now(UTC), store.ask(question)
+    if latest is None:
+        return now
+    return max(now, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest + 1))

@@ -13,6 +13,7 @@ import duckdb
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.files import explained, fsync_folder, make_folder, remove
+from bt_lake.warehouse.founding import create, furnish
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import maintenance_lock
@@ -38,8 +39,8 @@ def _mend_one(layout: Layout, finding: Finding) -> str:
     path = layout.root / finding.path
     if finding.kind == "furniture":
         old = f"; the old one {_quarantine(layout, path)}" if path.is_file() else ""
-        layout.create()
-        layout.furnish()
+        create(layout)
+        furnish(layout)
         return f"written again{old}"
     if finding.kind == "missing":
         return "struck from the log"

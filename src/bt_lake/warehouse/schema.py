@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT_VERSION = 1
 
 Kind = Literal[
     "string", "json", "double", "int64", "timestamp", "list<string>", "map<string,double>"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import advisory_lock, explained
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.schema import EVENT_KINDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,30 +18,9 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.database import Database
     from bt_lake.warehouse.frames import Frames
+    from bt_lake.warehouse.known import Appended
 
 T = TypeVar("T")
-
-# What makes two runs the same execution to a user who asks for `unique`.
-CONFIGURATION = (
-    "strategy",
-    "symbol",
-    "timeframe",
-    "start_at",
-    "end_at",
-    "params_hash",
-    "exit_rule",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of the runs of one append."""
-
-    added: list[str]
-    already: list[str] = field(default_factory=list)
-    duplicates: dict[str, str] = field(default_factory=dict)  # run_id -> the run it repeats
-    # Of those in already, the ones that the lake has without the curve or trades given now.
-    barer: list[str] = field(default_factory=list)
 
 
 class Store:
@@ -55,11 +31,14 @@ class Store:
         self.layout = Layout(self.path)
         self._checked = False
 
-    def _prepare_write(self) -> None:
+    def create(self) -> None:
+        """Make what there is not of the lake."""
+        from bt_lake.warehouse.founding import create
+
         if not self._checked:
             if self.layout.exists:
                 self.layout.check_format()
-            self.layout.create()
+            create(self.layout)
             self._checked = True
 
     def append(self, frames: Frames) -> str:
@@ -67,7 +46,7 @@ class Store:
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
 
-        self._prepare_write()
+        self.create()
         commit = append(self.layout, frames)
         fold_if_due(self.layout)
         return commit
@@ -81,7 +60,7 @@ class Store:
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
 
-        self._prepare_write()
+        self.create()
         with (
             explained(f"nothing was saved to {self.path}"),
             advisory_lock(self.layout.stage / "ingest.lock", wait=True),
@@ -96,125 +75,37 @@ class Store:
 
     def compared(self, frames: Frames, *, unique: bool = False) -> Appended:
         """What `append_new` would do with these runs, if nobody else writes meanwhile."""
-        ids = frames.runs["run_id"].to_pylist()
-        if not self.layout.exists:
-            return Appended(added=ids, already=[], duplicates={})
-        known = self.known(ids)
-        repeats = self._repeats(frames, known) if unique else {}
-        return Appended(
-            added=[i for i in ids if i not in known and i not in repeats],
-            already=[i for i in ids if i in known],
-            duplicates=repeats,
-            barer=self._barer(frames, known) if known else [],
-        )
+        from bt_lake.warehouse.known import compared
 
-    def _barer(self, frames: Frames, known: set[str]) -> list[str]:
-        """Those of the known runs of which the lake has no curve, or no trades, and these have."""
-        barer: set[str] = set()
-        for name, table in frames.children().items():
-            given = sorted(known.intersection(table["run_id"].unique().to_pylist()))
-            if given:
-                barer.update(set(given) - self._having(name, given))
-        return sorted(barer)
-
-    def _having(self, name: str, run_ids: list[str]) -> set[str]:
-        """Those of the runs that have rows in the table `equity` or `trades`."""
-        view = {"equity": "lake_curves", "trades": "lake_trade_rows"}[name]
-
-        def question(connection: DuckDBPyConnection) -> set[str]:
-            rows = connection.execute(
-                f"select distinct run_id from {view} where run_id between ? and ? "
-                "and run_id in (select unnest(?))",
-                [run_ids[0], run_ids[-1], run_ids],
-            ).fetchall()
-            return {row[0] for row in rows}
-
-        return self.ask(question)
+        return compared(self, frames, unique=unique)
 
     def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
         from bt_lake.warehouse.commit import append_events
         from bt_lake.warehouse.compact import fold_if_due
-        from bt_lake.warehouse.events import events_table
+        from bt_lake.warehouse.events import after_events_of, events_table
+        from bt_lake.warehouse.schema import EVENT_KINDS
 
         if kind not in EVENT_KINDS:
             raise BadInput(f"no kind of event '{kind}'; there are {', '.join(EVENT_KINDS)}")
         if kind in ("tag", "untag", "note") and not (value or "").strip():
             raise BadInput(f"{kind}: the text is empty")
         if run_ids:
-            self._prepare_write()
-            at = self._after_events_of(run_ids)
+            self.create()
+            at = after_events_of(self, run_ids)
             append_events(self.layout, events_table(kind, run_ids, value, at))
             fold_if_due(self.layout)
 
-    def _after_events_of(self, run_ids: Sequence[str]) -> datetime:
-        """Now, or just after the last event of these runs: a clock may be wrong or go back."""
-
-        def question(connection: DuckDBPyConnection) -> int | None:
-            latest: int | None = connection.execute(
-                'select epoch_us(max("at")) from lake_pending_events '
-                "where run_id in (select unnest(?))",
-                [list(run_ids)],
-            ).fetchall()[0][0]
-            return latest
-
-        now, latest = datetime.now(UTC), self.ask(question)
-        if latest is None:
-            return now
-        return max(now, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest + 1))
-
     def known(self, run_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are in the lake, deleted runs included."""
-        import pyarrow as pa
+        from bt_lake.warehouse.known import known_of
 
-        wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
-
-        def question(connection: DuckDBPyConnection) -> set[str]:
-            connection.register("wanted", wanted)
-            try:
-                rows = connection.execute(
-                    "select run_id from lake_rows where run_id in (select run_id from wanted)"
-                ).fetchall()
-            finally:
-                connection.unregister("wanted")
-            return {row[0] for row in rows}
-
-        return self.ask(question)
-
-    def _repeats(self, frames: Frames, known: set[str]) -> dict[str, str]:
-        """Runs whose configuration is in the lake, or earlier in these frames, already."""
-        import pyarrow as pa
-
-        names = [name for name in CONFIGURATION if name in frames.runs.column_names]
-        absent = [name for name in CONFIGURATION if name not in names]
-        table = frames.runs.select(["run_id", *names]).append_column(
-            "place", pa.array(range(len(frames.runs)))
-        )
-        same = " and ".join(
-            [f"o.{name} is not distinct from n.{name}" for name in names]
-            + [f"o.{name} is null" for name in absent]
-        )
-        earlier = " and ".join(f"e.{name} is not distinct from n.{name}" for name in names)
-
-        def question(connection: DuckDBPyConnection) -> dict[str, str]:
-            connection.register("incoming", table)
-            try:
-                rows = connection.execute(
-                    f"""
-                    select n.run_id, o.run_id from incoming n join runs o on {same}
-                    where o.run_id <> n.run_id
-                    union all
-                    select n.run_id, e.run_id from incoming n join incoming e on {earlier}
-                    where e.place < n.place
-                    """
-                ).fetchall()
-            finally:
-                connection.unregister("incoming")
-            return {new: old for new, old in rows if new not in known}
-
-        return self.ask(question)
+        return known_of(self, run_ids)
 
     @cached_property
     def _database(self) -> Database:
+        from bt_lake.warehouse.connecting import begin
+
+        begin()
         from bt_lake.warehouse.database import Database
 
         return Database(self.layout)
@@ -246,7 +137,7 @@ class Store:
     def replace(self, frames: Frames) -> bool:
         from bt_lake.warehouse.purge import replace
 
-        self._prepare_write()
+        self.create()
         return replace(self.layout, frames)
 
     def check(self, *, repair: bool = False) -> Report:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
-from bt_lake.warehouse.schema import FORMAT_VERSION, RUNS, TABLES, Column, Table, metrics
+from bt_lake.warehouse.schema import RUNS, TABLES, Column, Table, metrics
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql

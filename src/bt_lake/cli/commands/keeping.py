@@ -32,7 +32,7 @@ def init(session: Session) -> None:
         layout.check_format()
         messages.say(f"there is a lake at {layout.root} already")
         return
-    layout.create()
+    session.store.create()
     messages.say(f"made a lake at {layout.root}")
 
 

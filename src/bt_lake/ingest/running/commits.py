@@ -57,7 +57,7 @@ class Commits:
     def flush(self) -> Flushed:
         if not self._pending:
             return Flushed(None, [], [])
-        self._store.layout.create()
+        self._store.create()
         with advisory_lock(self._store.layout.stage / "sweep.lock", wait=True):
             there = held(self._store, self._job, [trial for trial, _ in self._pending])
             fresh = [each for place, each in enumerate(self._pending) if place not in there]

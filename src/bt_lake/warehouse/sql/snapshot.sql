@@ -9,13 +9,14 @@ set variable lake_logs = getvariable('lake_pattern') || '/_log/[0-9][0-9][0-9][0
 -- its commit, so every commit that is listed has all of them; an event comes after the commit
 -- of its run, so every event that is listed finds its run.
 set variable lake_log = (
-  select {file: max(file), opened_ms: epoch_ms(get_current_timestamp())}
+  select {
+    file: case when max(file) is null
+      then error('no _log in this folder: start duckdb in the lake''s folder: cd lake && duckdb -init lake.sql')
+      else max(file)
+    end,
+    opened_ms: epoch_ms(get_current_timestamp())
+  }
   from glob(getvariable('lake_logs'))
-);
-set variable lake_found = (
-  select case when getvariable('lake_log').file is null
-    then error('no _log in this folder: start duckdb in the lake''s folder: cd lake && duckdb -init lake.sql')
-  end
 );
 set variable lake_event_commits = (
   select list(file) from glob(getvariable('lake_pattern') || '/events/month=*/c-*.parquet')
