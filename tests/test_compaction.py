@@ -94,6 +94,21 @@ def test_large_commits_are_taken_over_without_rewriting(store, rows, monkeypatch
     assert rows("select count(*), (select count(*) from equity) from runs") == [(1, 2000)]
 
 
+def test_a_child_may_move_without_its_commit(store, rows, monkeypatch):
+    for _ in range(2):
+        store.append(frames(1))
+    monkeypatch.setattr(compact, "FULL_BYTES", next(store.path.glob("runs/*/c-*")).stat().st_size)
+    assert store.compact()
+    files = "select table_name, count(commit_id), count(*) from lake_files group by 1 order by 1"
+    assert rows(files) == [("equity", 0, 1), ("runs", 2, 2), ("trades", 0, 1)]
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
+    assert not store.check().findings
+    store.append(frames(1))
+    store.compact(grace_s=0)
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(3, 15)]
+    assert not store.check().findings
+
+
 def test_folding_does_not_wait_for_others(store, fold_early):
     store.append(frames(1))
     with maintenance_lock(store.layout, wait=True):
@@ -102,6 +117,23 @@ def test_folding_does_not_wait_for_others(store, fold_early):
             store.append(frames(1))
         assert live(store, "runs") == 9, "somebody else is at it"
     assert time.monotonic() - started < 30
+
+
+def test_a_crowd_of_commits_slows_down_those_who_do_not_fold(store, fold_early, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(compact, "CROWDED", 6)
+    monkeypatch.setattr(compact.time, "sleep", pauses.append)
+    with maintenance_lock(store.layout, wait=True):
+        for _ in range(5):
+            store.append(frames(1))
+        assert not pauses
+        for _ in range(20):
+            store.append(frames(1))
+    assert len(pauses) == 20
+    assert pauses == sorted(pauses)
+    assert pauses[0] <= pauses[-1] <= 1
+    store.append(frames(1))
+    assert live(store, "runs") < 26, "the next one folds"
 
 
 def test_removed_files_linger_for_the_grace_period(store):

@@ -119,7 +119,7 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
         if not (layout.root / add.path).is_file()
     ]
     on_disk = {table: sorted(_table_files(layout, table)) for table in TABLES}
-    commits = {path.name for path in on_disk["runs"] if path.name.startswith("c-")}
+    commits = {path.relative_to(layout.table("runs")) for path in on_disk["runs"]}
     for table, paths in on_disk.items():
         for path in paths:
             found = _file(layout, state, listed, commits, table, path)
@@ -136,7 +136,7 @@ def _table_files(layout: Layout, table: str) -> Iterator[Path]:
 
 
 def _file(
-    layout: Layout, state: log.State, listed: set[str], commits: set[str], table: str, path: Path
+    layout: Layout, state: log.State, listed: set[str], commits: set[Path], table: str, path: Path
 ) -> Finding | None:
     relative = layout.relative(path)
     if state.has_removed(relative):
@@ -156,10 +156,9 @@ def _file(
         if int(name.group(2)) > state.epoch or _young(path):
             return None
         return _leftover(relative, "compaction that did not come to its end")
-    if not maintained and table in ("equity", "trades") and path.name not in commits:
-        return (
-            None if _young(path) else _leftover(relative, "child of a commit that was never made")
-        )
+    is_child = not maintained and table in log.CHILDREN
+    if is_child and path.relative_to(layout.table(table)) not in commits:
+        return None if _young(path) else _leftover(relative, "child of a commit never made")
     return _torn_or_foreign(table, path, relative)
 
 

@@ -21,12 +21,16 @@ from bt_lake.warehouse.schema import TABLES
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
 LOOK_EVERY = 32
+# So many that whoever folds cannot keep up: he gets the processor for a moment.
+CROWDED = 1024
+PAUSE_SECONDS = 0.25
 # FAN_IN files of one tier (a power of FAN_IN in rows) become one of the next.
 FAN_IN = 16
 # While its caller waits, an append begins no piece of work after this time, and pieces are small:
 # FOLD_AT commits whose files are smaller than LARGE_BYTES, or MERGE_BYTES of a tier. What is left
 # is for the next one.
 FOLD_SECONDS = 0.5
+MOST_AT_ONCE = 8
 LARGE_BYTES = 256 * 1024
 MERGE_BYTES = 8 * 1024 * 1024
 # A full compaction leaves files of this size alone.
@@ -43,9 +47,11 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
     if os.urandom(1)[0] % (look_every or LOOK_EVERY):
         return
     try:
-        if count_commits(layout) < FOLD_AT or _standing_commits(layout) < FOLD_AT:
+        if count_commits(layout) < FOLD_AT:
             return
-        fold(layout)
+        standing = _standing_commits(layout)
+        if standing >= FOLD_AT and not fold(layout) and standing >= CROWDED:
+            time.sleep(min(1.0, PAUSE_SECONDS * standing / CROWDED))
     except (LakeError, Error, OSError) as error:
         warnings.warn(
             f"the run is saved, but compaction failed: {error} Run `bt-lake compact`.",
@@ -69,8 +75,8 @@ def fold(layout: Layout) -> bool:
     with maintenance_lock(layout, wait=False) as held:
         if not held:
             return False
-        ends = time.monotonic() + FOLD_SECONDS
         with opened(layout) as database:
+            ends = time.monotonic() + FOLD_SECONDS
             changed = carry_out(layout, database, lambda task: _fold_commits(task, ends))
             while time.monotonic() < ends and _full_tier(log.newest(layout)):
                 database.take_snapshot()
@@ -80,16 +86,12 @@ def fold(layout: Layout) -> bool:
 
 def _fold_commits(task: Task, ends: float) -> None:
     """Make one file a table of FOLD_AT commits, and so on while there are as many and time."""
-    commits: dict[str, list[LiveFile]] = defaultdict(list)
-    for file in task.live:
-        if file.commit_id is not None:
-            commits[file.commit_id].append(file)
-    oldest_first = sorted(commits)
-    for start in range(0, len(oldest_first), FOLD_AT):
-        some = oldest_first[start : start + FOLD_AT]
+    commits = task.oldest_commits(MOST_AT_ONCE * FOLD_AT)
+    for start in range(0, len(commits), FOLD_AT):
+        some = commits[start : start + FOLD_AT]
         if start and (len(some) < FOLD_AT or time.monotonic() >= ends):
             return
-        _fold(task, [file for commit in some for file in commits[commit]])
+        _fold(task, [file for files in some for file in files])
 
 
 def _fold(task: Task, files: list[LiveFile]) -> None:

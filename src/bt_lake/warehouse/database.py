@@ -35,30 +35,36 @@ class Database:
     """
 
     def __init__(
-        self, layout: Layout, prepare: Callable[[DuckDBPyConnection], None] | None = None
+        self,
+        layout: Layout,
+        prepare: Callable[[DuckDBPyConnection], None] | None = None,
+        *,
+        views: bool = True,
     ) -> None:
         self._layout = layout
         self._prepare = prepare
+        self._views = views
         self._open()
 
     def _open(self) -> None:
         self._process = os.getpid()
         self._turn = RLock()
         self._seen: dict[str, int] | None = None
-        self._complete = False
+        self._missing = [views_sql(), rest_sql()]
         self.connection = connect()
         _databases.add(self)
         self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
         self.refresh()
-        self._make(views_sql())
+        if self._views:
+            self._make(self._missing.pop(0))
         if self._prepare is not None:
             self._prepare(self.connection)
 
     def complete(self) -> None:
         """Make the views and macros that only some questions need."""
-        if not self._complete:
-            self._make(rest_sql())
-            self._complete = True
+        while self._missing:
+            self._make(self._missing[0])
+            del self._missing[0]
 
     def _make(self, views: str) -> None:
         from duckdb import Error
@@ -106,7 +112,7 @@ class Database:
             try:
                 return question(self.connection)
             except CatalogException:
-                if self._complete:
+                if not self._missing:
                     raise
                 self.complete()
             except Error as error:

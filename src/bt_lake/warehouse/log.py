@@ -21,6 +21,8 @@ from bt_lake.warehouse.layout import Layout
 KEPT_EPOCHS = 16
 CHILDREN = ("equity", "trades")
 GRACE_S = 60.0
+# An append that compacts unlinks some files; it does not wait until a burst of them is gone.
+UNLINKED_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def advance(
 ) -> State:
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
     now = time.time()
-    gone = unlink_overdue(layout, state, now)
+    gone = unlink_overdue(layout, state, now, most=UNLINKED_AT_ONCE)
     removed = {
         path: now if at is None else min(at, now)  # a clock may have gone back
         for path, at in state.removed.items()
@@ -189,12 +191,14 @@ def write(layout: Layout, state: State) -> None:
     fsync_folder(layout.log)
 
 
-def unlink_overdue(layout: Layout, state: State, now: float | None = None) -> set[str]:
+def unlink_overdue(
+    layout: Layout, state: State, now: float | None = None, *, most: int | None = None
+) -> set[str]:
     """Unlink files removed longer ago than the grace period; the paths that are gone for good."""
     now = time.time() if now is None else now
     gone = set()
     ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
-    for path in sorted(path for path, age in ages.items() if age >= state.grace_s):
+    for path in sorted(path for path, age in ages.items() if age >= state.grace_s)[:most]:
         with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
             for each in (*_children(path), path):
                 remove(f"{layout.root}{os.sep}{each}")

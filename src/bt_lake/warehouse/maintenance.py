@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TRIES = 20
+_LIVE = "from (select unnest(getvariable('lake_live').files, recursive := true))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class LiveFile:
     folded: bool
 
 
-@dataclass(slots=True)
+@dataclass
 class Task:
     """What one epoch is to change: filled in by the act, carried out by `carry_out`."""
 
@@ -42,11 +44,39 @@ class Task:
     connection: DuckDBPyConnection
     state: log.State
     rewriter: Rewriter
-    live: list[LiveFile]
     drops: set[str] = field(default_factory=set)
+
+    @cached_property
+    def live(self) -> list[LiveFile]:
+        """The live files of the snapshot."""
+        return self._files("true")
 
     def files(self, table: str) -> list[LiveFile]:
         return [file for file in self.live if file.table == table]
+
+    def oldest_commits(self, most: int) -> list[list[LiveFile]]:
+        """The files of some standing commits, together for each."""
+        files = self._files(
+            f"commit_id in (select distinct commit_id {_LIVE} where commit_id is not null "
+            "order by all limit ?)",
+            most,
+        )
+        commits: dict[str, list[LiveFile]] = {}
+        for file in sorted(files, key=lambda file: file.commit_id or ""):
+            commits.setdefault(file.commit_id or "", []).append(file)
+        return list(commits.values())
+
+    def _files(self, condition: str, *values: object) -> list[LiveFile]:
+        rows = self.connection.execute(
+            'select "table", path, commit_id, coalesce(rows, 0), bytes, min_run_id, max_run_id, '
+            f"coalesce(folded, false) {_LIVE} where {condition} order by path",
+            values,
+        ).fetchall()
+        root = f"{self.layout.root}{os.sep}"
+        return [
+            LiveFile(name, path, commit, count, size or os.stat(root + path).st_size, *rest)
+            for name, path, commit, count, size, *rest in rows
+        ]
 
     def take_over(self, file: LiveFile) -> None:
         """Keep a file's rows as they are, under a name of maintenance."""
@@ -55,28 +85,15 @@ class Task:
 
     def keep_children(self) -> None:
         """Children live by their commit: where it goes, those that the act left are taken over."""
-        dropped = (file for file in self.files("runs") if file.path in self.drops)
-        gone = {file.commit_id for file in dropped} - {None}
-        for file in self.live:
-            if file.commit_id in gone and file.path not in self.drops:
-                self.take_over(file)
+        gone = [path[-40:-8] for path in self.drops if path.startswith("runs/") and "/c-" in path]
+        if gone:
+            for file in self._files("commit_id in (select unnest(?))", gone):
+                if file.path not in self.drops:
+                    self.take_over(file)
 
     @property
     def changes(self) -> bool:
         return bool(self.drops or self.rewriter.added)
-
-
-def _live_files(layout: Layout, connection: DuckDBPyConnection) -> list[LiveFile]:
-    """The live files of the snapshot."""
-    rows = connection.execute(
-        "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
-        "max_run_id, folded from lake_files order by path"
-    ).fetchall()
-    return [
-        LiveFile(name, path, commit, count, size or os.stat(root + path).st_size, *rest)
-        for root in [f"{layout.root}{os.sep}"]
-        for name, path, commit, count, size, *rest in rows
-    ]
 
 
 @contextlib.contextmanager
@@ -92,12 +109,13 @@ def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
     """Carry out one act; was there a change?"""
     with opened(layout) as database:
+        database.complete()
         return carry_out(layout, database, act, grace_s=grace_s)
 
 
 @contextlib.contextmanager
 def opened(layout: Layout) -> Iterator[Database]:
-    database = Database(layout)
+    database = Database(layout, views=False)
     database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
     try:
         yield database
@@ -135,7 +153,7 @@ def _attempt(
         raise log.Lost from None
     rewriter = Rewriter(layout, connection, state.epoch + 1)
     try:
-        task = Task(layout, connection, state, rewriter, _live_files(layout, connection))
+        task = Task(layout, connection, state, rewriter)
         act(task)
         task.keep_children()
         if not task.changes and grace_s is None:

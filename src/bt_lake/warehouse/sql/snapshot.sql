@@ -25,39 +25,51 @@ set variable lake_commits = (
   select list(file) from glob(getvariable('lake_pattern') || '/runs/month=*/c-*.parquet')
 );
 
--- Live files: the commits' (c-) that no epoch has removed, and maintenance's (m-) that the
--- newest epoch lists. Children of a commit whose `runs` file is not live do not exist.
+-- Live files: the commits' (c-) that no epoch has removed with their children, and maintenance's
+-- (m-) that the newest epoch lists.
+create or replace temp macro lake_path(file) as regexp_extract(
+  replace(file, '\', '/'), '\w+/month=\d{4}-\d\d/c-[0-9a-f]{32}\.parquet$');
+create or replace temp macro lake_text(file) as table
+  from read_text(regexp_replace(file, '([*?\[])', '[\1]', 'g'));
+set variable lake_standing = (
+  with
+    removed as materialized (
+      select unnest(json_keys(content, 'removed')) as path from lake_text(getvariable('lake_log').file)
+    ),
+    listed as (
+      select lake_path(unnest(list_concat(getvariable('lake_event_commits'), getvariable('lake_commits')))) as path
+    )
+  select {
+    commits: (
+      select coalesce(list(path), []) from listed
+      where path <> '' and path not in (from removed)),
+    lost_children: (
+      select coalesce(list(path), []) from removed where path[:5] not in ('runs/', 'event'))
+  }
+);
+-- A child has the month and the name of its commit: of the thousands that linger none is listed.
+create or replace temp macro lake_children(child) as [
+  getvariable('lake_pattern') || '/' || child || path[5:]
+  for path in getvariable('lake_standing').commits if path[:5] = 'runs/'];
 set variable lake_live = (
   with
     log as materialized (
-      select from_json(content, '{
-        "epoch": "BIGINT", "grace_s": "DOUBLE", "removed": "MAP(VARCHAR, DOUBLE)",
-        "adds": [{"table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
-                  "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}') as state
-      from read_text(regexp_replace(getvariable('lake_log').file, '([*?\[])', '[\1]', 'g'))
+      select from_json(content, '{"grace_s": "DOUBLE", "adds": [{
+        "table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
+        "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}') as state
+      from lake_text(getvariable('lake_log').file)
     ),
-    found as (
-      select unnest(list_concat(getvariable('lake_event_commits'), getvariable('lake_commits'))) as file
-      union all
-      select file from glob([
-        getvariable('lake_pattern') || '/equity/month=*/c-*.parquet',
-        getvariable('lake_pattern') || '/trades/month=*/c-*.parquet'])
-    ),
-    standing as (
-      select
-        split_part(path, '/', 1) as "table", path, split_part(path, '/c-', 2)[:-9] as commit_id
-      from (
-        select regexp_extract(
-          replace(file, '\', '/'), '\w+/month=\d{4}-\d\d/c-[0-9a-f]{32}\.parquet$') as path
-        from found
-      )
-      where path <> '' and path not in (select unnest(map_keys(state.removed)) from log)
+    children as (
+      select lake_path(file) as path
+      from glob(list_concat(lake_children('equity'), lake_children('trades')))
     ),
     live as (
-      select "table", path, commit_id from standing
-      where
-        "table" in ('runs', 'events')
-        or commit_id in (select commit_id from standing where "table" = 'runs')
+      select split_part(path, '/', 1) as "table", path, split_part(path, '/c-', 2)[:-9] as commit_id
+      from (
+        select unnest(getvariable('lake_standing').commits) as path
+        union all
+        from children where path not in (select unnest(getvariable('lake_standing').lost_children))
+      )
       union all by name
       select unnest(state.adds, recursive := true) from log
     )
@@ -82,5 +94,5 @@ set variable lake_checked = (
         >= least(getvariable('lake_live').grace_ms, 1000 * (content ->> 'grace_s')::double)
     then error('the lake changed while it was being opened: open it again')
   end
-  from read_text(regexp_replace(getvariable('lake_newest'), '([*?\[])', '[\1]', 'g'))
+  from lake_text(getvariable('lake_newest'))
 );
