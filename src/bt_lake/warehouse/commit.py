@@ -20,7 +20,7 @@ from bt_lake.warehouse.files import (
 )
 from bt_lake.warehouse.frames import Frames, conform
 from bt_lake.warehouse.ids import new_commit_id
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.layout import Layout, month_of
 from bt_lake.warehouse.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
 
 def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Table]) -> None:
     # Paths as texts: pathlib would take a tenth of the time of a commit.
-    staged = {name: f"{layout.stage}{os.sep}{commit}.{name}" for name in tables}
-    folders = {name: str(layout.month(name, now)) for name in tables}
-    finals = {name: f"{folders[name]}{os.sep}c-{commit}.parquet" for name in tables}
+    staged = {name: os.path.join(layout.stage, f"{commit}.{name}") for name in tables}
+    folders = {name: os.path.join(layout.root, name, month_of(now)) for name in tables}
+    finals = {name: os.path.join(folders[name], f"c-{commit}.parquet") for name in tables}
     with explained(f"nothing was saved to {layout.root}"), _undone_on_error(staged, finals):
         with contextlib.ExitStack() as files:
             # All are written before the first is flushed: the later flushes find less to do.

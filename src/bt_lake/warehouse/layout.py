@@ -44,7 +44,7 @@ class Layout:
         return [self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)]
 
     def month(self, table: str, when: datetime | None = None) -> Path:
-        return self.root / table / f"month={(when or datetime.now(UTC)):%Y-%m}"
+        return self.table(table) / month_of(when or datetime.now(UTC))
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -82,3 +82,7 @@ class Layout:
                 f"{self.root} is in lake format {version}; this bt-lake reads up to format "
                 f"{FORMAT_VERSION}. Upgrade with: pip install -U bt-lake"
             )
+
+
+def month_of(when: datetime) -> str:
+    return f"month={when:%Y-%m}"
