@@ -77,6 +77,9 @@ def test_forget_leaves_nothing(own: Cli):
         (["delete", "nowhere", "--yes"], 3, "no run 'nowhere'"),
         (["delete", "0000", "--yes"], 2, "fits 8 runs"),
         (["restore", "06"], 3, "06"),
+        (["tag", "06", "paper"], 2, "the tag comes before the run: bt-lake tag paper 06"),
+        (["tag", "x", "nowhere"], 3, "no run 'nowhere'"),
+        (["delete", "--symbol", "WAV", "--yes"], 3, "no run has symbol 'WAV'. Did you mean WAVE?"),
     ],
 )
 def test_mistakes_change_nothing(own: Cli, arguments: list[str], code: int, message: str):
@@ -92,6 +95,13 @@ def test_export_to_csv(cli: Cli, tmp_path: Path):
     assert (said.code, said.out) == (0, "")
     assert said.err == f"6 runs · in {target} · T\n"
     assert len(target.read_text().splitlines()) == 7
+
+
+def test_an_empty_export_says_why(cli: Cli, tmp_path: Path):
+    said = cli("export", tmp_path / "runs.csv", "--symbol", "SYNT")
+    assert said.code == 0
+    assert "0 runs · no run has symbol 'SYNT'. Did you mean SYNTH?" in said.err
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1
 
 
 def test_export_to_sqlite_with_everything(cli: Cli, tmp_path: Path):

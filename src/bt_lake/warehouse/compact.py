@@ -21,7 +21,7 @@ from bt_lake.warehouse.schema import TABLES
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
 LOOK_EVERY = 32
-# So many that whoever folds cannot keep up: he gets the processor for a moment.
+# So many that whoever folds cannot keep up: the others leave the processor alone for a moment.
 CROWDED = 1024
 PAUSE_SECONDS = 0.25
 # FAN_IN files of one tier (a power of FAN_IN in rows) become one of the next.
@@ -32,7 +32,7 @@ FAN_IN = 16
 FOLD_SECONDS = 0.5
 MOST_AT_ONCE = 8
 LARGE_BYTES = 256 * 1024
-MERGE_BYTES = 8 * 1024 * 1024
+MERGE_BYTES = 16 * 1024 * 1024
 # A full compaction leaves files of this size alone.
 FULL_BYTES = 64 * 1024 * 1024
 
@@ -113,12 +113,12 @@ def _merge_a_tier(task: Task) -> None:
 
 
 def _full_tier(state: log.State) -> list[log.Added]:
-    """FAN_IN files of maintenance of like size, if there are as many; the first that joined."""
+    """FAN_IN files of maintenance of like size, if there are as many; the smallest of them."""
     tiers: dict[tuple[str, int, bool], list[log.Added]] = defaultdict(list)
     for file in state.adds:
         tiers[file.table, _tier(file.rows), file.folded].append(file)
     for _, files in sorted(tiers.items()):
-        group = files[:FAN_IN]
+        group = sorted(files, key=lambda file: file.bytes)[:FAN_IN]
         if len(group) == FAN_IN and sum(file.bytes for file in group) <= MERGE_BYTES:
             return group
     return []

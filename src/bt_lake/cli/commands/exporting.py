@@ -34,13 +34,16 @@ def export(
     """
     from bt_lake.queries.exporting import export as question
 
-    done = question(session.reader, target, filters=which.filters(), curves=curves, trades=trades)
+    filters = which.filters()
+    done = question(session.reader, target, filters=filters, curves=curves, trades=trades)
+    found = done.runs or done.already
     messages.barer(done.barer)
     messages.note(
         messages.many(done.runs, "run"),
         messages.many(done.points, "point") if curves else "",
         messages.many(done.trades, "trade") if trades else "",
         f"{done.already:,} already there" if done.already else "",
+        "" if found else session.reader.ask(filters.hint),
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
         messages.took(session.started),
     )

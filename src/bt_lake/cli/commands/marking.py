@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -33,7 +34,10 @@ def tag(
       bt-lake tag q4 --strategy sma_cross --since 2026-10-01 --yes
       bt-lake tag paper b7d2f19a --remove
     """
-    ids = _chosen(session, runs, which)
+    try:
+        ids = _chosen(session, runs, which)
+    except NotFound as error:
+        raise _turned_round(session, name, runs) or error from None
     doing, done = ("Untag", "untagged") if remove else ("Tag", "tagged")
     if which.given:
         messages.confirm(f"{doing} {_count(ids)} as '{name}'?", yes=yes)
@@ -122,10 +126,25 @@ def _chosen(
         return list(dict.fromkeys(resolving.resolve_all(session.reader, runs, deleted=deleted)))
     if not which.given:
         raise BadInput("which runs? Give ids, or filters such as --strategy sma_cross")
-    ids = resolving.matching(session.reader, which.filters(), deleted=deleted)
+    filters = which.filters()
+    ids = resolving.matching(session.reader, filters, deleted=deleted)
     if not ids:
-        raise NotFound("no run fits these filters")
+        why = session.reader.ask(filters.hint)
+        raise NotFound(f"no run fits these filters{': ' * bool(why)}{why}")
     return ids
+
+
+def _turned_round(session: Session, name: str, runs: list[str] | None) -> BadInput | None:
+    """What to say where a run stands in the place of the tag."""
+    from bt_lake.queries.resolving import resolve
+
+    if runs is None or len(runs) != 1:
+        return None
+    try:
+        resolve(session.reader, name)
+    except (BadInput, NotFound):
+        return None
+    return BadInput(f"the tag comes before the run: bt-lake tag {shlex.quote(runs[0])} {name}")
 
 
 def _deleted(session: Session, ids: list[str]) -> list[str]:
