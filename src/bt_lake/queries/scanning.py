@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from bt_lake.queries.livefiles import LiveFiles
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import UnknownName
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES
 
 if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
-
-_FOLDED = ("tags", "notes", "deleted_at")
 
 
 def scan(reader: Reader, table: str) -> pl.LazyFrame:
@@ -33,7 +31,7 @@ def scan(reader: Reader, table: str) -> pl.LazyFrame:
         folded = None
         if table == "runs" and live.pending_events:
             folded = connection.sql(
-                f"select run_id, {', '.join(_FOLDED)} from trials "
+                f"select run_id, {', '.join(EVENT_COLUMNS)} from trials "
                 "where run_id in (select run_id from lake_pending_events)"
             ).pl()
         return [f"{live.root}/_seed/{table}.parquet", *paths], folded
@@ -53,5 +51,8 @@ def _with_events(rows: pl.LazyFrame, folded: pl.LazyFrame, names: list[str]) -> 
     import polars as pl
 
     joined = rows.join(folded.with_columns(concerned=True), on="run_id", how="left", suffix="_now")
-    now = [pl.when("concerned").then(f"{name}_now").otherwise(name).alias(name) for name in _FOLDED]
+    now = [
+        pl.when("concerned").then(f"{name}_now").otherwise(name).alias(name)
+        for name in EVENT_COLUMNS
+    ]
     return joined.with_columns(now).select(names)
