@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
-from bt_lake.warehouse.schema import RUNS, TABLES, Column, Table, metrics
+from bt_lake.warehouse.schema import EQUITY, EVENTS, RUNS, TRADES, Column, Table, metrics
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
@@ -63,7 +63,8 @@ def _values() -> dict[str, str]:
         "format": str(FORMAT_VERSION),
         "rows_with_events": rows_with_events(),
         "schema.shown": read_schema(RUNS[name] for name in _SHOWN),
-        **{f"schema.{name}": _as_json(table) for name, table in TABLES.items()},
+        **{f"schema.{table.name}": _as_json(table) for table in (RUNS, EQUITY, TRADES)},
+        "schema.events": read_schema(EVENTS.columns),
         "metric": _value_of_metric(),
         "metrics": ", ".join(literal(m.name) for m in metrics()),
         "lower_is_better": ", ".join(literal(m.name) for m in metrics() if m.better == "lower"),

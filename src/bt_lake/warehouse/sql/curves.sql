@@ -9,7 +9,7 @@ create or replace temp view lake_trade_rows as
   from read_parquet(lake_paths('trades', getvariable('lake_live').trades), hive_partitioning = false, schema = getvariable('lake_schema_trades'));
 
 create or replace temp view events as
-  from read_parquet(lake_paths('events', getvariable('lake_live').events), hive_partitioning = false, schema = getvariable('lake_schema_events'));
+  from read_parquet(lake_paths('events', getvariable('lake_live').events), hive_partitioning = false, schema = {{schema.events}});
 
 -- runs that are not deleted, in the few columns that their curves need
 create or replace temp view lake_shown as

@@ -25,12 +25,11 @@ create or replace temp macro lake_schema(columns) as (
   )
 );
 set variable lake_schema_runs = lake_schema({{schema.runs}});
-set variable lake_schema_events = lake_schema({{schema.events}});
 
 create or replace temp view lake_rows as
   from read_parquet(lake_paths('runs', getvariable('lake_live').runs), hive_partitioning = false, schema = getvariable('lake_schema_runs'));
 create or replace temp view lake_pending_events as
-  from read_parquet(lake_paths('events', getvariable('lake_live').pending), hive_partitioning = false, schema = getvariable('lake_schema_events'));
+  from read_parquet(lake_paths('events', getvariable('lake_live').pending), hive_partitioning = false, schema = {{schema.events}});
 
 -- Every run as a try: deleted and failed ones too.
 -- Tags, notes and deletions that are not in the rows of `runs` yet are folded in; where there
@@ -41,7 +40,9 @@ create or replace temp view trials as from query(case
 {{rows_with_events}}
 $$ end);
 
-create or replace temp view runs as from trials where deleted_at is null;
+create or replace temp view runs as from query(case
+  when getvariable('lake_live').pending is null then 'from lake_rows' else 'from trials'
+end || ' where deleted_at is null');
 
 -- the live files, as the newest epoch and the folders list them
 create or replace temp view lake_files as
