@@ -26,7 +26,7 @@ from bt_lake.warehouse.metrics import (
     trade_metrics,
     undefined,
 )
-from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table, arrow_schema
+from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -190,16 +190,16 @@ def _children(
     if not offsets[-1]:
         return None
     owner = np.repeat(np.arange(len(run_ids), dtype=np.int32), np.diff(offsets))
-    ids = pa.DictionaryArray.from_arrays(owner, pa.array(run_ids, pa.string()))
+    ids = pa.array(run_ids, pa.string()).take(pa.array(owner))
     return _table(table, {**columns, "run_id": ids})
 
 
 def _table(table: Table, columns: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    names = [name for name in table.names if name in columns]
-    schema = arrow_schema(table.name)
-    return pa.Table.from_arrays([_array(columns[n], schema.field(n).type) for n in names], names)
+    schema = schema_of(table.name, tuple(name for name in table.names if name in columns))
+    arrays = [_array(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
@@ -207,7 +207,7 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(values, pa.Array):
-        return values
+        return values if values.type == kind else values.cast(kind)
     if not isinstance(values, np.ndarray):
         return pa.array([list(v.items()) if type(v) is dict else v for v in values], kind)
     if pa.types.is_timestamp(kind):

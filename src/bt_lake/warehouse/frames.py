@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.errors import BadInput, UnknownName
-from bt_lake.warehouse.schema import TABLES, arrow_schema
+from bt_lake.warehouse.schema import TABLES, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +52,7 @@ def conform(name: str, table: pa.Table) -> pa.Table:
         for column, required in fields.items()
         if _holds_something(name, column, required, columns.get(column))
     )
-    schema, table = _schema(name, kept), table.select(kept)
+    schema, table = schema_of(name, kept), table.select(kept)
     if table.schema.equals(schema, check_metadata=True):
         return table
     return _cast(name, table, schema)
@@ -75,14 +75,6 @@ def _holds_something(
 def _fields(name: str) -> dict[str, bool]:
     """The columns of a table, and whether every row needs them."""
     return {column.name: column.required for column in TABLES[name].columns}
-
-
-@lru_cache(maxsize=64)
-def _schema(name: str, columns: tuple[str, ...]) -> pa.Schema:
-    import pyarrow as pa
-
-    schema = arrow_schema(name)
-    return pa.schema(schema.field(column) for column in columns)
 
 
 def _cast(name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:

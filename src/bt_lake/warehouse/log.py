@@ -22,7 +22,7 @@ KEPT_EPOCHS = 16
 CHILDREN = ("equity", "trades")
 GRACE_S = 60.0
 # An append that compacts unlinks some files; it does not wait until a burst of them is gone.
-UNLINKED_AT_ONCE = 2048
+UNLINKED_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -283,3 +283,12 @@ def arrow_schema(table: str) -> pa.Schema:
         pa.field(c.name, arrow_type(c), nullable=not c.required, metadata=field_id(c.field_id))
         for c in TABLES[table].columns
     )
+
+
+@lru_cache(maxsize=64)
+def schema_of(table: str, columns: tuple[str, ...]) -> pa.Schema:
+    """The schema of some columns."""
+    import pyarrow as pa
+
+    whole = arrow_schema(table)
+    return pa.schema(whole.field(column) for column in columns)
