@@ -209,6 +209,18 @@ def test_a_rebuilt_log_knows_which_events_are_in_the_rows(store):
     assert found == [("one\ntwo",), (None,)]
 
 
+def test_a_rebuilt_log_passes_over_what_lingers(store):
+    for _ in range(3):
+        store.append(frames(1))
+    store.compact()
+    fresh = lose_log(store)
+    assert not list(store.path.glob("_quarantine/*"))
+    fresh.compact(grace_s=0)
+    fresh.compact(grace_s=0)
+    assert not list(store.path.glob("*/month=*/c-*"))
+    assert fresh.ask(lambda c: c.execute("select count(*) from equity").fetchall()) == [(15,)]
+
+
 def test_a_rebuilt_log_throws_nothing_away(store):
     """Of two commits that share a run, the other runs are kept, on disk at least."""
     one, two = frames(2), frames(1)

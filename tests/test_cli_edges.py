@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,33 @@ def test_a_missing_lake(cli: Cli, tmp_path: Path):
         said = cli("--lake", tmp_path / "nowhere", *command)
         assert (said.code, said.out) == (3, ""), command
         assert said.err.startswith(f"error: no lake at {tmp_path / 'nowhere'}. `bt-lake init`")
+
+
+@pytest.mark.parametrize(
+    ("card", "code", "words"),
+    [
+        (None, 3, "no lake at"),
+        ("{}", 4, "is not a lake's card"),
+        ("[]", 4, "is not a lake's card"),
+        ('{"format": null}', 4, "is not a lake's card"),
+        ("torn", 4, "is not a lake's card"),
+    ],
+)
+@pytest.mark.parametrize("command", ["list", "info"])
+def test_a_lake_without_its_card(own: Cli, command: str, card: str | None, code: int, words: str):
+    place = Path(own.lake) / "lake.json"
+    place.unlink() if card is None else place.write_text(card)
+    said = own(command)
+    assert (said.code, said.out) == (code, "")
+    assert words in said.err
+
+
+def test_a_path_full_of_characters(cli: Cli, tmp_path: Path):
+    place = tmp_path / "a [b]* ?'x' ü"
+    shutil.copytree(cli.lake, place)
+    for command in (["list"], ["best", "sharpe_ratio"], ["equity", "07"], ["trades", "07"]):
+        there, here = cli("--lake", place, *command, "-f", "csv"), cli(*command, "-f", "csv")
+        assert (there.code, there.out) == (0, here.out), command
 
 
 def test_the_lake_may_be_named_anywhere_or_by_the_environment(cli: Cli, tmp_path: Path):

@@ -13,6 +13,7 @@ import pytest
 from factory import frames, ids
 
 from bt_lake.warehouse import compact, log
+from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.maintenance import maintenance_lock
 from bt_lake.warehouse.store import Store
@@ -353,6 +354,55 @@ def test_a_snapshot_taken_while_files_go_is_no_snapshot(store, at, grace_s):
             return
         connection.execute(views_sql())
         assert connection.execute("select count(*) from runs").fetchall() == [(3,)]
+
+
+def test_a_log_that_is_pruned_while_it_is_read_is_no_empty_log(store):
+    store.append(frames(1))
+    store.compact()
+    before, here, after = snapshot_sql().partition("set variable lake_content ")
+    with duckdb.connect() as connection:
+        connection.execute("set variable lake = ?", [str(store.path)])
+        connection.execute(before)
+        log.newest_path(store.layout).unlink()
+        with pytest.raises(duckdb.InvalidInputException, match="open it again"):
+            connection.execute(here + after)
+
+
+def test_a_table_that_is_away_is_not_taken_for_empty(store, rows, tmp_path):
+    for _ in range(2):
+        store.append(frames(1))
+    store.layout.table("equity").rename(tmp_path / "equity")
+    for work in (compact.fold, compact.compact):
+        with pytest.raises(Damaged, match="equity is not there"):
+            work(store.layout)
+    (tmp_path / "equity").rename(store.layout.table("equity"))
+    store.compact(grace_s=0)
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
+
+
+def test_a_curve_that_was_away_when_its_commit_was_folded_is_not_deleted(store, rows, tmp_path):
+    for _ in range(2):
+        store.append(frames(1))
+    curve = min(store.path.glob("equity/month=*/c-*"))
+    curve.rename(tmp_path / "curve")
+    compact.fold(store.layout)
+    content = (tmp_path / "curve").read_bytes()
+    (tmp_path / "curve").rename(curve)
+    for _ in range(3):
+        store.append(frames(1))
+        store.compact(grace_s=0)
+    assert [p.read_bytes() for p in store.path.glob("*/month=*/c-*")] == [content]
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(5, 20)]
+
+
+def test_commits_that_stand_are_counted_though_the_log_names_some_that_are_gone(store):
+    for _ in range(5):
+        store.append(frames(1))
+    store.compact(grace_s=0)
+    assert compact._standing_commits(store.layout) == 0
+    for _ in range(3):
+        store.append(frames(1))
+    assert compact._standing_commits(store.layout) == 3
 
 
 @pytest.mark.parametrize("folded", [False, True])

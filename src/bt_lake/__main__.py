@@ -10,10 +10,12 @@ _WITHOUT_A_LAKE = {"-h", "--help", "--version", "metrics"}
 
 
 def main() -> None:
-    if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):
-        begin()
-    from bt_lake.cli.main import main as command_line
-
+    try:
+        if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):
+            begin()
+        from bt_lake.cli.main import main as command_line
+    except KeyboardInterrupt:
+        sys.exit(130)
     command_line()
 
 

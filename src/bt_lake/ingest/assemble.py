@@ -75,13 +75,16 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
 
 def in_order(frames: Frames) -> Frames:
     """The frames of `frames_of` sorted by run_id; ids made from content come in any order."""
-    order = np.argsort(np.array(frames.runs["run_id"].to_pylist()))
+    import pyarrow.compute as pc
+
+    run_ids = frames.runs["run_id"].combine_chunks()
+    order = np.argsort(np.array(run_ids.to_pylist()))
     rank = np.argsort(order)
 
     def part(table: pa.Table | None) -> pa.Table | None:
         if table is None:
             return None
-        owner = table["run_id"].combine_chunks().indices.to_numpy()
+        owner = pc.index_in(table["run_id"], run_ids).to_numpy()
         return table.take(np.argsort(rank[owner], kind="stable"))
 
     return Frames(frames.runs.take(order), part(frames.equity), part(frames.trades))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.quoting import glob_literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,7 +32,9 @@ Node = dict[str, Any]
 
 def lock(connection: DuckDBPyConnection, root: Path) -> None:
     """Shut a connection into the lake's folder for good."""
-    connection.execute("set allowed_directories = [?]", [root.as_posix()])
+    # Some questions name the folder as it is, others as the pattern that fits it alone.
+    names = [root.as_posix(), glob_literal(root.as_posix())]
+    connection.execute("set allowed_directories = [?, ?]", names)
     connection.execute("set temp_directory = ?", [(root / "_stage" / "spill").as_posix()])
     connection.execute(
         "set python_enable_replacements = false; set enable_external_access = false; "

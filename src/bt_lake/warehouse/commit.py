@@ -142,11 +142,12 @@ def _encode(table: pa.Table, sink: pa.NativeFile) -> None:
     pq.write_table(table, sink, store_schema=False, row_group_size=65_536, **how)
 
 
-def count_commits(layout: Layout) -> int:
-    """Commit files on disk, removed ones that linger included: a cheap upper bound."""
-    return sum(
-        name.startswith("c-")
+def commits_on_disk(layout: Layout) -> set[str]:
+    """The names of the commits' `runs` files, removed ones that linger included."""
+    return {
+        name
         for month in os.scandir(layout.table("runs"))
         if month.is_dir()
         for name in os.listdir(month.path)
-    )
+        if name.startswith("c-")
+    }

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bt_lake.warehouse import log
-from bt_lake.warehouse.commit import count_commits
+from bt_lake.warehouse.commit import commits_on_disk
 from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import LiveFile, Task, carry_out, maintenance_lock, opened, run
@@ -47,7 +47,7 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
     if os.urandom(1)[0] % (look_every or LOOK_EVERY):
         return
     try:
-        if count_commits(layout) < FOLD_AT:
+        if len(commits_on_disk(layout)) < FOLD_AT:
             return
         standing = _standing_commits(layout)
         if standing >= FOLD_AT and not fold(layout) and standing >= CROWDED:
@@ -60,14 +60,13 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
 
 
 def _standing_commits(layout: Layout) -> int:
-    return count_commits(layout) - _removed_commits(log.newest_path(layout))
+    return len(commits_on_disk(layout) - _removed_commits(log.newest_path(layout)))
 
 
 @lru_cache(maxsize=2)
-def _removed_commits(log_file: Path) -> int:
-    """Commits that linger on disk; a log never changes, and many saves look at the same one."""
-    paths = log.read(log_file).removed
-    return sum(path.startswith("runs/") and "/c-" in path for path in paths)
+def _removed_commits(log_file: Path) -> frozenset[str]:
+    """Names of commits that may linger. A log never changes, and many saves look at the same."""
+    return frozenset(path[-42:] for path in log.read(log_file).removed if path.startswith("runs/"))
 
 
 def fold(layout: Layout) -> bool:

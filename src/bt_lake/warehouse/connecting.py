@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,8 @@ def begin() -> None:
     import duckdb  # noqa: F401
 
     if not _begun:
-        _begun.append(_Connecting())
+        with suppress(RuntimeError):  # no thread to be had: `connect` does without
+            _begun.append(_Connecting())
 
 
 def connect() -> DuckDBPyConnection:
@@ -25,18 +28,30 @@ def connect() -> DuckDBPyConnection:
         begun = _begun.pop()
     except IndexError:
         return _connect()
+    if begun.process != os.getpid():
+        keep_for_ever(begun.connection)
+        return _connect()
     begun.join()
     return begun.connection or _connect()
+
+
+def keep_for_ever(connection: DuckDBPyConnection | None) -> None:
+    """Closing what a parent process opened waits for threads that a fork does not have."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 class _Connecting(Thread):
     def __init__(self) -> None:
         super().__init__(name="bt-lake connects")
         self.connection: DuckDBPyConnection | None = None
+        self.process = os.getpid()
         self.start()
 
     def run(self) -> None:
-        self.connection = _connect()
+        with suppress(Exception):  # `connect` tries again, where its caller can hear of it
+            self.connection = _connect()
 
 
 def _connect() -> DuckDBPyConnection:

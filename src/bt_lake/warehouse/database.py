@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from bt_lake.warehouse.connecting import connect
+from bt_lake.warehouse.connecting import connect, keep_for_ever
 from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.surface import rest_sql, snapshot_sql, views_sql
@@ -99,7 +99,7 @@ class Database:
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
         if self._process != os.getpid():
-            _keep_for_ever(self.connection)
+            keep_for_ever(self.connection)
             self._open()
         with self._turn, interruptible():
             self.refresh()
@@ -130,13 +130,6 @@ def interrupt() -> None:
     for database in list(_databases):
         with suppress(ConnectionException):  # it was closed meanwhile
             database.connection.interrupt()
-
-
-def _keep_for_ever(connection: DuckDBPyConnection) -> None:
-    """Closing what a parent process opened waits for threads that a fork does not have."""
-    import ctypes
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 @contextmanager

@@ -47,8 +47,10 @@ class State:
     adds: tuple[Added, ...] = ()
     # Path -> a Unix time at which its removal was known. The epoch that removes a file cannot know
     # when it will be published, so it writes None and the next epoch the time. Where a commit's
-    # `runs` file is named, its children are removed with it.
+    # `runs` file is named, its children are removed with it, but for those in `unseen`: they were
+    # not there when the commit was folded, and if they turn up, nobody else has their rows.
     removed: dict[str, float | None] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
 
     @staticmethod
     def empty() -> State:
@@ -60,12 +62,18 @@ class State:
         return {add.path for add in self.adds} | self.removed.keys()
 
     def has_removed(self, path: str) -> bool:
-        return path in self.removed or goes_with_its_commit(path, self.removed)
+        with_its_commit = goes_with_its_commit(path, self.removed) and path not in self.unseen
+        return path in self.removed or with_its_commit
+
+    def children(self, path: str) -> list[str]:
+        """What is removed with a file: the children of a commit, where this is its `runs` file."""
+        return [child for child in _children(path) if child not in self.unseen]
 
     def to_json(self) -> str:
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         adds = [{name: getattr(add, name) for name in _ADDED} for add in self.adds]
-        return json.dumps({**parts, "adds": adds}, separators=(",", ":"))
+        parts |= {"adds": adds, "unseen": sorted(self.unseen)}
+        return json.dumps(parts, separators=(",", ":"))
 
 
 _NAME = re.compile(r"\d{8}\.json")
@@ -114,6 +122,7 @@ def read(path: Path) -> State:
             removed={
                 str(path): None if at is None else float(at) for path, at in raw["removed"].items()
             },
+            unseen=frozenset(raw.get("unseen", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(
@@ -138,18 +147,22 @@ def advance(
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
     now = time.time()
     gone = unlink_overdue(layout, state, now, most=UNLINKED_AT_ONCE)
-    removed = {
+    removed: dict[str, float | None] = {
         path: now if at is None else min(at, now)  # a clock may have gone back
         for path, at in state.removed.items()
         if path not in gone
     }
+    removed |= {path: None for path in sorted(drops) if not goes_with_its_commit(path, drops)}
+    unseen = {child for path in drops for child in _children(path)} - drops
     following = State(
         epoch=state.epoch + 1,
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         grace_s=state.grace_s if grace_s is None else grace_s,
         adds=(*(add for add in state.adds if add.path not in drops), *adds),
-        removed=removed
-        | {path: None for path in sorted(drops) if not goes_with_its_commit(path, drops)},
+        removed=removed,
+        unseen=frozenset(
+            child for child in state.unseen | unseen if goes_with_its_commit(child, removed)
+        ),
     )
     write(layout, following)
     # Others this far ahead have used and pruned the number before we took it.
@@ -170,7 +183,7 @@ def goes_with_its_commit(path: str, removed: Container[str]) -> bool:
 
 
 def _children(path: str) -> list[str]:
-    """Where the children of a commit are, if it has any and this is its `runs` file."""
+    """Where the children of a commit may be, if this is its `runs` file."""
     table, _, rest = path.partition("/")
     is_commit = table == "runs" and "/c-" in rest
     return [f"{child}/{rest}" for child in CHILDREN] if is_commit else []
@@ -200,11 +213,13 @@ def unlink_overdue(
     ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
     for path in sorted(path for path, age in ages.items() if age >= state.grace_s)[:most]:
         with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
-            for each in (*_children(path), path):
+            for each in (*state.children(path), path):
                 remove(f"{layout.root}{os.sep}{each}")
             gone.add(path)
         step("unlink.one")
-    for folder in {os.path.dirname(each) for path in gone for each in (*_children(path), path)}:
+    for folder in {
+        os.path.dirname(each) for path in gone for each in (*state.children(path), path)
+    }:
         with contextlib.suppress(FileNotFoundError):
             fsync_folder(layout.root / folder)
     return gone

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.database import Database, interruptible, vanished
-from bt_lake.warehouse.errors import Conflict, LakeError
+from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
 from bt_lake.warehouse.files import advisory_lock, explained, make_folder
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rewrite import Rewriter
+from bt_lake.warehouse.schema import TABLES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -151,6 +152,12 @@ def _attempt(
         state = log.read(Path(seen))
     except FileNotFoundError:
         raise log.Lost from None
+    for table in TABLES:
+        if not layout.table(table).is_dir():
+            raise Damaged(
+                f"the folder {layout.table(table)} is not there. Bring it back from where it went, "
+                "or run `bt-lake check --repair`."
+            )
     rewriter = Rewriter(layout, connection, state.epoch + 1)
     try:
         task = Task(layout, connection, state, rewriter)

@@ -119,7 +119,7 @@ def _live_by_content(
             except duckdb.Error:
                 continue  # torn: the search for torn files comes next
             relative = layout.relative(path)
-            if (known and new) or log.goes_with_its_commit(relative, removed):
+            if new and (known or log.goes_with_its_commit(relative, removed)):
                 partly.append(path)
             elif known:
                 removed[relative] = None

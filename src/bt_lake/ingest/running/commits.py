@@ -9,6 +9,7 @@ from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
 from bt_lake.ingest.running.calling import Job, Outcome, Trial, frames_of_all
 from bt_lake.ingest.running.held import Held, held
 from bt_lake.warehouse.files import advisory_lock
+from bt_lake.warehouse.founding import create
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Commits:
     def flush(self) -> Flushed:
         if not self._pending:
             return Flushed(None, [], [])
-        self._store.create()
+        create(self._store.layout)
         with advisory_lock(self._store.layout.stage / "sweep.lock", wait=True):
             there = held(self._store, self._job, [trial for trial, _ in self._pending])
             fresh = [each for place, each in enumerate(self._pending) if place not in there]

@@ -29,12 +29,16 @@ set variable lake_commits = (
 -- (m-) that the newest epoch lists.
 create or replace temp macro lake_path(file) as regexp_extract(
   replace(file, '\', '/'), '\w+/month=\d{4}-\d\d/c-[0-9a-f]{32}\.parquet$');
-create or replace temp macro lake_text(file) as table
-  from read_text(regexp_replace(file, '([*?\[])', '[\1]', 'g'));
+create or replace temp macro lake_text(file) as (
+  select case when count(*) = 0
+    then error('the lake changed while it was being opened: open it again') else any_value(content)
+  end
+  from read_text(regexp_replace(file, '([*?\[])', '[\1]', 'g')));
+set variable lake_content = lake_text(getvariable('lake_log').file);
 set variable lake_standing = (
   with
     removed as materialized (
-      select unnest(json_keys(content, 'removed')) as path from lake_text(getvariable('lake_log').file)
+      select unnest(json_keys(getvariable('lake_content'), 'removed')) as path
     ),
     listed as (
       select lake_path(unnest(list_concat(getvariable('lake_event_commits'), getvariable('lake_commits')))) as path
@@ -48,16 +52,20 @@ set variable lake_standing = (
   }
 );
 -- A child has the month and the name of its commit: of the thousands that linger none is listed.
-create or replace temp macro lake_children(child) as [
-  getvariable('lake_pattern') || '/' || child || path[5:]
-  for path in getvariable('lake_standing').commits if path[:5] = 'runs/'];
+-- (Unless the folder's name has to be escaped: DuckDB would list it once for each.)
+create or replace temp macro lake_children(child) as case
+  when getvariable('lake_pattern') <> getvariable('lake')
+    then [getvariable('lake_pattern') || '/' || child || '/month=*/c-*.parquet']
+  else [
+    getvariable('lake_pattern') || '/' || child || path[5:]
+    for path in getvariable('lake_standing').commits if path[:5] = 'runs/']
+end;
 set variable lake_live = (
   with
     log as materialized (
-      select from_json(content, '{"grace_s": "DOUBLE", "adds": [{
+      select from_json(getvariable('lake_content'), '{"grace_s": "DOUBLE", "adds": [{
         "table": "VARCHAR", "path": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
         "min_run_id": "VARCHAR", "max_run_id": "VARCHAR", "folded": "BOOLEAN"}]}') as state
-      from lake_text(getvariable('lake_log').file)
     ),
     children as (
       select lake_path(file) as path
@@ -68,7 +76,9 @@ set variable lake_live = (
       from (
         select unnest(getvariable('lake_standing').commits) as path
         union all
-        from children where path not in (select unnest(getvariable('lake_standing').lost_children))
+        from children
+        where path not in (select unnest(getvariable('lake_standing').lost_children))
+          and 'runs' || path[7:] in (select unnest(getvariable('lake_standing').commits))
       )
       union all by name
       select unnest(state.adds, recursive := true) from log
@@ -90,9 +100,9 @@ set variable lake_newest = (select max(file) from glob(getvariable('lake_logs'))
 set variable lake_checked = (
   select case
     when getvariable('lake_newest') <> getvariable('lake_log').file
-      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms
-        >= least(getvariable('lake_live').grace_ms, 1000 * (content ->> 'grace_s')::double)
+      and epoch_ms(get_current_timestamp()) - getvariable('lake_log').opened_ms >= least(
+        getvariable('lake_live').grace_ms,
+        1000 * (lake_text(getvariable('lake_newest')) ->> 'grace_s')::double)
     then error('the lake changed while it was being opened: open it again')
   end
-  from lake_text(getvariable('lake_newest'))
 );

@@ -2,11 +2,13 @@
 
 set variable lake_format = (
   select case
-    when (content ->> 'format')::int > {{format}}
-    then error('this lake is in format ' || (content ->> 'format') || '; this lake.sql reads up to format {{format}}: upgrade bt-lake')
-    else (content ->> 'format')::int
+    when max(format) is null
+    then error('no lake in this folder, or its card lake.json is lost')
+    when max(format) > {{format}}
+    then error('this lake is in format ' || max(format) || '; this lake.sql reads up to format {{format}}: upgrade bt-lake')
+    else max(format)
   end
-  from read_text(getvariable('lake_pattern') || '/lake.json')
+  from (select (content ->> 'format')::int as format from read_text(getvariable('lake_pattern') || '/lake.json'))
 );
 
 -- A zero-row file of each table leads its list, so that no list is empty.
