@@ -50,7 +50,7 @@ BEST = 'select "rank", run_id, round(value, 9) from '
         f"{BEST} best('param.fast', n := 5)",
         f"{BEST} best('total_trades', strategy := 'momentum', symbol := 'AAPL', min_trades := 9)",
         f"{BEST} best('cagr', timeframe := '1h', n := 2)",
-        "select label, runs, failed, n, round(mean, 9), round(median, 9) from aggregate('strategy')",
+        "select label, runs, failed, n, round(mean, 9), round(median, 9) + 0 from aggregate('strategy')",
         "select label, runs, n, round(q25, 9), round(q75, 9) from aggregate('param.fast', metric := 'my_score')",
         "select label, runs, round(std, 9) from aggregate('day') limit 5",
         "select label, runs from aggregate('week', metric := 'volatility')",
