@@ -13,7 +13,7 @@ import pytest
 from factory import frames, ids
 
 from bt_lake.warehouse import compact, log
-from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.errors import Damaged, FormatTooNew
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.maintenance import maintenance_lock
 from bt_lake.warehouse.store import Store
@@ -368,6 +368,18 @@ def test_a_log_that_is_pruned_while_it_is_read_is_no_empty_log(store):
             connection.execute(here + after)
 
 
+def test_nobody_compacts_a_lake_that_a_newer_version_has_taken_over(store):
+    for _ in range(2):
+        store.append(frames(1))
+    card = store.layout.card
+    card.write_text(card.read_text().replace('"format": 1', '"format": 99'))
+    before = sorted(store.path.glob("**/*.parquet"))
+    for work in (compact.fold, compact.compact):
+        with pytest.raises(FormatTooNew, match="99"):
+            work(store.layout)
+    assert sorted(store.path.glob("**/*.parquet")) == before
+
+
 def test_a_table_that_is_away_is_not_taken_for_empty(store, rows, tmp_path):
     for _ in range(2):
         store.append(frames(1))
@@ -395,7 +407,9 @@ def test_a_curve_that_was_away_when_its_commit_was_folded_is_not_deleted(store, 
     assert rows("select count(*), (select count(*) from equity) from runs") == [(5, 20)]
 
 
-def test_commits_that_stand_are_counted_though_the_log_names_some_that_are_gone(store):
+def test_commits_that_stand_are_counted_though_the_log_names_some_that_are_gone(store, monkeypatch):
+    monkeypatch.setattr(compact, "FOLD_AT", 1)
+    monkeypatch.setattr(compact, "fold", lambda layout: False)
     for _ in range(5):
         store.append(frames(1))
     store.compact(grace_s=0)

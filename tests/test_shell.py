@@ -85,11 +85,12 @@ def test_the_shell_refuses_a_newer_format(store):
 
 
 def test_lake_sql_of_the_folder_is_what_python_runs(store):
-    from bt_lake.warehouse.surface import lake_sql, rest_sql, snapshot_sql, views_sql
+    from bt_lake.warehouse.surface import files_sql, lake_sql, rest_sql, snapshot_sql, views_sql
 
     store.append(frames(1))
     text = store.layout.sql.read_text()
     assert text == lake_sql()
     assert snapshot_sql() in text
+    assert files_sql() in text
     assert views_sql() in text
     assert rest_sql() in text

@@ -47,8 +47,6 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
     if os.urandom(1)[0] % (look_every or LOOK_EVERY):
         return
     try:
-        if len(commits_on_disk(layout)) < FOLD_AT:
-            return
         standing = _standing_commits(layout)
         if standing >= FOLD_AT and not fold(layout) and standing >= CROWDED:
             time.sleep(min(1.0, PAUSE_SECONDS * standing / CROWDED))
@@ -60,13 +58,18 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
 
 
 def _standing_commits(layout: Layout) -> int:
-    return len(commits_on_disk(layout) - _removed_commits(log.newest_path(layout)))
+    """How many commits stand; at most so many where they are few, which needs no log."""
+    on_disk = commits_on_disk(layout)
+    if len(on_disk) < FOLD_AT:
+        return len(on_disk)
+    return len(on_disk - _removed_commits(log.newest_path(layout)))
 
 
 @lru_cache(maxsize=2)
 def _removed_commits(log_file: Path) -> frozenset[str]:
     """Names of commits that may linger. A log never changes, and many saves look at the same."""
-    return frozenset(path[-42:] for path in log.read(log_file).removed if path.startswith("runs/"))
+    removed = log.read(log_file).removed
+    return frozenset(os.path.basename(path) for path in removed if path.startswith("runs/"))
 
 
 def fold(layout: Layout) -> bool:
@@ -74,7 +77,7 @@ def fold(layout: Layout) -> bool:
     with maintenance_lock(layout, wait=False) as held:
         if not held:
             return False
-        with opened(layout) as database:
+        with opened(layout, views=False) as database:
             ends = time.monotonic() + FOLD_SECONDS
             changed = carry_out(layout, database, lambda task: _fold_commits(task, ends))
             while time.monotonic() < ends and _full_tier(log.newest(layout)):

@@ -14,7 +14,7 @@ from weakref import WeakSet
 from bt_lake.warehouse.connecting import connect, keep_for_ever
 from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.surface import rest_sql, snapshot_sql, views_sql
+from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,6 +55,7 @@ class Database:
         _databases.add(self)
         self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
         self.refresh()
+        self._make(files_sql())
         if self._views:
             self._make(self._missing.pop(0))
         if self._prepare is not None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TRIES = 20
-_LIVE = "from (select unnest(getvariable('lake_live').files, recursive := true))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Task:
     def oldest_commits(self, most: int) -> list[list[LiveFile]]:
         """The files of some standing commits, together for each."""
         files = self._files(
-            f"commit_id in (select distinct commit_id {_LIVE} where commit_id is not null "
+            "commit_id in (select distinct commit_id from lake_files where commit_id is not null "
             "order by all limit ?)",
             most,
         )
@@ -69,8 +68,8 @@ class Task:
 
     def _files(self, condition: str, *values: object) -> list[LiveFile]:
         rows = self.connection.execute(
-            'select "table", path, commit_id, coalesce(rows, 0), bytes, min_run_id, max_run_id, '
-            f"coalesce(folded, false) {_LIVE} where {condition} order by path",
+            "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
+            f"max_run_id, folded from lake_files where {condition} order by path",
             values,
         ).fetchall()
         root = f"{self.layout.root}{os.sep}"
@@ -86,7 +85,8 @@ class Task:
 
     def keep_children(self) -> None:
         """Children live by their commit: where it goes, those that the act left are taken over."""
-        gone = [path[-40:-8] for path in self.drops if path.startswith("runs/") and "/c-" in path]
+        names = (os.path.basename(path) for path in self.drops if path.startswith("runs/"))
+        gone = [name[2:-8] for name in names if name.startswith("c-")]
         if gone:
             for file in self._files("commit_id in (select unnest(?))", gone):
                 if file.path not in self.drops:
@@ -109,14 +109,15 @@ def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
 
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
     """Carry out one act; was there a change?"""
-    with opened(layout) as database:
-        database.complete()
+    with opened(layout, views=True) as database:
         return carry_out(layout, database, act, grace_s=grace_s)
 
 
 @contextlib.contextmanager
-def opened(layout: Layout) -> Iterator[Database]:
-    database = Database(layout, views=False)
+def opened(layout: Layout, *, views: bool) -> Iterator[Database]:
+    """A connection for maintenance; without the views of runs it is there sooner."""
+    layout.check_format()
+    database = Database(layout, views=views)
     database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
     try:
         yield database

@@ -22,12 +22,18 @@ _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
 def lake_sql() -> str:
-    return "\n".join((_HEADER, snapshot_sql(), views_sql(), rest_sql()))
+    return "\n".join((_HEADER, snapshot_sql(), files_sql(), views_sql(), rest_sql()))
 
 
 @cache
 def snapshot_sql() -> str:
     return _render("snapshot.sql")
+
+
+@cache
+def files_sql() -> str:
+    """The view of the live files, which is all that folding needs."""
+    return _render("files.sql")
 
 
 @cache

@@ -45,10 +45,3 @@ $$ end);
 create or replace temp view runs as from query(case
   when getvariable('lake_live').pending is null then 'from lake_rows' else 'from trials'
 end || ' where deleted_at is null');
-
--- the live files, as the newest epoch and the folders list them
-create or replace temp view lake_files as
-select
-  "table" as table_name, path, commit_id, rows, bytes, min_run_id, max_run_id,
-  coalesce(folded, false) as folded
-from (select unnest(getvariable('lake_live').files, recursive := true));
