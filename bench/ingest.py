@@ -27,7 +27,7 @@ from report import Report
 from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.pipeline import ingest
 from bt_lake.ingest.saving import runs_of, save
-from bt_lake.warehouse.metrics import curve_metrics
+from bt_lake.metrics import curve_metrics
 from bt_lake.warehouse.store import Store
 
 POINTS, TRADES = 252, 40

@@ -23,13 +23,13 @@ import numpy as np
 from overfit_lake import from_a_lake
 from report import Report
 
-from bt_lake.queries.overfit import correlation, multiple, sharpe
-from bt_lake.queries.overfit.align import Curves
-from bt_lake.queries.overfit.bootstrap import reality_check
-from bt_lake.queries.overfit.clusters import clusters
-from bt_lake.queries.overfit.cscv import cscv
-from bt_lake.queries.overfit.family import Family
-from bt_lake.queries.overfit.report import overfit
+from bt_lake.overfit import correlation, multiple, sharpe
+from bt_lake.overfit.align import Curves
+from bt_lake.overfit.bootstrap import reality_check
+from bt_lake.overfit.clusters import clusters
+from bt_lake.overfit.cscv import cscv
+from bt_lake.overfit.family import Family
+from bt_lake.overfit.report import overfit
 
 ROWS, BLOCKS = 1000, 16
 SPLITS = math.comb(BLOCKS, BLOCKS // 2)

@@ -21,8 +21,8 @@ import run_functions
 from report import Report
 
 from bt_lake.ingest.batch import Batch
-from bt_lake.ingest.running.planning import Plan, plan
-from bt_lake.ingest.running.sweep import run
+from bt_lake.running.planning import Plan, plan
+from bt_lake.running.sweep import run
 from bt_lake.warehouse.store import Store
 
 

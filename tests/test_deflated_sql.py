@@ -12,7 +12,7 @@ import pytest
 from test_shell import shell
 from trials import seeded
 
-from bt_lake.queries.overfit import sharpe
+from bt_lake.overfit import sharpe
 from bt_lake.warehouse.errors import BadInput
 
 COLUMNS = "run_id, family, trials, sharpe_ratio, expected_max_sharpe, psr, dsr"

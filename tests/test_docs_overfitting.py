@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bt_lake.queries.overfit.sharpe import expected_max
+from bt_lake.overfit.sharpe import expected_max
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "overfitting.md").read_text("utf-8")

@@ -15,7 +15,7 @@ import pytest
 from adapted import reported, rows_of
 
 from bt_lake.ingest.engines import backtrader
-from bt_lake.ingest.engines.backtrader_trades import times
+from bt_lake.ingest.engines.backtrader.trades import times
 from bt_lake.ingest.run import Run
 from bt_lake.warehouse.errors import BadInput
 

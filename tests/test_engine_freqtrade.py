@@ -18,8 +18,10 @@ import pytest
 from mangling import mangled
 
 from bt_lake.ingest.assemble import assemble
-from bt_lake.ingest.formats import freqtrade, freqtrade_params, freqtrade_zip
-from bt_lake.ingest.formats.freqtrade_stats import trades_of
+from bt_lake.ingest.formats import freqtrade
+from bt_lake.ingest.formats.freqtrade import archive as freqtrade_zip
+from bt_lake.ingest.formats.freqtrade import params as freqtrade_params
+from bt_lake.ingest.formats.freqtrade.stats import trades_of
 from bt_lake.ingest.formats.reading import head_of
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import Run

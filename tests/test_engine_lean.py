@@ -17,7 +17,7 @@ from mangling import mangled
 from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.engines.reading import numeric
 from bt_lake.ingest.formats import lean
-from bt_lake.ingest.formats.lean_statistics import _amount
+from bt_lake.ingest.formats.lean.statistics import _amount
 from bt_lake.ingest.formats.reading import head_of
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import Run

@@ -18,9 +18,9 @@ from factory import frames
 import bt_lake
 from bt_lake.ingest.keywords import RunKeywords
 from bt_lake.ingest.run import KEYS
-from bt_lake.ingest.running.planning import Options, plan
 from bt_lake.lake import Lake
 from bt_lake.queries.filters import Filters, Given
+from bt_lake.running.planning import Options, plan
 from bt_lake.warehouse.errors import BadInput, Conflict, LakeError, NotFound, UnknownName
 
 pytest_plugins = ["golden_fixtures"]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bt_lake.warehouse.metrics import (
+from bt_lake.metrics import (
     NONE,
     clean,
     curve_metrics,

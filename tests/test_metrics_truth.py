@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from numpy.typing import NDArray
 
-from bt_lake.warehouse.metrics import NONE, clean, curve_metrics, trade_metrics, undefined
+from bt_lake.metrics import NONE, clean, curve_metrics, trade_metrics, undefined
 
 TRUTH = Path(__file__).parent / "data" / "truth"
 CURVES = json.loads((TRUTH / "expected/curves.json").read_text())

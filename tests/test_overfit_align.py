@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from trials import DAY, seeded
 
-from bt_lake.queries.overfit.align import NEGATIVE, NO_CURVE, OTHER_DATES, Curves, align
+from bt_lake.overfit.align import NEGATIVE, NO_CURVE, OTHER_DATES, Curves, align
 
 
 def curves(*trials, base=np.nan):

@@ -10,10 +10,10 @@ from dataclasses import asdict
 import numpy as np
 from trials import DAY, moments, seeded
 
-from bt_lake.queries.overfit.align import Curves
-from bt_lake.queries.overfit.family import Family
-from bt_lake.queries.overfit.report import overfit
-from bt_lake.queries.overfit.text import render
+from bt_lake.overfit.align import Curves
+from bt_lake.overfit.family import Family
+from bt_lake.overfit.report import overfit
+from bt_lake.overfit.text import render
 
 UNKNOWN = {"sharpe_period": np.nan, "skew": np.nan, "kurtosis": np.nan}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from trials import seeded
 
-from bt_lake.queries.overfit import bootstrap
-from bt_lake.queries.overfit.bootstrap import default_block, reality_check, resamples
+from bt_lake.overfit import bootstrap
+from bt_lake.overfit.bootstrap import default_block, reality_check, resamples
 
 
 def test_resamples_are_blocks_of_the_stated_length():

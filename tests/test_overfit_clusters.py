@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from trials import seeded
 
-from bt_lake.queries.overfit.clusters import MAX_TRIALS, clusters
-from bt_lake.queries.overfit.correlation import (
+from bt_lake.overfit.clusters import MAX_TRIALS, clusters
+from bt_lake.overfit.correlation import (
     average_correlation,
     effective_rank,
     independent_by_average,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from trials import TRUTH, expected, seeded
 
-from bt_lake.queries.overfit.cscv import cscv
+from bt_lake.overfit.cscv import cscv
 
 CASES = expected("cscv_small")["cases"]
 
@@ -77,7 +77,7 @@ def test_agrees_with_the_definition():
 def test_chunks_do_not_show(monkeypatch):
     returns = seeded().normal(size=(80, 11))
     whole = cscv(returns, 8)
-    monkeypatch.setattr("bt_lake.queries.overfit.cscv._CHUNK", 33)
+    monkeypatch.setattr("bt_lake.overfit.cscv._CHUNK", 33)
     assert cscv(returns, 8).logit.tolist() == whole.logit.tolist()
 
 

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from bt_lake.queries.overfit import normal, student
+from bt_lake.overfit import normal, student
 
 # 30-digit evaluations, rounded to double precision.
 TAILS = {

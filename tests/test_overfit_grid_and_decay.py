@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bt_lake.queries.overfit.decay import decay, pair, rank_correlation
-from bt_lake.queries.overfit.plateau import plateau
+from bt_lake.overfit.decay import decay, pair, rank_correlation
+from bt_lake.overfit.plateau import plateau
 
 GRID = [{"fast": fast, "slow": slow} for fast in (5, 10, 20) for slow in (50, 100, 200)]
 SCORES = np.array([1.0, 2.0, 3.0, 4.0, 9.0, 5.0, 6.0, 7.0, -8.0])

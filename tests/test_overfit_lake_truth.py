@@ -19,7 +19,7 @@ from trials import (
 )
 
 import bt_lake
-from bt_lake.queries.overfit import multiple, sharpe
+from bt_lake.overfit import multiple, sharpe
 
 SWEEP = expected("sweep")["noise"]
 CASES = expected("cscv_small")["cases"]

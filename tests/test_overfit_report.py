@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from trials import DAY, family, moments, seeded, sweep_params, sweep_returns
 
-from bt_lake.queries.overfit import sharpe
-from bt_lake.queries.overfit.align import Curves
-from bt_lake.queries.overfit.report import overfit
-from bt_lake.queries.overfit.text import render
-from bt_lake.queries.overfit.verdict import verdict
+from bt_lake.overfit import sharpe
+from bt_lake.overfit.align import Curves
+from bt_lake.overfit.report import overfit
+from bt_lake.overfit.text import render
+from bt_lake.overfit.verdict import verdict
 from bt_lake.warehouse.errors import BadInput
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from trials import expected, family, moments, sweep_params, sweep_returns
 
-from bt_lake.queries.overfit import bootstrap, correlation, multiple, sharpe, student
-from bt_lake.queries.overfit.clusters import clusters
-from bt_lake.queries.overfit.cscv import cscv
-from bt_lake.queries.overfit.plateau import plateau
-from bt_lake.queries.overfit.report import overfit
+from bt_lake.overfit import bootstrap, correlation, multiple, sharpe, student
+from bt_lake.overfit.clusters import clusters
+from bt_lake.overfit.cscv import cscv
+from bt_lake.overfit.plateau import plateau
+from bt_lake.overfit.report import overfit
 
 TRUTH = expected("sweep")["noise"]
 RETURNS = sweep_returns()

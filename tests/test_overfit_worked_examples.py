@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from trials import expected
 
-from bt_lake.queries.overfit import correlation, multiple, normal, sharpe
+from bt_lake.overfit import correlation, multiple, normal, sharpe
 
 EXAMPLES = {example["id"]: example for example in expected("worked_examples")}
 

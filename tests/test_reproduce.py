@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import bt_lake
-from bt_lake.ingest.running.provenance import project_root
 from bt_lake.queries.drifting import drifting
+from bt_lake.running.provenance import project_root
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 EXAMPLES = Path(bt_lake.__file__).parent / "examples"

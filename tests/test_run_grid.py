@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from bt_lake.ingest.running.axes import axis
-from bt_lake.ingest.running.conditions import Condition
-from bt_lake.ingest.running.grid import Grid
-from bt_lake.ingest.running.values import named, value
-from bt_lake.ingest.running.windows import walk_forward, windows
+from bt_lake.running.axes import axis
+from bt_lake.running.conditions import Condition
+from bt_lake.running.grid import Grid
+from bt_lake.running.values import named, value
+from bt_lake.running.windows import walk_forward, windows
 from bt_lake.warehouse.errors import BadInput, UnknownName
 
 

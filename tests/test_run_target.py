@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bt_lake.ingest.running.provenance import code_hash, commit_of, data_hash
-from bt_lake.ingest.running.target import load, of
+from bt_lake.running.provenance import code_hash, commit_of, data_hash
+from bt_lake.running.target import load, of
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 CODE = "def run(fast, slow=50):\n    return {'fast': fast}\n"
@@ -140,7 +140,7 @@ def test_a_function_of_the_script_itself_is_one_of_its_file(here):
     script = here / "script.py"
     script.write_text(
         f"{CODE}\nif __name__ == '__main__':\n"
-        "    from bt_lake.ingest.running.target import of\n    print(of(run).entrypoint)\n"
+        "    from bt_lake.running.target import of\n    print(of(run).entrypoint)\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "script.py:run\n"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.ingest import times
+from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.metrics import NONE
 
 AT = 1_704_187_800_000_000  # 2024-01-02T09:30:00Z
 MOMENT = datetime(2024, 1, 2, 9, 30, tzinfo=UTC)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bt_lake.ingest.running.held import held
-from bt_lake.ingest.running.planning import plan
-from bt_lake.ingest.running.reproduce import reproduce
-from bt_lake.ingest.running.sweep import Swept, run
+from bt_lake.running.held import held
+from bt_lake.running.planning import plan
+from bt_lake.running.reproduce import reproduce
+from bt_lake.running.sweep import Swept, run
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
 
@@ -283,8 +283,8 @@ def test_a_function_of_a_script_is_swept_without_a_guard_problem(here):
     (here / "script.py").write_text(
         textwrap.dedent(
             """
-            from bt_lake.ingest.running.planning import plan
-            from bt_lake.ingest.running.sweep import run
+            from bt_lake.running.planning import plan
+            from bt_lake.running.sweep import run
             from bt_lake.warehouse.store import Store
 
             def double(n):
@@ -307,9 +307,9 @@ def test_a_function_of_a_script_is_swept_without_a_guard_problem(here):
 
 DRIVER = """
     import sys
-    from bt_lake.ingest.running import commits
-    from bt_lake.ingest.running.planning import plan
-    from bt_lake.ingest.running.sweep import run
+    from bt_lake.running import commits
+    from bt_lake.running.planning import plan
+    from bt_lake.running.sweep import run
     from bt_lake.warehouse.store import Store
 
     commits.EVERY_S = 0.1

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bt_lake.lake import Lake
-from bt_lake.queries.overfit.align import Curves
-from bt_lake.queries.overfit.arrays import Floats
-from bt_lake.queries.overfit.family import Family
+from bt_lake.overfit.align import Curves
+from bt_lake.overfit.arrays import Floats
+from bt_lake.overfit.family import Family
 
 TRUTH = Path(__file__).parent / "data" / "truth"
 DAY = 86_400_000_000

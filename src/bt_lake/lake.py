@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from bt_lake.ingest.recording import Recording
     from bt_lake.ingest.report import IngestReport
     from bt_lake.ingest.run import Run
-    from bt_lake.ingest.running.planning import Options
-    from bt_lake.ingest.running.reproduce import Reproduction
-    from bt_lake.ingest.running.sweep import Swept
-    from bt_lake.ingest.running.target import Function
+    from bt_lake.overfit.results import OverfitReport
     from bt_lake.queries.answer import Answer
-    from bt_lake.queries.overfit.results import OverfitReport
+    from bt_lake.running.planning import Options
+    from bt_lake.running.reproduce import Reproduction
+    from bt_lake.running.sweep import Swept
+    from bt_lake.running.target import Function
     from bt_lake.warehouse.check import Report
 
 RunIds = str | Iterable[str]
@@ -170,8 +170,8 @@ class Lake:
         start and end, strategy, symbol, timeframe, exit_rule, sweep (the label). Worker processes
         import the function by name, so it must be in a file. `metric` is what `.best` goes by.
         """
-        from bt_lake.ingest.running.planning import plan
-        from bt_lake.ingest.running.sweep import run
+        from bt_lake.running.planning import plan
+        from bt_lake.running.sweep import run
 
         made = plan(function, grid, **options)
         return run(
@@ -180,7 +180,7 @@ class Lake:
 
     def reproduce(self, run: str) -> Reproduction:
         """Run again what made a run, save it, and say what came out differently."""
-        from bt_lake.ingest.running.reproduce import reproduce
+        from bt_lake.running.reproduce import reproduce
 
         return reproduce(self.store, resolving.resolve(self.reader, run))
 

@@ -171,7 +171,7 @@ def _is_number(value: Any) -> bool:
 
 def judged(name: str) -> Field:
     """What a Sharpe ratio is worth: a probability, or what is left of it."""
-    from bt_lake.queries.overfit.verdict import p_text
+    from bt_lake.overfit.verdict import p_text
 
     if name != "dsr":
         title = name.removesuffix("_sharpe").replace("_", " ")

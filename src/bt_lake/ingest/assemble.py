@@ -16,16 +16,16 @@ from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Micros
 from bt_lake.ingest.trades import SIDE_NAMES, Trades
-from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.frames import Frames
-from bt_lake.warehouse.ids import new_run_id
-from bt_lake.warehouse.metrics import (
+from bt_lake.metrics import (
     NONE,
     curve_metrics,
     timeframe_of,
     trade_metrics,
     undefined,
 )
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.ids import new_run_id
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table, schema_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from bt_lake.ingest.engines import LABELS
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
-from bt_lake.warehouse.metrics import NONE
+from bt_lake.metrics import NONE
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 
 NUMBERS = {c.name for c in RUNS.columns if c.is_number}

@@ -20,8 +20,8 @@ from bt_lake.ingest.faults import Faults, parse_pieces
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Micros
+from bt_lake.metrics import NONE, clean
 from bt_lake.warehouse.errors import BadInput, LakeError, UnknownName
-from bt_lake.warehouse.metrics import NONE, clean
 from bt_lake.warehouse.schema import EQUITY
 
 EXTRAS = ("cash", "exposure", "benchmark")

@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.warehouse.metrics import NONE, undefined
+from bt_lake.metrics import NONE, undefined
 from bt_lake.warehouse.schema import EQUITY, TRADES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from bt_lake.ingest.curves import Curves
 from bt_lake.ingest.gathering import Gathered
 from bt_lake.ingest.labels import Labels
 from bt_lake.ingest.trades import Trades, concatenated, empty
-from bt_lake.warehouse.metrics import NONE
+from bt_lake.metrics import NONE
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from bt_lake.ingest import texts, times
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Micros, missing, shown
+from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import LakeError
-from bt_lake.warehouse.metrics import NONE
 from bt_lake.warehouse.params import params_hash, to_json
 from bt_lake.warehouse.schema import RUNS, SAMPLES, STATUSES
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.metrics import NONE
 
 Micros = NDArray[np.int64]
 # Where a column is bad: row number and what is wrong there.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bt_lake.ingest.columns import Columns
 from bt_lake.ingest.texts import as_list
 from bt_lake.ingest.times import missing
-from bt_lake.warehouse.metrics import NONE
+from bt_lake.metrics import NONE
 
 # Without all of these, trades cannot even be counted.
 _TELLING = ("entry_at", "exit_at", "pnl", "return")

@@ -23,8 +23,8 @@ from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Problems, missing, shown
 from bt_lake.ingest.trade_names import misnamed
+from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import BadInput, LakeError
-from bt_lake.warehouse.metrics import NONE
 from bt_lake.warehouse.schema import TRADES
 
 # Numbered anew, in the order given.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bt_lake.overfit.deflation import deflate
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import ALL, Condition, Filters, Time
 from bt_lake.queries.names import PARAM, dimension
-from bt_lake.queries.overfit.deflation import deflate
 from bt_lake.queries.ranking import ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, picked, times_of

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bt_lake.overfit.decay import Decay, decay, pair
+from bt_lake.overfit.family import Family
+from bt_lake.overfit.report import check_settings
+from bt_lake.overfit.report import overfit as judge
+from bt_lake.overfit.results import OverfitReport
 from bt_lake.queries.filters import ALL, LABELS, Filters, Time
-from bt_lake.queries.overfit.decay import Decay, decay, pair
-from bt_lake.queries.overfit.family import Family
-from bt_lake.queries.overfit.report import check_settings
-from bt_lake.queries.overfit.report import overfit as judge
-from bt_lake.queries.overfit.results import OverfitReport
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.trials import DECAYING, Sampled, Trials, curves_of, grid_of, sampled
 from bt_lake.queries.windows import Window

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bt_lake.metrics import clean
+from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles
-from bt_lake.warehouse.metrics import clean
-from bt_lake.warehouse.metrics.segments import Floats, Ints, Segments
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

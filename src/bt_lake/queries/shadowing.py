@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.metrics import undefined
 from bt_lake.queries.answer import Query
 from bt_lake.queries.filters import Condition
 from bt_lake.queries.points import Owners
 from bt_lake.queries.windows import Window, measured
-from bt_lake.warehouse.metrics import undefined
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import RUNS, Column
 

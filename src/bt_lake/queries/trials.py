@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bt_lake.overfit.align import Curves
+from bt_lake.overfit.arrays import Bools, Floats
+from bt_lake.overfit.family import known_periods, mix_bar_sizes
 from bt_lake.queries.filters import Condition
-from bt_lake.queries.overfit.align import Curves
-from bt_lake.queries.overfit.arrays import Bools, Floats
-from bt_lake.queries.overfit.family import known_periods, mix_bar_sizes
 from bt_lake.queries.points import Owners, joined, pieces
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import flat

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.metrics import NONE, curve_metrics
+from bt_lake.metrics.segments import Floats
 from bt_lake.queries.filters import Time, is_day, moment
 from bt_lake.queries.points import Owners, Points, pieces
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.metrics import NONE, curve_metrics
-from bt_lake.warehouse.metrics.segments import Floats
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -64,7 +64,7 @@ def _refuse_a_lake_in_use(session: Session) -> None:
 
 def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str, str]) -> None:
     from bt_lake.cli.commands.running import sweep_with_bar
-    from bt_lake.ingest.running.planning import plan
+    from bt_lake.running.planning import plan
 
     made = plan(target, grid, symbol=_SYMBOLS, exit_rule=_EXIT_RULES, sweep=_LABEL)
     options = [

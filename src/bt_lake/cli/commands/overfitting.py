@@ -14,7 +14,7 @@ from bt_lake.cli.session import Session
 from bt_lake.cli.values import one_line
 
 if TYPE_CHECKING:
-    from bt_lake.queries.overfit.results import OverfitReport
+    from bt_lake.overfit.results import OverfitReport
 
 
 def overfit(

@@ -18,10 +18,10 @@ from bt_lake.cli.session import Session
 from bt_lake.cli.values import short_id
 
 if TYPE_CHECKING:
-    from bt_lake.ingest.running.planning import Plan
-    from bt_lake.ingest.running.reproduce import Reproduction
-    from bt_lake.ingest.running.sweep import Swept
     from bt_lake.queries.filters import Filters
+    from bt_lake.running.planning import Plan
+    from bt_lake.running.reproduce import Reproduction
+    from bt_lake.running.sweep import Swept
 
 _FAILED = 2
 _IN_CONFLICT = 4
@@ -138,8 +138,8 @@ def run(
       bt-lake run s.py:run -g fast=5:50:1 -g slow=20:200:1 --random 200 --seed 7
       bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
     """
-    from bt_lake.ingest.running.planning import plan
-    from bt_lake.ingest.running.values import named, value
+    from bt_lake.running.planning import plan
+    from bt_lake.running.values import named, value
 
     with stdout_kept_clean():  # it imports the user's file
         made = plan(
@@ -166,7 +166,7 @@ def run(
 
 def _once(session: Session, out: Output, plan: Plan) -> int:
     from bt_lake.cli.commands.showing import show
-    from bt_lake.ingest.running.once import run_once
+    from bt_lake.running.once import run_once
 
     with stdout_kept_clean():
         run_ids, error = run_once(session.store, plan)
@@ -225,7 +225,7 @@ class _Asked(Which):
 def sweep_with_bar(
     session: Session, plan: Plan, *, jobs: int | None, fail_fast: bool, metric: str
 ) -> Swept:
-    from bt_lake.ingest.running.sweep import run as run_sweep
+    from bt_lake.running.sweep import run as run_sweep
 
     with messages.progress("runs") as bar:
 
@@ -265,8 +265,8 @@ def reproduce(
       bt-lake reproduce b7d2f19a --format json
     """
     from bt_lake.cli.commands.comparing import compare
-    from bt_lake.ingest.running.reproduce import reproduce as again
     from bt_lake.queries.resolving import resolve
+    from bt_lake.running.reproduce import reproduce as again
 
     run_id = resolve(session.reader, run, deleted=True)
     with stdout_kept_clean():

@@ -143,7 +143,7 @@ def timeframe(index: Any) -> str | None:
     """Bar size by the median step of a DatetimeIndex or an array of times."""
     import numpy as np
 
-    from bt_lake.warehouse.metrics import timeframe_of
+    from bt_lake.metrics import timeframe_of
 
     at = instants(index).astype(np.int64)
     return timeframe_of(at, np.array([0, len(at)]))[0]

@@ -1,0 +1,63 @@
+"""Returns of a curve and what describes them: risk, ratios, tails, moments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bt_lake.metrics.segments import ROUNDING, Bools, Floats, Segments
+
+
+def simple_returns(
+    points: Segments, equity: Floats, capital: Floats, void: Bools
+) -> tuple[Segments, Floats]:
+    """Each point over the one before, minus 1, until equity is gone; none for void runs.
+
+    The first point has a return where the capital before it is known.
+    """
+    size = len(equity)
+    given = ~np.isnan(capital)
+    gone = points.min(np.where(equity > 0, size, np.arange(size)), size)
+    heads = points.starts + ~given
+    counts = np.where(void, 0, np.maximum(np.minimum(gone + 1, points.ends) - heads, 0))
+    returns = Segments.of_counts(counts)
+    here = returns.spread(heads - returns.starts)
+    here += np.arange(len(here))
+    before = equity[here - 1]
+    first = given & (counts > 0)
+    before[returns.starts[first]] = capital[first]
+    return returns, equity[here] / before - 1.0
+
+
+def describe(returns: Segments, r: Floats, periods_per_year: Floats) -> dict[str, Floats]:
+    """The metrics that rest on returns alone."""
+    n = returns.counts
+    year = np.sqrt(periods_per_year)
+    worst, best = returns.min(r), returns.max(r)
+    varied = best - worst > ROUNDING  # a constant growth has no Sharpe ratio
+    mean = returns.sum(r) / n
+    off = r - returns.spread(mean)
+    square = off * off
+    squares = returns.sum(square)
+    deviation = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
+    sharpe = np.where(varied, mean / deviation, np.nan)
+    loss = np.minimum(r, 0.0)
+    downside = np.where(worst < 0, np.sqrt(returns.sum(loss * loss) / n), np.nan)
+    variance = squares / n
+    skew = returns.sum(square * off) / n / (variance * np.sqrt(variance))
+    kurtosis = returns.sum(square * square) / n / (variance * variance)
+    ordered = returns.sorted(r)
+    low, high = returns.quantile(ordered, 0.05), returns.quantile(ordered, 0.95)
+    tail = r <= returns.spread(low)
+    return {
+        "volatility": deviation * year,
+        "sharpe_ratio": sharpe * year,
+        "sortino_ratio": mean / downside * year,
+        "var_95": low,
+        "cvar_95": returns.sum(np.where(tail, r, 0.0)) / returns.count(tail),
+        "tail_ratio": np.where(varied, np.abs(high) / np.abs(low), np.nan),
+        "skew": np.where(varied, skew, np.nan),
+        "kurtosis": np.where(varied, kurtosis, np.nan),
+        "sharpe_period": sharpe,
+        "best_period": best,
+        "worst_period": worst,
+    }

@@ -1,0 +1,128 @@
+"""Everything that closed trades say about a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bt_lake.metrics.periods import HOUR
+from bt_lake.metrics.segments import (
+    NONE,
+    ROUNDING,
+    Bools,
+    Floats,
+    Ints,
+    Segments,
+)
+
+
+def trade_metrics(
+    offsets: Ints,
+    pnl: Floats,
+    ret: Floats,
+    entry_at: Ints,
+    exit_at: Ints,
+    span_start: Ints,
+    span_end: Ints,
+) -> dict[str, NDArray[Any]]:
+    """The trade columns of `runs`, one value a run, from the trades that are closed.
+
+    A trade is closed when its exit and its net profit are known. Only `exposure` counts open ones
+    too, up to the end of the span: a position that is held is a position. The span is the run's,
+    or where it is `NONE` from first entry to last exit.
+    """
+    trades = Segments(offsets)
+    with np.errstate(all="ignore"):
+        exposure = _exposure(trades, entry_at, exit_at, span_start, span_end)
+    closed = (exit_at != NONE) & ~np.isnan(pnl)
+    if not closed.all():
+        trades = Segments.of_counts(trades.count(closed))
+        pnl, ret, entry_at, exit_at = (column[closed] for column in (pnl, ret, entry_at, exit_at))
+    with np.errstate(all="ignore"):
+        floats = _results(trades, pnl) | {
+            "avg_trade_return": _mean_known(trades, ret),
+            "avg_trade_hours": _mean_known(trades, _hours(entry_at, exit_at)),
+            "exposure": exposure,
+        }
+    lost = pnl < 0
+    table = np.array(list(floats.values()))
+    table[np.isinf(table)] = np.nan
+    return {
+        "total_trades": trades.counts,
+        "winning_trades": trades.count(pnl > 0),
+        "losing_trades": trades.count(lost),
+        "max_consecutive_losses": _longest_row(trades, lost, exit_at),
+        **dict(zip(floats, table, strict=True)),
+    }
+
+
+def _results(trades: Segments, pnl: Floats) -> dict[str, Floats]:
+    n = trades.counts
+    won, lost = pnl > 0, pnl < 0
+    wins, losses = trades.count(won), trades.count(lost)
+    profit, loss = trades.sum(np.where(won, pnl, 0.0)), trades.sum(np.where(lost, pnl, 0.0))
+    best, worst = trades.max(pnl), trades.min(pnl)
+    mean = trades.sum(pnl) / n
+    off = pnl - trades.spread(mean)
+    deviation = np.sqrt(trades.sum(off * off) / (n - 1))
+    varied = best - worst > ROUNDING * np.maximum(np.abs(best), np.abs(worst))
+    return {
+        "win_rate": wins / n,
+        "profit_factor": np.where(losses > 0, profit / -loss, np.nan),
+        "expectancy": mean,
+        "avg_win": profit / wins,
+        "avg_loss": loss / losses,
+        "best_trade": best,
+        "worst_trade": worst,
+        "sqn": np.where(varied, np.sqrt(n) * (mean / deviation), np.nan),
+    }
+
+
+def _hours(entry_at: Ints, exit_at: Ints) -> Floats:
+    return np.where(entry_at == NONE, np.nan, (exit_at - entry_at) / HOUR)
+
+
+def _mean_known(trades: Segments, values: Floats) -> Floats:
+    known = ~np.isnan(values)
+    return trades.sum(np.where(known, values, 0.0)) / trades.count(known)
+
+
+def _in_order_of(trades: Segments, times: Ints) -> Ints:
+    run = trades.spread(np.arange(len(trades.counts)))
+    return np.lexsort((times, run))
+
+
+def _longest_row(trades: Segments, lost: Bools, exit_at: Ints) -> Ints:
+    """Losses one after the other, as they were taken."""
+    lost = lost[_in_order_of(trades, exit_at)]
+    index = np.arange(len(lost))
+    before = np.where(lost, -1, index)
+    heads = trades.starts[trades.counts > 0]
+    before[heads] = np.where(lost[heads], heads - 1, heads)
+    # Each run starts with its own mark, so the global maximum never reaches into the run before.
+    return trades.max(index - np.maximum.accumulate(before), 0)
+
+
+def _exposure(
+    trades: Segments, entry_at: Ints, exit_at: Ints, span_start: Ints, span_end: Ints
+) -> Floats:
+    """Share of the span with a trade open: the union of the intervals, overlaps counted once.
+
+    Undefined where an entry is unknown.
+    """
+    start = np.where(span_start == NONE, trades.min(entry_at, NONE), span_start)
+    end = np.where(span_end == NONE, trades.max(exit_at, NONE), span_end)
+    exit_at = np.where(exit_at == NONE, trades.spread(end), exit_at)
+    order = _in_order_of(trades, entry_at)
+    opened = np.maximum(entry_at[order], trades.spread(start))
+    closed = np.minimum(exit_at[order], trades.spread(end))
+    covered_to = trades.running_max(closed)
+    fresh = opened.copy()
+    np.maximum(opened[1:], covered_to[:-1], out=fresh[1:])
+    heads = trades.starts[trades.counts > 0]
+    fresh[heads] = opened[heads]
+    covered = trades.sum(np.maximum(closed - fresh, 0).astype(np.float64))
+    known = (end > start) & (start != NONE) & ~trades.any(entry_at == NONE)
+    return np.where(known, covered / (end - start), np.nan)

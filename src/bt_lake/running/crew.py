@@ -1,0 +1,225 @@
+"""The worker processes of a sweep, as their employer sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from queue import Empty, Queue
+from threading import Lock, Thread
+from typing import Any, Self
+
+from bt_lake.running.calling import Job, Outcome, Trial
+from bt_lake.running.worker import START
+from bt_lake.warehouse.errors import BadInput, LakeError
+
+# A trial with its outcome, or with words on how the worker ended that had it.
+Finished = tuple[Trial, Outcome | str]
+_POSIX = os.name == "posix"
+_LOOK_EVERY_S = 1.0
+_PATIENCE_S = 5.0
+_WAITING = 4  # outcomes that may wait for each worker: bounds memory if committing is slow
+# Numeric libraries start a thread for every core, in every worker, unless told otherwise.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+
+
+class Killed(Exception):
+    """A worker process ended in the middle of a run."""
+
+
+class Worker:
+    """One process; ready when the constructor returns."""
+
+    def __init__(self, job: Job, threads: int) -> None:
+        limits = {name: str(threads) for name in _THREADS}
+        # A group of its own: Ctrl-C is for the employer, and what the worker starts ends with it.
+        apart: dict[str, Any] = (
+            {"process_group": 0}
+            if _POSIX
+            else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**limits, **os.environ},
+            **apart,
+        )
+        self._job = job
+
+    def introduce(self) -> None:
+        """Say what the work is; raises what the worker cannot do without."""
+        try:
+            self._send(sys.path)
+            self._send(self._job)
+            problem = self._receive()
+        except Killed as error:
+            raise BadInput(f"importing {self._job.entrypoint}, a worker process {error}") from None
+        if problem is not None:
+            raise problem
+
+    def run(self, trial: Trial) -> Outcome:
+        self._send(trial)
+        outcome: Outcome = self._receive()
+        return outcome
+
+    def _send(self, message: Any) -> None:
+        assert self.process.stdin is not None
+        try:
+            pickle.dump(message, self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            self.process.stdin.flush()
+        except OSError:
+            raise Killed(self._end()) from None
+
+    def _receive(self) -> Any:
+        assert self.process.stdout is not None
+        try:
+            self._wait()
+            return pickle.load(self.process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise Killed(self._end()) from None
+
+    def _wait(self) -> None:
+        """Until there is something to read; a dead worker's children may keep its pipe open."""
+        if not _POSIX:
+            return
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
+            while not selector.select(_LOOK_EVERY_S):
+                if self.process.poll() is not None:
+                    raise EOFError
+
+    def _end(self) -> str:
+        """How the process ended, in words."""
+        self.kill()
+        code = self.process.wait()
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return f"was killed by signal {-code} ({signal.Signals(-code).name})"
+        return f"ended by itself with exit code {code}"
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if _POSIX:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+
+    def dismiss(self) -> None:
+        """Let it end by itself: the user's code may have something to tidy up."""
+        with contextlib.suppress(Killed, subprocess.TimeoutExpired):
+            self._send(None)
+            self.process.wait(_PATIENCE_S)
+        self.close()
+
+    def close(self) -> None:
+        if self.process.returncode is None:
+            self.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+
+
+class Crew:
+    """Workers that go through trials; a thread for each hands out one after the other."""
+
+    def __init__(self, job: Job, trials: Iterable[Trial], count: int) -> None:
+        self._job = job
+        self._trials = iter(trials)
+        self._lock = Lock()
+        self._workers: set[Worker] = set()
+        self._closing = False
+        self._done: Queue[Finished | Exception | None] = Queue(count * _WAITING)
+        self._threads_each = max(1, (os.cpu_count() or 1) // count)
+        self._serving = [Thread(target=self._serve, daemon=True) for _ in range(count)]
+        self._left = count
+        for thread in self._serving:
+            thread.start()
+
+    @property
+    def busy(self) -> bool:
+        return self._left > 0
+
+    def next(self, timeout_s: float) -> Finished | None:
+        """What has finished since; None if nothing has."""
+        try:
+            found = self._done.get(timeout=timeout_s)
+        except Empty:
+            return None
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            self._left -= 1
+        return found
+
+    def stop(self) -> Iterator[Finished]:
+        """End every worker; what is running is lost, what is finished comes out."""
+        with self._lock:
+            self._closing = True
+            for worker in self._workers:
+                if worker.process.returncode is None:
+                    worker.kill()
+        while self.busy:
+            with contextlib.suppress(LakeError):
+                found = self.next(_LOOK_EVERY_S)
+                if found is not None:
+                    yield found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _finished in self.stop():
+            pass
+
+    def _serve(self) -> None:
+        worker: Worker | None = None
+        try:
+            while (trial := self._next_trial()) is not None:
+                worker = worker or self._hire()
+                try:
+                    self._done.put((trial, worker.run(trial)))
+                except Killed as error:
+                    self._fire(worker)
+                    worker = None
+                    if not self._closing:
+                        self._done.put((trial, str(error)))
+            if worker is not None:
+                worker.dismiss()
+        except Exception as error:
+            self._done.put(error)
+        finally:
+            if worker is not None:
+                self._fire(worker)
+            self._done.put(None)
+
+    def _next_trial(self) -> Trial | None:
+        with self._lock:
+            return None if self._closing else next(self._trials, None)
+
+    def _hire(self) -> Worker:
+        with self._lock:
+            worker = Worker(self._job, self._threads_each)
+            self._workers.add(worker)
+            if self._closing:
+                worker.kill()
+        worker.introduce()
+        return worker
+
+    def _fire(self, worker: Worker) -> None:
+        with self._lock:
+            self._workers.discard(worker)
+        worker.close()

@@ -1,0 +1,36 @@
+"""The trials of a sweep that nobody has begun."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Lock
+from typing import Self
+
+from bt_lake.running.calling import Trial
+from bt_lake.running.held import Held
+
+
+class Left:
+    """Hands out each trial once, to whichever thread asks."""
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        self._trials = [*trials][::-1]
+        self._lock = Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Trial:
+        with self._lock:
+            if not self._trials:
+                raise StopIteration
+            return self._trials.pop()
+
+    def leave_out(self, held: Callable[[Sequence[Trial]], Mapping[int, Held]]) -> list[Held]:
+        """Drop what another process has run, and go on in an order of our own beside it."""
+        with self._lock:
+            there = held(self._trials)
+            self._trials = [t for place, t in enumerate(self._trials) if place not in there]
+            random.shuffle(self._trials)
+        return list(there.values())

@@ -1,0 +1,18 @@
+"""A single call, in this process: a debugger works, and what it prints is seen."""
+
+from __future__ import annotations
+
+from bt_lake.running.calling import execute, frames_of_all
+from bt_lake.running.planning import Plan
+from bt_lake.warehouse.store import Store
+
+
+def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
+    """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
+    try:
+        outcome = execute(plan.target, plan.job, plan.trials[0])
+    except KeyboardInterrupt as stop:
+        stop.add_note("the run had not ended, and is not in the lake")
+        raise
+    store.append(frames_of_all([outcome]))
+    return outcome.run_ids, outcome.error

@@ -1,0 +1,129 @@
+"""What a sweep will run: every trial of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from typing import Any, TypedDict
+
+from bt_lake.running.calling import LABELS, Job, Trial
+from bt_lake.running.grid import Grid
+from bt_lake.running.provenance import commit_of, data_hash
+from bt_lake.running.target import Function, Target, of
+from bt_lake.running.windows import Moment, Window, windows
+from bt_lake.warehouse.params import canonical, params_hash
+
+OneOrMore = str | Iterable[str] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A function and every trial of it; `sweep` is the label, None for a single run."""
+
+    target: Target
+    job: Job
+    trials: list[Trial]
+    sweep: str | None
+
+
+class Options(TypedDict, total=False):
+    """What `plan` takes by name."""
+
+    params: Mapping[str, Any] | None
+    conditions: Sequence[str]
+    random: int | None
+    seed: int
+    folds: int | None
+    train: float
+    start: Moment
+    end: Moment
+    strategy: str | None
+    symbol: OneOrMore
+    timeframe: OneOrMore
+    exit_rule: OneOrMore
+    sweep: str | None
+
+
+def plan(
+    function: Function | str,
+    grid: Mapping[str, Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    conditions: Sequence[str] = (),
+    random: int | None = None,
+    seed: int = 0,
+    folds: int | None = None,
+    train: float = 0.7,
+    start: Moment = None,
+    end: Moment = None,
+    strategy: str | None = None,
+    symbol: OneOrMore = None,
+    timeframe: OneOrMore = None,
+    exit_rule: OneOrMore = None,
+    sweep: str | None = None,
+) -> Plan:
+    """Everything that can be known before the first run; mistakes show here."""
+    target = of(function)
+    space = Grid(grid or {}, conditions, random=random, seed=seed)
+    labels = dict(zip(LABELS, map(_listed, (symbol, timeframe, exit_rule)), strict=True))
+    spans = windows(start, end, folds, train)
+    trials = _trials(target, space.combinations(params or {}), labels, spans)
+    if sweep is None and (grid or len(trials) > 1):
+        asked = {
+            "entrypoint": target.entrypoint,
+            "grid": space.axes,
+            "params": params or {},
+            "conditions": conditions,
+            "random": [random, seed],
+            "labels": labels,
+            "windows": [asdict(span) for span in spans],
+        }
+        sweep = f"{strategy or target.name}-{sha256(canonical(asked).encode()).hexdigest()[:6]}"
+    job = job_of(target, strategy, {"sweep": sweep} if sweep else {})
+    return Plan(target, job, trials, sweep)
+
+
+def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any]) -> Job:
+    folder = target.source.parent if target.source else None
+    root = {"root": Path(target.root).as_posix()} if target.root else {}
+    return Job(
+        place=target.place,
+        entrypoint=target.entrypoint,
+        code_hash=target.code_hash,
+        strategy=strategy,
+        name=target.name,
+        made_from={**root, **(commit_of(folder) if folder else {})},
+        columns=columns,
+    )
+
+
+def _listed(given: OneOrMore) -> list[str | None]:
+    if given is None:
+        return [None]
+    listed: list[str | None] = [given] if isinstance(given, str) else list(given)
+    return listed or [None]
+
+
+def _trials(
+    target: Target,
+    combinations: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, Sequence[str | None]],
+    spans: Sequence[Window],
+) -> list[Trial]:
+    """Each combination of params with each of labels and windows, once."""
+    hashed = {params_hash(params): params for params in combinations}
+    told = [
+        {name: text for name, text in zip(labels, each, strict=True) if text}
+        for each in product(*map(dict.fromkeys, labels.values()))
+    ]
+    trials = [
+        Trial(params, each, span) for each, span, params in product(told, spans, hashed.values())
+    ]
+    target.check_arguments(trials[0].arguments(target))
+    return [
+        replace(trial, data_hash=data_hash(target.function, trial.arguments(target)))
+        for trial in trials
+    ]

@@ -1,0 +1,117 @@
+"""Run again what made a run, and see whether the same comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bt_lake.running.calling import Trial, execute, frames_of_all
+from bt_lake.running.planning import job_of
+from bt_lake.running.provenance import data_hash
+from bt_lake.running.target import load
+from bt_lake.running.windows import Window
+from bt_lake.warehouse.errors import BadInput, NotFound
+from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
+from bt_lake.warehouse.store import Store
+
+METRICS = tuple(c.name for c in RUNS.columns if c.group in METRIC_GROUPS)
+_ASKED = (
+    "strategy",
+    "entrypoint",
+    "code_hash",
+    "data_hash",
+    "params",
+    "config",
+    "fold",
+    "sample",
+    "error",
+    *METRICS,
+    "extra",
+)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run and its repetition; a changed hash is None where one of the two is not known."""
+
+    run_id: str
+    reproduced_from: str
+    code_changed: bool | None
+    data_changed: bool | None
+    commits: tuple[str | None, str | None]
+    differences: dict[str, tuple[Any, Any]]  # of metrics: before and now
+    error: str | None  # why the repetition failed
+
+    @property
+    def same(self) -> bool:
+        return self.error is None and not self.differences
+
+    @property
+    def unexplained(self) -> bool:
+        """Other numbers from the same code, and the data is not known to have changed."""
+        differs = self.error is None and bool(self.differences)
+        return differs and self.code_changed is False and not self.data_changed
+
+
+def reproduce(store: Store, run_id: str) -> Reproduction:
+    """Call the stored entrypoint with the stored arguments and window; save what it gives."""
+    old = _row(store, run_id)
+    if old["entrypoint"] is None:
+        raise BadInput(
+            f"run {run_id} does not say which function made it; runs of `bt-lake run` do, and "
+            "others that were saved with entrypoint='package.module:function'"
+        )
+    config = json.loads(old["config"] or "{}")
+    made = config.get("run", {}) if isinstance(config.get("run"), Mapping) else {}
+    target = load(old["entrypoint"], made.get("root"))
+    window = Window(made.get("start"), made.get("end"), old["fold"], old["sample"])
+    arguments = made.get("arguments", json.loads(old["params"] or "{}"))
+    trial = Trial(arguments, made.get("labels", {}), window)
+    target.check_arguments(trial.arguments(target))
+    data = data_hash(target.function, trial.arguments(target))
+    job = job_of(target, old["strategy"], {"reproduced_from": run_id})
+    trial = Trial(trial.params, trial.labels, window, data)
+    outcome = execute(target, job, trial, only=made.get("part", 0))
+    store.append(frames_of_all([outcome]))
+    new_id = outcome.run_ids[0]
+    new = _row(store, new_id)
+    return Reproduction(
+        run_id=new_id,
+        reproduced_from=run_id,
+        code_changed=_changed(old["code_hash"], target.code_hash),
+        data_changed=_changed(old["data_hash"], data),
+        commits=(made.get("git_commit"), job.made_from.get("git_commit")),
+        differences=_differences(old, new),
+        error=outcome.error,
+    )
+
+
+def _row(store: Store, run_id: str) -> dict[str, Any]:
+    def question(connection: Any) -> dict[str, Any]:
+        sql = f"select {', '.join(_ASKED)} from trials where run_id = ?"
+        # naive times: DuckDB needs pytz to give others
+        times = [c for c in METRICS if RUNS[c].kind == "timestamp"]
+        plain = ", ".join(f"make_timestamp(epoch_us({name})) as {name}" for name in times)
+        found = connection.execute(f"select * replace ({plain}) from ({sql})", [run_id])
+        names = [column[0] for column in found.description]
+        rows = found.fetchall()
+        if not rows:
+            raise NotFound(f"there is no run {run_id}")
+        return dict(zip(names, rows[0], strict=True))
+
+    return store.ask(question)
+
+
+def _changed(before: str | None, now: str | None) -> bool | None:
+    return None if before is None or now is None else before != now
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    found = {name: (old[name], new[name]) for name in METRICS if old[name] != new[name]}
+    before, now = old["extra"] or {}, new["extra"] or {}
+    for name in dict.fromkeys((*before, *now)):
+        if before.get(name) != now.get(name):
+            found[name] = (before.get(name), now.get(name))
+    return found

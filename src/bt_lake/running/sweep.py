@@ -1,0 +1,211 @@
+"""A sweep: every trial of a plan that the lake does not hold, by worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.running import worker
+from bt_lake.running.calling import Outcome, Trial, failed
+from bt_lake.running.commits import Commits
+from bt_lake.running.crew import Crew
+from bt_lake.running.held import Held, held
+from bt_lake.running.left import Left
+from bt_lake.running.planning import Plan
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass
+class Swept:
+    """How far a sweep is, or how it ended."""
+
+    sweep: str | None
+    metric: str
+    total: int  # trials of the plan
+    already: int = 0  # of these, in the lake before
+    elsewhere: int = 0  # of these, run by another process meanwhile
+    already_failed: int = 0  # of those that were run before or elsewhere
+    sweeps: set[str | None] = field(default_factory=set, repr=False)  # that those belong to
+    done: int = 0
+    failed: int = 0
+    best: float | None = None
+    best_params: Mapping[str, Any] | None = None
+    error: str | None = None  # of the first failure
+    seconds: float = 0.0
+    run_ids: list[str] = field(default_factory=list, repr=False)
+    held_ids: list[str] = field(default_factory=list, repr=False)  # of the others' trials
+
+    @property
+    def per_s(self) -> float:
+        return self.done / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        in_lake = self.already + self.elsewhere + self.done
+        parts = [f"{in_lake:,} of {self.total:,} runs are in the lake"]
+        if self.already:
+            parts.append(f"{self.already:,} were before")
+        if self.elsewhere:
+            parts.append(f"{self.elsewhere:,} by another process")
+        if self.failed or self.already_failed:
+            parts.append(f"{self.failed + self.already_failed:,} failed")
+        return ", ".join(parts)
+
+    def meet(self, there: Iterable[Held]) -> None:
+        """Take note of trials that somebody else ran."""
+        for each in there:
+            self.already_failed += each.status == "failed"
+            self.sweeps.add(each.sweep)
+            self.held_ids += each.run_ids
+
+    def count(self, trial: Trial, outcome: Outcome) -> None:
+        self.done += 1
+        if outcome.error is not None:
+            self.failed += 1
+            self.error = self.error or f"{trial}: {outcome.error}"
+
+    def judge(self, trials: Sequence[Trial], runs: pa.Table) -> None:
+        """See whether the best is among these runs; own metrics count."""
+        if self.metric in runs.column_names:
+            values = runs[self.metric].to_pylist()
+        else:
+            values = [dict(own or ()).get(self.metric) for own in runs["extra"].to_pylist()]
+        for trial, value in zip(trials, values, strict=True):
+            known = isinstance(value, (int, float))
+            if known and (self.best is None or _better(self.metric, value, self.best)):
+                self.best, self.best_params = value, trial.params
+
+
+Progress = Callable[[Swept], None]
+
+
+def run(
+    store: Store,
+    plan: Plan,
+    *,
+    jobs: int | None = None,
+    fail_fast: bool = False,
+    metric: str = "sharpe_ratio",
+    progress: Progress | None = None,
+) -> Swept:
+    """Run what is missing; a failure is saved as a failed run, and raised if `fail_fast`.
+
+    Ctrl-C ends it with what is finished in the lake.
+    """
+    if worker.inside:
+        raise BadInput(
+            "a sweep began while a worker imported its file: start sweeps below "
+            'if __name__ == "__main__":'
+        )
+    there = held(store, plan.job, plan.trials)
+    missing = [trial for place, trial in enumerate(plan.trials) if place not in there]
+    swept = Swept(plan.sweep, metric, len(plan.trials), already=len(there))
+    swept.meet(there.values())
+    if missing:
+        sweep = _Sweep(store, plan, missing, swept)
+        sweep.run(min(_jobs(jobs), len(missing)), fail_fast, progress)
+    return swept
+
+
+class _Sweep:
+    """A sweep under way."""
+
+    def __init__(self, store: Store, plan: Plan, missing: Sequence[Trial], swept: Swept) -> None:
+        self._store = store
+        self._job = plan.job
+        self._left = Left(missing)
+        self._commits = Commits(store, plan.job)
+        self._swept = swept
+
+    def run(self, jobs: int, fail_fast: bool, progress: Progress | None) -> None:
+        swept, commits = self._swept, self._commits
+        began = time.perf_counter()
+        with _ctrl_c() as stop, Crew(self._job, self._left, jobs) as crew:
+            try:
+                while crew.busy and not stop.is_set() and not (fail_fast and swept.failed):
+                    found = crew.next(_LOOK_EVERY_S)
+                    swept.seconds = time.perf_counter() - began
+                    if found is not None:
+                        self._take(*found)
+                    if commits.due:
+                        self._commit()
+                    if progress is not None:
+                        progress(swept)
+            finally:
+                for finished in crew.stop():
+                    self._take(*finished)
+                self._commit()
+                swept.run_ids = commits.saved
+        if fail_fast and swept.failed:
+            raise BadInput(f"{swept.error}\n{swept}; stopped at the first failure")
+        if stop.is_set():
+            interrupt = KeyboardInterrupt()
+            interrupt.add_note(f"{swept}; start it again to go on")
+            raise interrupt
+
+    def _take(self, trial: Trial, outcome: Outcome | str) -> None:
+        if isinstance(outcome, str):
+            now = {"created_at": datetime.now(UTC)}
+            outcome = failed(self._job, trial, f"the worker process {outcome}", now)
+        self._swept.count(trial, outcome)
+        self._commits.add(trial, outcome)
+
+    def _commit(self) -> None:
+        runs, trials, late = self._commits.flush()
+        if runs is not None:
+            self._swept.judge(trials, runs)
+        if late:
+            self._swept.done -= len(late)
+            self._swept.failed -= sum(outcome.error is not None for outcome, _ in late)
+            self._meet([there for _, there in late])
+        if self._swept.elsewhere:
+            self._meet(self._left.leave_out(lambda left: held(self._store, self._job, left)))
+
+    def _meet(self, there: Sequence[Held]) -> None:
+        self._swept.elsewhere += len(there)
+        self._swept.meet(there)
+
+
+def _better(metric: str, value: float, other: float) -> bool:
+    lower = metric in RUNS and RUNS[metric].better == "lower"
+    return value < other if lower else value > other
+
+
+def _jobs(wanted: int | None) -> int:
+    if wanted is not None and wanted < 1:
+        raise BadInput("jobs: at least one worker has to do the work")
+    if wanted is not None:
+        return wanted
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Set on Ctrl-C, which must not break into a commit; a second one does as ever."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals go to the main thread
+        return
+
+    def handle(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, handle) or signal.SIG_DFL
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
