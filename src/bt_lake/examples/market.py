@@ -27,7 +27,8 @@ def synthetic(symbol: str) -> tuple[Times, Floats]:
     months = random.integers(3, 9, size=days.size)  # more than are ever needed
     drifts = np.repeat(random.normal(0.0003, 0.0007, size=days.size), 21 * months)[: days.size]
     returns = drifts + random.normal(0, 0.01, size=days.size)
-    return days.astype("datetime64[us]"), 100 * np.exp(np.cumsum(returns))
+    # To the cent, like prices: the last digits of exp depend on the processor.
+    return days.astype("datetime64[us]"), np.round(100 * np.exp(np.cumsum(returns)), 2)
 
 
 def from_csv(path: str | Path) -> tuple[Times, Floats]:
