@@ -15,7 +15,7 @@ import pytest
 from mangling import mangled
 
 from bt_lake.ingest.assemble import assemble
-from bt_lake.ingest.engines.reading import numeric
+from bt_lake.ingest.engines.reading import untexted
 from bt_lake.ingest.formats import lean
 from bt_lake.ingest.formats.lean.statistics import _amount
 from bt_lake.ingest.formats.reading import head_of
@@ -136,8 +136,8 @@ def test_formatted_numbers(text: object, amount: float | None) -> None:
     [("15", 15), ("-0.5", -0.5), ("1e3", 1000.0), ("007", "007"), ("1_0", "1_0"), ("nan", "nan")],
 )
 def test_parameters_that_are_numbers_become_numbers(text: str, value: object) -> None:
-    assert numeric(text) == value
-    assert type(numeric(text)) is type(value)
+    assert untexted(text) == value
+    assert type(untexted(text)) is type(value)
 
 
 def test_sentinels_are_absent(result: Any, write: Any) -> None:

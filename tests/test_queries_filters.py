@@ -140,7 +140,7 @@ def test_where_takes_sql(golden, where, check):
     [
         {"strategy": 5},
         {"strategy": [None]},
-        {"params": {"fast": {"a": 1}}},
+        {"params": {"fast>": {"a": 1}}},
         {"params": {"fast>": [1, 2]}},
         {"params": {"fast": float("nan")}},
         {"where": ""},

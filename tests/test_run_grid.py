@@ -10,9 +10,9 @@ import pytest
 from bt_lake.running.axes import axis
 from bt_lake.running.conditions import Condition
 from bt_lake.running.grid import Grid
-from bt_lake.running.values import named, value
 from bt_lake.running.windows import walk_forward, windows
 from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.values import value
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,6 @@ def test_python_gives_values_as_they_are():
 def test_values_as_typed(text, wanted):
     found = value(text)
     assert found == wanted and type(found) is type(wanted)
-
-
-def test_names_of_parameters():
-    assert named("-p", ["fast=10", "expr = a=b "]) == {"fast": "10", "expr": "a=b"}
-    for text in ("fast", "=5", "fa st=5"):
-        with pytest.raises(BadInput, match="write NAME=VALUE"):
-            named("-p", [text])
-    with pytest.raises(BadInput, match="fast is given twice"):
-        named("-p", ["fast=1", "fast=2"])
 
 
 def test_every_combination_that_meets_the_conditions():

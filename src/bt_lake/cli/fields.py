@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from bt_lake.cli.values import (
     times,
 )
 from bt_lake.warehouse.schema import RUNS, TABLES, Column
+from bt_lake.warehouse.values import is_number
 
 _TITLES = {
     "run_id": "run",
@@ -85,7 +85,6 @@ _TELLING = {
 _ORDINARY = 30
 # Beside the columns of `runs` where luck was asked for.
 JUDGED = ("dsr", "haircut_sharpe", "expected_max_sharpe")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def fitted(fields: Iterable[Field], rows: Sequence[Sequence[Any]]) -> list[Field
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, str):  # a parameter may come as text
-        return _NUMBER.fullmatch(value) is not None
+        return is_number(value)
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

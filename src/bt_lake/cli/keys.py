@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bt_lake.warehouse.errors import BadInput
-
-_PREFIXES = ("param.", "params.", "param_")
+from bt_lake.warehouse.values import named, parameter, parameters, value
 
 Key = dict[str, Any]
 
 
 def key_of(labels: Mapping[str, str | None], params: Iterable[str]) -> Key:
     key: Key = {name: value for name, value in labels.items() if value is not None}
-    wanted: dict[str, Any] = {}
-    for text in params:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10")
-        wanted[name] = parsed(value)
+    wanted = named("--param", params, "NAME=VALUE, such as fast=10")
     if wanted:
-        key["params"] = wanted
+        key["params"] = {name: value(text) for name, text in wanted.items()}
     if not key:
         raise BadInput("look up what? Give --strategy, --symbol and -p NAME=VALUE, or --keys CSV")
     return key
@@ -37,7 +31,7 @@ def read_keys(path: Path) -> list[Key]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {path}: {error}") from None
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     keys = [_key(row) for row in rows]
     if not keys:
         raise BadInput(f"{path} has no keys: a line of names, then a line for each key")
@@ -45,22 +39,8 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def _key(row: Mapping[str | Any, Any]) -> Key:
-    key: Key = {}
-    params: dict[str, Any] = {}
-    for name, value in row.items():
-        prefix = next((p for p in _PREFIXES if (name or "").startswith(p)), None)
-        if prefix is None:
-            key[name] = value or None
-        elif value:
-            params[name.removeprefix(prefix)] = parsed(value)
+    key: Key = {name: text or None for name, text in row.items() if parameter(name or "") is None}
+    params = parameters(row)
     if params:
         key["params"] = params
     return key
-
-
-def parsed(text: str) -> Any:
-    """A parameter's value: JSON where it is any, else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from bt_lake.cli.binding import Options
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import metrics
+from bt_lake.warehouse.values import value
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Filters
@@ -69,7 +71,7 @@ class Which(Options):
             status=self.status,
             since=self.since,
             until=self.until,
-            params=parameters(self.param or ()),
+            params=parameters(self.param or ()) or None,
             where=self.where,
         )
 
@@ -78,17 +80,17 @@ class Which(Options):
         return any(value is not None for value in vars(self).values())
 
 
-def parameters(texts: Any) -> dict[str, Any] | None:
+def parameters(texts: Iterable[str]) -> dict[str, Any]:
     """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
     wanted: dict[str, Any] = {}
     for text in texts:
         found = _PARAM.fullmatch(text)
         if found is None:
             raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
-        name, operator, value = found.groups()
+        name, operator, typed = found.groups()
         key = name if operator == "=" else f"{name}{operator}"
-        wanted.setdefault(key, []).append(None if value == "null" else value)
-    return {key: value[0] if len(value) == 1 else value for key, value in wanted.items()} or None
+        wanted.setdefault(key, []).append(value(typed))
+    return {k: v[0] if len(v) == 1 and not isinstance(v[0], list) else v for k, v in wanted.items()}
 
 
 def _metrics_like(incomplete: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.schema import Table
+from bt_lake.warehouse.values import NO_VALUE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,8 +20,6 @@ Columns = dict[str, Any]
 MOST_ROWS = 100_000_000
 # What pandas calls the nameless index of a frame in a file.
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
-# What an empty cell of a CSV file may look like; "NA" is a symbol.
-NO_VALUE = ["", "NaN", "nan", "null", "NULL", "None", "NaT"]
 _CSV_VALUE = re.compile(
     r"CSV column #(?P<column>\d+): Row #(?P<row>\d+): CSV conversion error to \w+: "
     r"invalid value (?P<value>'.*')"
@@ -125,6 +124,6 @@ def _read_csv(path: Path, schema: Table) -> pa.Table:
         # One thread, so that an error names its row.
         read_options=csv.ReadOptions(use_threads=False),
         convert_options=csv.ConvertOptions(
-            column_types=csv_types(schema), strings_can_be_null=True, null_values=NO_VALUE
+            column_types=csv_types(schema), strings_can_be_null=True, null_values=list(NO_VALUE)
         ),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -13,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.times import Problems, missing, shown
+from bt_lake.warehouse.values import is_number
 
 Floats = NDArray[np.float64]
-_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _REMEDY = " but text: give it without quotes"
 
 
@@ -60,7 +59,7 @@ def one(value: Any) -> float:
         return float(value)
     if missing(value):
         return math.nan
-    quoted = isinstance(value, str) and _NUMBER.fullmatch(value)
+    quoted = isinstance(value, str) and is_number(value.strip())
     raise ValueError(f"{shown(value)} is not a number{_REMEDY if quoted else ''}")
 
 

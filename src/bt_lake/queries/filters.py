@@ -14,6 +14,8 @@ from bt_lake.queries.names import any_run_has_param, own_params, param
 from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.values import is_number
+from bt_lake.warehouse.values import value as typed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -223,8 +225,7 @@ def _compared(name: str) -> tuple[str, str]:
 def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
     name, operator = _compared(name)
     if isinstance(value, list | tuple | set | frozenset):
-        if operator not in ("=", "!="):
-            raise BadInput(f"params: {name} {operator} takes one value")
+        _check_single(name, operator)
         fits = [_param_fits(name, "=", each, bind) for each in value]
         return f"(({' or '.join(fits) or 'false'}) is {'not ' * (operator == '!=')}true)"
     return _param_fits(name, operator, value, bind)
@@ -232,25 +233,33 @@ def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
 
 def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]) -> str:
     plain = json.loads(to_json(value, f"params.{name}"))
-    if isinstance(plain, dict):
-        raise BadInput(f"params: look for a part of {name} by its path, such as {name}.part")
+    if isinstance(plain, dict | list):
+        _check_single(name, operator)
+    if isinstance(plain, dict) and plain:
+        parts = [_param_fits(f"{name}.{part}", "=", each, bind) for part, each in plain.items()]
+        return f"(({' and '.join(parts)}) is {'not ' * (operator == '!=')}true)"
     sql = param(name)
     if plain is None:
         return f"{sql} is {'not ' * (operator == '!=')}null"
+    number = _as_number(plain, exactly=operator in ("=", "!="))
     if operator == "!=":
         operator = "is distinct from"
-    number = _as_number(plain)
     if number is not None:
         return f"try_cast({sql} as double) {operator} {bind(number)}"
     return f"{sql} {operator} {bind(plain if isinstance(plain, str) else to_json(plain))}"
 
 
-def _as_number(value: Any) -> float | None:
-    """The number a value or its text stands for, unless a double cannot hold it."""
-    if isinstance(value, bool):
+def _check_single(name: str, operator: str) -> None:
+    if operator not in ("=", "!="):
+        raise BadInput(f"params: {name} {operator} takes one value")
+
+
+def _as_number(value: Any, *, exactly: bool) -> float | None:
+    """The number a value or its text stands for, unless a double does not tell it from others."""
+    if isinstance(value, str) and is_number(value):
+        value = typed(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
+    if exactly and isinstance(value, int) and abs(value) > EXACT_INTEGERS:
         return None
-    return number if abs(number) <= EXACT_INTEGERS else None
+    return float(value)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from bt_lake.running.values import from_json, is_integer, is_number, value
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.values import from_json, is_integer, is_number, value
 
 MOST_VALUES = 1_000_000
 _LOG = re.compile(r"log([1-9][0-9]*)")

@@ -17,6 +17,7 @@ from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import times
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.values import pairs
 
 
 def sql(
@@ -46,7 +47,11 @@ def sql(
     """
     from bt_lake.queries.raw import sql as question
 
-    answer = question(session.reader, _text(query, file), _values(values or []))
+    answer = question(
+        session.reader,
+        _text(query, file),
+        dict(pairs("--value", values or (), "NAME=VALUE, such as symbol=AAPL")),
+    )
     out.answer(answer, raw_layout(out), huge=True)
     messages.shown(session, out, answer, "row")
 
@@ -82,13 +87,6 @@ def _text(query: str | None, file: Path | None) -> str:
         return Path(file or "").read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {file}: {error}") from None
-
-
-def _values(texts: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    if wrong := [text for text, (_, sign, _) in zip(texts, pairs, strict=True) if not sign]:
-        raise BadInput(f"--value {wrong[0]}: write NAME=VALUE, such as symbol=AAPL")
-    return {name: value for name, _, value in pairs}
 
 
 def shell(session: Session) -> int:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.commands.ingesting import columns
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.values import named
 
 if TYPE_CHECKING:
     from bt_lake.ingest.stores.report import ImportReport
@@ -83,9 +82,9 @@ def import_store(
     from bt_lake.ingest.stores.importing import import_rows
 
     options = {
-        "names": _pairs("map", map_, "THEIRS=OURS, such as algo=strategy"),
-        "units": _pairs("unit", unit, "COLUMN=percent or COLUMN=fraction"),
-        "set_columns": columns(set_ or []),
+        "names": named("--map", map_ or (), "THEIRS=OURS, such as algo=strategy", last=True),
+        "units": named("--unit", unit or (), "COLUMN=percent or COLUMN=fraction", last=True),
+        "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
     }
     source = open_source(kind.value, where, table)
     try:
@@ -100,17 +99,6 @@ def import_store(
     _show(report, out)
     _say(report, messages.took(session.started), dry_run=dry_run)
     return _FAILED if report.failed else 0
-
-
-def _pairs(option: str, texts: list[str] | None, example: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in texts or ():
-        # A column of theirs may have an = in its name, ours have none.
-        theirs, sign, ours = text.rpartition("=")
-        if not sign or not theirs.strip() or not ours.strip():
-            raise BadInput(f"--{option} {text}: write {example}")
-        found[theirs.strip()] = ours.strip()
-    return found
 
 
 def _show(report: ImportReport, out: Output) -> None:

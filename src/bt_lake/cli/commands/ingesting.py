@@ -13,6 +13,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import size
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.values import named
 
 if TYPE_CHECKING:
     from bt_lake.ingest.report import IngestReport
@@ -73,7 +74,7 @@ def ingest(
       bt-lake ingest user_data/backtest_results --watch
     """
     options = {
-        "set_columns": columns(set_ or []),
+        "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
         "on_error": (on_error or (OnError.SKIP if watch else OnError.STOP)).value,
         "unique": unique,
         "dry_run": dry_run,
@@ -132,10 +133,3 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
         else "",
         took,
     )
-
-
-def columns(texts: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    if wrong := [text for text, (_, sign, _) in zip(texts, pairs, strict=True) if not sign]:
-        raise BadInput(f"--set {wrong[0]}: write COLUMN=VALUE, such as symbol=AAPL")
-    return {name.strip(): value for name, _, value in pairs}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _FAILED = 2
 _IN_CONFLICT = 4
 _GRID, _FOLDS, _LABELS = "Sweep", "Walk-forward", "Labels"
+_WRITE = "NAME=VALUE, where NAME is a parameter's name"
 
 
 def run(
@@ -139,13 +140,13 @@ def run(
       bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
     """
     from bt_lake.running.planning import plan
-    from bt_lake.running.values import named, value
+    from bt_lake.warehouse.values import named, value
 
     with stdout_kept_clean():  # it imports the user's file
         made = plan(
             target,
-            named("--grid", grid or ()),
-            params={name: value(text) for name, text in named("-p", param or ()).items()},
+            named("--grid", grid or (), _WRITE),
+            params={name: value(text) for name, text in named("-p", param or (), _WRITE).items()},
             conditions=if_ or (),
             random=random,
             seed=seed,

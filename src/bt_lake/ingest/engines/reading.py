@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.values import found
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +28,6 @@ POSITIVE_DRAWDOWN_PERCENT = -100.0
 
 # Source's name -> (canonical or free name, divisor).
 Names = Mapping[str, tuple[str, float]]
-
-# At most so many digits: an id is not a number.
-NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 _SCALARS = (
     bool,
@@ -107,12 +104,9 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def numeric(value: object) -> object:
-    """Text of a number as the number: some sources store every parameter as text."""
-    if not isinstance(value, str) or not NUMBER.fullmatch(value):
-        return value
-    found = int(value) if value.lstrip("-").isdigit() else float(value)
-    return found if math.isfinite(found) else value
+def untexted(value: object) -> object:
+    """What a text stands for: some sources store every parameter as text."""
+    return found(value) if isinstance(value, str) else value
 
 
 def one(values: Iterable[Any]) -> str | None:

@@ -13,19 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bt_lake.ingest.columns import INDEX, NO_VALUE, check_names, explain, read_errors
+from bt_lake.ingest.columns import INDEX, check_names, explain, read_errors
 from bt_lake.ingest.formats.reading import explained, lines, steady
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run, unknown_column
 from bt_lake.ingest.times import missing, shown
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
+from bt_lake.warehouse.values import NO_VALUE, found, parameter, parameters
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _PARQUET = b"PAR1"
-_PARAMS = ("param_", "params.")
 _ROWS_AT_ONCE = 2_000
 _JSON = {"params", "config", "reported", "extra"}
 _NUMBERS = {c.name for c in RUNS.columns if c.is_number}
@@ -41,7 +41,7 @@ class _Row(NamedTuple):
 def matches(path: Path, head: bytes) -> bool:
     """Columns of runs, a strategy or numbers among them, and not those of a curve or of trades."""
     names = set(_parquet_names(path) if head.startswith(_PARQUET) else _csv_names(head))
-    params = {name for name in names if name.startswith(_PARAMS)}
+    params = {name for name in names if parameter(name) is not None}
     known = params | (names & KEYS)
     others = max(len(names & set(table.names)) for table in (EQUITY, TRADES))
     telling = params | (names & _OF_A_RUN)
@@ -67,8 +67,8 @@ def read(path: Path) -> Iterator[Run | BadRow]:
 
 def typed(columns: Mapping[str, Any]) -> dict[str, Any]:
     """Columns given as text, as a command line does, in the types that a run takes."""
-    values = {n: _csv_value(n, v) if isinstance(v, str) else v for n, v in columns.items()}
-    run = _run(values, "")
+    texts = {name: value for name, value in columns.items() if isinstance(value, str)}
+    run = _run({**columns, **_from_texts(texts)}, "")
     own = {name: getattr(run, name) for name in KEYS & set(Run.__slots__)}
     return {name: value for name, value in {**own, **run.columns}.items() if value is not None}
 
@@ -78,11 +78,11 @@ def _run(row: Mapping[str, Any], origin: str) -> Run:
     metrics: dict[str, Any] = {}
     params: dict[str, Any] = {}
     for name, value in row.items():
-        prefix = next((prefix for prefix in _PARAMS if name.startswith(prefix)), None)
+        own = parameter(name)
         if missing(value) or name in INDEX:
             continue
-        if prefix:
-            params[name.removeprefix(prefix)] = value
+        if own is not None:
+            params[own] = value
         elif name in _JSON:
             columns[name] = _object(name, value)
         elif name in KEYS:
@@ -182,39 +182,36 @@ def _csv_rows(path: Path) -> Iterator[_Row | BadRow]:
 def _csv_values(names: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) != len(names):
         raise BadInput(f"{len(cells)} values for {len(names)} columns")
-    return {
-        name: _csv_value(name, cell)
-        for name, cell in zip(names, cells, strict=True)
-        if cell not in NO_VALUE
+    return _from_texts(dict(zip(names, cells, strict=True)))
+
+
+def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of a row of texts, its parameters gathered."""
+    params = parameters(texts)
+    values = {
+        name: _value(name, text)
+        for name, text in texts.items()
+        if text not in NO_VALUE and parameter(name) is None
     }
+    if params:
+        values["params"] = {**_object("params", values.get("params", {})), **params}
+    return values
 
 
-def _csv_value(name: str, cell: str) -> Any:
-    if name.startswith(_PARAMS):
-        return _scalar(cell)
+def _value(name: str, text: str) -> Any:
     if name in KEYS - _NUMBERS:
-        return _tags(cell) if name == "tags" else cell
+        return _tags(text) if name == "tags" else text
     try:
-        return float(cell)
+        return float(text)
     except ValueError:
         if name not in KEYS:
             raise unknown_column(name) from None
-        raise BadInput(f"{name}: {shown(cell)} is not a number") from None
+        raise BadInput(f"{name}: {shown(text)} is not a number") from None
 
 
-def _scalar(cell: str) -> Any:
-    """A parameter: a number or a truth value where it is written as one, else text."""
-    try:
-        value = json.loads({"True": "true", "False": "false"}.get(cell, cell))
-    except ValueError:
-        return cell
-    return value if isinstance(value, (bool, int, float)) else cell
-
-
-def _tags(cell: str) -> list[str]:
+def _tags(text: str) -> list[str]:
     """`["a","b"]` as JSON, `[a, b]` as DuckDB writes lists, or one tag."""
-    try:
-        found = json.loads(cell)
-    except ValueError:
-        found = [tag.strip() for tag in cell[1:-1].split(",")] if cell[:1] == "[" else [cell]
-    return found if isinstance(found, list) else [cell]
+    listed = found(text)
+    if isinstance(listed, list):
+        return listed
+    return [tag.strip() for tag in text[1:-1].split(",")] if text[:1] == "[" else [text]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
+
+from bt_lake.warehouse.values import found
 
 # Tags that MLflow itself sets, and what they say.
 _TAGS = {"mlflow.note.content": "notes", "mlflow.parentRunId": "sweep"}
@@ -48,14 +49,8 @@ class Tracked:
 
 
 def scalar(text: str) -> Any:
-    """A parameter, which MLflow keeps as text, as what it was: `10`, `0.5`, `True`, `[1, 2]`."""
-    try:
-        return json.loads(_PYTHON.get(text, text), parse_constant=str)
-    except (ValueError, RecursionError):
-        return text
-
-
-_PYTHON = {"True": "true", "False": "false", "None": "null"}
+    """A parameter, which MLflow keeps as text, as what it was: `10`, `0.5`, `True`, `None`."""
+    return None if text == "None" else found(text)
 
 
 def _tag(key: str) -> str:

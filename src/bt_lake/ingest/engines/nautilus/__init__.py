@@ -18,9 +18,9 @@ from bt_lake.ingest.engines.reading import (
     SAME,
     is_a,
     number,
-    numeric,
     one,
     report,
+    untexted,
     version,
 )
 from bt_lake.ingest.run import Run
@@ -224,7 +224,7 @@ def _traded(frame: Any) -> str | None:
 
 def _params(config: Mapping[str, Any]) -> dict[str, Any]:
     """What the strategy added to its config; decimals are text in its JSON."""
-    return {name: numeric(value) for name, value in config.items() if name not in CONFIG}
+    return {name: untexted(value) for name, value in config.items() if name not in CONFIG}
 
 
 def _timeframe(bar_type: object) -> str | None:

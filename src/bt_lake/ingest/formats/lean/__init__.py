@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bt_lake.ingest.engines.reading import number, numeric, one
+from bt_lake.ingest.engines.reading import number, one, untexted
 from bt_lake.ingest.formats.foreign import expected, json_object
 from bt_lake.ingest.formats.lean import charts, statistics
 from bt_lake.ingest.formats.lean import trades as closed_trades
@@ -61,7 +61,7 @@ def _run(result: Mapping[str, Any], path: Path) -> Run:
         trades=trades,
         metrics=statistics.read(result),
         # every parameter is stored as text
-        params={name: numeric(value) for name, value in parameters.items()} or None,
+        params={name: untexted(value) for name, value in parameters.items()} or None,
         config={
             **{k: v for k, v in configuration.items() if k.lower() != "parameters"},
             "lean_algorithm_id": path.stem,

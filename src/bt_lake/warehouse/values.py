@@ -1,0 +1,95 @@
+"""The one grammar of values that come as text: on a command line, in a cell, from an engine."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from bt_lake.warehouse.errors import BadInput
+
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,299})")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# A code, a time or an account number: 007 is no 7.
+_PADDED = re.compile(r"[+-]?0[0-9].*")
+_WORDS = {"true": True, "false": False, "null": None}
+_PARAMETER = ("param.", "params.", "param_")
+# What an empty cell of a file may look like; "NA" is a symbol.
+NO_VALUE = ("", "NaN", "nan", "null", "NULL", "None", "NaT")
+_ABSENT = {text for text in NO_VALUE if text.lower() != "null"}
+
+
+def is_integer(text: str) -> bool:
+    return _INTEGER.fullmatch(text) is not None
+
+
+def is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and _PADDED.fullmatch(text) is None
+
+
+def value(text: str) -> Any:
+    """A number, true, false, null, JSON in quotes or brackets; anything else is text."""
+    bare = text.strip()
+    if bare[:1] in ('"', "[", "{"):
+        return from_json(bare)
+    word = bare.lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    if is_integer(bare):
+        return int(bare)
+    number = float(bare) if is_number(bare) else math.inf
+    return number if math.isfinite(number) else text
+
+
+def found(text: str) -> Any:
+    """The value of a text that nobody typed: what begins like JSON and is none is text."""
+    try:
+        return value(text)
+    except BadInput:
+        return text
+
+
+def from_json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{text} begins like JSON and is none: {error}") from None
+
+
+def _refused(word: str) -> None:
+    raise ValueError(f"it has no {word}")
+
+
+def parameter(column: str) -> str | None:
+    """The parameter a column is of: `fast` for param.fast, params.fast and param_fast."""
+    prefix = next((prefix for prefix in _PARAMETER if column.startswith(prefix)), None)
+    return column.removeprefix(prefix) if prefix else None
+
+
+def parameters(cells: Mapping[Any, Any]) -> dict[str, Any]:
+    """The parameters in a row of texts; an empty cell is none, `null` is one without a value."""
+    named = ((parameter(column or ""), text or "") for column, text in cells.items())
+    return {name: found(text) for name, text in named if name and text not in _ABSENT}
+
+
+def pairs(
+    option: str, texts: Iterable[str], write: str, *, last: bool = False
+) -> Iterator[tuple[str, str]]:
+    """`NAME=TEXT` of an option given several times; `last` divides at the last sign."""
+    for text in texts:
+        name, sign, rest = text.rpartition("=") if last else text.partition("=")
+        if not sign or not name.strip():
+            raise BadInput(f"{option} {text}: write {write}")
+        yield name.strip(), rest
+
+
+def named(option: str, texts: Iterable[str], write: str, *, last: bool = False) -> dict[str, str]:
+    """The same as a mapping, where each name is given once."""
+    wanted: dict[str, str] = {}
+    for name, text in pairs(option, texts, write, last=last):
+        if name in wanted:
+            raise BadInput(f"{option} {name}={text}: {name} is given twice")
+        wanted[name] = text.strip()
+    return wanted
