@@ -16,6 +16,7 @@ from factory import frames, ids
 
 from bt_lake.warehouse import files
 from bt_lake.warehouse.errors import CannotWrite
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.store import Store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts and user ids of Linux")
@@ -137,7 +138,7 @@ def test_a_read_only_disk(small_disk):
 
 
 def test_a_disk_without_hard_links(store, monkeypatch, rows):
-    def refused(*_: object) -> None:
+    def refused(*_: object, **how: object) -> None:
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refused)
@@ -151,5 +152,5 @@ def test_a_disk_without_hard_links(store, monkeypatch, rows):
     staged = store.path / "staged"
     staged.write_text("new")
     with pytest.raises(FileExistsError):
-        files.publish(staged, existing)
+        Folders(store.path).publish("staged", "existing")
     assert existing.read_text() == "old"

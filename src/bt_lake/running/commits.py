@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
 from bt_lake.running.calling import Job, Outcome, Trial, frames_of_all
 from bt_lake.running.held import Held, held
-from bt_lake.warehouse.files import advisory_lock
+from bt_lake.warehouse.folders import advisory_lock
 from bt_lake.warehouse.founding import create
 from bt_lake.warehouse.store import Store
 
@@ -59,7 +59,7 @@ class Commits:
         if not self._pending:
             return Flushed(None, [], [])
         create(self._store.layout)
-        with advisory_lock(self._store.layout.stage / "sweep.lock", wait=True):
+        with advisory_lock(self._store.layout, "sweep", wait=True):
             there = held(self._store, self._job, [trial for trial, _ in self._pending])
             fresh = [each for place, each in enumerate(self._pending) if place not in there]
             runs = self._commit([outcome for _, outcome in fresh]) if fresh else None

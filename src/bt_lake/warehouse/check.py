@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from bt_lake.warehouse import log
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rules import broken_rules
 from bt_lake.warehouse.schema import TABLES, arrow_schema
 from bt_lake.warehouse.surface import lake_sql
@@ -21,7 +21,6 @@ LEFTOVER_S = 3600.0
 _TAKEN_OUT = (
     "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
 )
-_NAME = re.compile(r"month=\d{4}-\d\d/(c-[0-9a-f]{32}|m-(\d{8})-[0-9a-f]{32})\.parquet")
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class Report:
 def check(layout: Layout, *, repair: bool = False) -> Report:
     from bt_lake.warehouse.repair import mend
 
-    report = Report(findings=[*_furniture(layout)])
+    report = Report(findings=[*_links(layout), *_furniture(layout)])
     if repair:
         mend(layout, report.findings)
     if not report.damaged:
@@ -104,6 +103,34 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
         )
 
 
+def _links(layout: Layout) -> Iterator[Finding]:
+    """Links inside the lake: readers follow them, whatever writes or unlinks does not."""
+    for folder in [*layout.folders, layout.root / "_quarantine"]:
+        if folder.is_symlink():
+            yield _link(layout, folder, damage=True)
+        elif folder.is_dir():
+            for entry in sorted(folder.iterdir()):
+                if entry.is_symlink():
+                    yield _link(layout, entry, damage=entry.is_dir())
+                elif entry.is_dir() and entry.name.startswith("month="):
+                    files = (path for path in sorted(entry.iterdir()) if path.is_symlink())
+                    yield from (_link(layout, path, damage=False) for path in files)
+    for path in (layout.card, layout.sql):
+        if path.is_symlink():
+            yield _link(layout, path, damage=False)
+
+
+def _link(layout: Layout, path: Path, *, damage: bool) -> Finding:
+    where = os.readlink(path)
+    return Finding(
+        "link",
+        layout.relative(path),
+        f"a symbolic link to {where!a}: bt-lake writes and unlinks nothing through it",
+        "put the file or folder itself in its place",
+        damage=damage,
+    )
+
+
 def _files(layout: Layout) -> tuple[int, list[Finding]]:
     state = log.newest(layout)
     listed = {add.path for add in state.adds}
@@ -131,7 +158,7 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
 def _table_files(layout: Layout, table: str) -> Iterator[Path]:
     if layout.table(table).is_dir():
         for month in layout.table(table).iterdir():
-            if month.is_dir():
+            if month.is_dir() and not month.is_symlink():
                 yield from month.iterdir()
 
 
@@ -141,8 +168,8 @@ def _file(
     relative = layout.relative(path)
     if state.has_removed(relative):
         return None
-    name = _NAME.fullmatch(f"{path.parent.name}/{path.name}")
-    if name is None:
+    file = data_file(relative)
+    if file is None:
         return Finding(
             "foreign",
             relative,
@@ -150,13 +177,12 @@ def _file(
             "move it elsewhere",
             damage=False,
         )
-    maintained = name.group(2) is not None
-    if maintained and relative not in listed:
+    if file.epoch is not None and relative not in listed:
         # A later epoch's file may be one that is being written right now.
-        if int(name.group(2)) > state.epoch or _young(path):
+        if file.epoch > state.epoch or _young(path):
             return None
         return _leftover(relative, "compaction that did not come to its end")
-    is_child = not maintained and table in log.CHILDREN
+    is_child = file.commit is not None and table in log.CHILDREN
     if is_child and path.relative_to(layout.table(table)) not in commits:
         return None if _young(path) else _leftover(relative, "child of a commit never made")
     return _torn_or_foreign(table, path, relative)

@@ -9,15 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.files import (
-    explained,
-    fsync_folder,
-    make_folder,
-    publish,
-    remove,
-    step,
-)
+from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.files import explained, step
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.frames import Frames, conform
 from bt_lake.warehouse.ids import new_commit_id
 from bt_lake.warehouse.layout import Layout, month_of
@@ -60,60 +54,65 @@ def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
 
 
 def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Table]) -> None:
-    # Paths as texts: pathlib would take a tenth of the time of a commit.
-    staged = {name: os.path.join(layout.stage, f"{commit}.{name}") for name in tables}
-    folders = {name: os.path.join(layout.root, name, month_of(now)) for name in tables}
-    finals = {name: os.path.join(folders[name], f"c-{commit}.parquet") for name in tables}
-    with explained(f"nothing was saved to {layout.root}"), _undone_on_error(staged, finals):
-        with contextlib.ExitStack() as files:
-            # All are written before the first is flushed: the later flushes find less to do.
-            written = []
-            for name, table in tables.items():
-                written.append(files.enter_context(_written(staged[name], table)))
-                step(f"commit.staged.{name}")
-            for file in written:
-                os.fsync(file.fileno())
-        step("commit.staged_durable")
-        *children, last = tables
-        for name in children:
-            make_folder(folders[name])
-            publish(staged[name], finals[name])
-            step(f"commit.published.{name}")
-        for name in children:
-            fsync_folder(folders[name])
-        step("commit.children_durable")
-        make_folder(folders[last])
-        publish(staged[last], finals[last])
-        step(f"commit.published.{last}")
-        fsync_folder(folders[last])
-    step("commit.durable")
-    for path in staged.values():
-        remove(path)
+    staged = {name: f"_stage/{commit}.{name}" for name in tables}
+    months = {name: f"{name}/{month_of(now)}" for name in tables}
+    finals = {name: f"{months[name]}/c-{commit}.parquet" for name in tables}
+    with Folders(layout.root) as folders:
+        with (
+            explained(f"nothing was saved to {layout.root}"),
+            _undone_on_error(folders, staged, finals),
+        ):
+            with contextlib.ExitStack() as files:
+                # All are written before the first is flushed: the later flushes find less to do.
+                written = []
+                for name, table in tables.items():
+                    written.append(files.enter_context(_written(folders, staged[name], table)))
+                    step(f"commit.staged.{name}")
+                for file in written:
+                    os.fsync(file.fileno())
+            step("commit.staged_durable")
+            *children, last = tables
+            for name in children:
+                folders.make_folder(months[name])
+                folders.publish(staged[name], finals[name])
+                step(f"commit.published.{name}")
+            for name in children:
+                folders.flush_folder(months[name])
+            step("commit.children_durable")
+            folders.make_folder(months[last])
+            folders.publish(staged[last], finals[last])
+            step(f"commit.published.{last}")
+            folders.flush_folder(months[last])
+        step("commit.durable")
+        for name in staged.values():
+            folders.remove(name)
     step("commit.cleaned")
 
 
 @contextlib.contextmanager
-def _undone_on_error(staged: dict[str, str], finals: dict[str, str]) -> Iterator[None]:
+def _undone_on_error(
+    folders: Folders, staged: dict[str, str], finals: dict[str, str]
+) -> Iterator[None]:
     """Take back what an unsuccessful commit left, the commit itself first."""
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, LakeError):
             for name in reversed(staged):
                 # Only what we linked ourselves: the name holds an id that nobody else has.
-                remove(finals[name])
-                remove(staged[name])
+                folders.remove(finals[name])
+                folders.remove(staged[name])
         raise
 
 
 @contextlib.contextmanager
-def _written(path: str, table: pa.Table) -> Iterator[IO[bytes]]:
+def _written(folders: Folders, name: str, table: pa.Table) -> Iterator[IO[bytes]]:
     """A new file that holds the table, still open, so that flushing it need not open it again."""
     import pyarrow as pa
 
     buffer = pa.BufferOutputStream()
     _encode(table, buffer)
-    with open(path, "xb") as file:
+    with folders.create(name) as file:
         file.write(buffer.getvalue())
         file.flush()
         yield file

@@ -174,4 +174,8 @@ def explain(error: Exception, layout: Layout) -> LakeError:
             f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
             "run `bt-lake check`."
         )
+    if "names what is no data file" in text:
+        from bt_lake.warehouse.log import newest
+
+        newest(layout)  # says which
     return Damaged(f"{layout.root}: {text}. `bt-lake check` says what is damaged.")

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bt_lake.warehouse.files import (
-    explained,
-    fsync_folder,
-    make_folder,
-    publish,
-    remove,
-    step,
-    write_durably,
-)
+from bt_lake.warehouse.files import explained, make_folder, step
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import FORMAT_VERSION, Layout
 from bt_lake.warehouse.log import State
@@ -25,50 +17,50 @@ from bt_lake.warehouse.surface import lake_sql
 def create(layout: Layout) -> None:
     """Make what there is not of the lake; safe from any number of processes at once."""
     with explained(f"cannot make a lake at {layout.root}"):
-        for folder in layout.folders:
-            make_folder(folder)
-        if layout.exists:
-            return
-        step("create.folders")
-        _publish_text(layout, layout.log / f"{0:08d}.json", State.empty().to_json())
+        make_folder(layout.root)
+        with Folders(layout.root) as folders:
+            for folder in layout.folders:
+                folders.make_folder(layout.relative(folder))
+            if layout.exists:
+                return
+            step("create.folders")
+            _publish(folders, layout, f"_log/{0:08d}.json", State.empty().to_json())
         furnish(layout)
 
 
 def furnish(layout: Layout) -> None:
     """Write what stands around the tables, as far as it is missing."""
-    _write_seeds(layout)
-    _publish_text(layout, layout.sql, lake_sql())
-    step("create.before_card")
-    card = {
-        "format": FORMAT_VERSION,
-        "lake_id": str(uuid7()),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    # The card comes last: a folder with one is a whole lake.
-    _publish_text(layout, layout.card, json.dumps(card, indent=2) + "\n")
+    with Folders(layout.root) as folders:
+        for table in TABLES:
+            # A zero-row file of each table: a list of files to read is never empty.
+            _publish(folders, layout, layout.relative(layout.seed(table)), _seed(table))
+        _publish(folders, layout, "lake.sql", lake_sql())
+        step("create.before_card")
+        card = {
+            "format": FORMAT_VERSION,
+            "lake_id": str(uuid7()),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        # The card comes last: a folder with one is a whole lake.
+        _publish(folders, layout, "lake.json", json.dumps(card, indent=2) + "\n")
 
 
-def _write_seeds(layout: Layout) -> None:
-    """A zero-row file of each table: a list of files to read is never empty."""
+def _seed(table: str) -> bytes:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for table in TABLES:
-        staged = layout.staged(f"{uuid7().hex}.seed")
-        pq.write_table(arrow_schema(table).empty_table(), staged)
-        _publish_and_forget(staged, layout.seed(table))
+    sink = pa.BufferOutputStream()
+    pq.write_table(arrow_schema(table).empty_table(), sink)
+    return bytes(sink.getvalue())
 
 
-def _publish_text(layout: Layout, path: Path, text: str) -> None:
-    staged = layout.staged(f"{uuid7().hex}.text")
-    write_durably(staged, text.encode())
-    _publish_and_forget(staged, path)
-
-
-def _publish_and_forget(staged: Path, final: Path) -> None:
+def _publish(folders: Folders, layout: Layout, name: str, content: str | bytes) -> None:
+    staged = layout.staged(f"{uuid7().hex}.new")
+    folders.write(staged, content.encode() if isinstance(content, str) else content)
     try:
-        publish(staged, final)
+        folders.publish(staged, name)
     except FileExistsError:
         pass
     finally:
-        remove(staged)
-    fsync_folder(final.parent)
+        folders.remove(staged)
+    folders.flush_folder(name.rpartition("/")[0])

@@ -43,8 +43,8 @@ class Layout:
 
         return [self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)]
 
-    def month(self, table: str, when: datetime | None = None) -> Path:
-        return self.table(table) / month_of(when or datetime.now(UTC))
+    def month(self, table: str) -> Path:
+        return self.table(table) / month_of(datetime.now(UTC))
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -53,8 +53,8 @@ class Layout:
     def exists(self) -> bool:
         return self.card.is_file()
 
-    def staged(self, name: str) -> Path:
-        return self.stage / f"{os.getpid()}-{name}"
+    def staged(self, name: str) -> str:
+        return f"_stage/{os.getpid()}-{name}"
 
     def check_format(self) -> None:
         """Refuse a folder that is no lake, or one from the future."""

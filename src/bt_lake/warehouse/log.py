@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.warehouse.errors import Damaged
-from bt_lake.warehouse.files import fsync_folder, publish, remove, step, write_durably
+from bt_lake.warehouse.files import step
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.paths import commits_file, data_file, named
 
 KEPT_EPOCHS = 16
+MOST_EPOCHS = 100_000_000  # a log's name has eight digits
 CHILDREN = ("equity", "trades")
 GRACE_S = 60.0
 # An append that compacts unlinks some files; it does not wait until a burst of them is gone.
@@ -88,8 +91,12 @@ def epochs(layout: Layout) -> list[int]:
     return sorted(int(name[:8]) for name in os.listdir(layout.log) if _NAME.fullmatch(name))
 
 
+def log_name(epoch: int) -> str:
+    return f"_log/{epoch:08d}.json"
+
+
 def log_path(layout: Layout, epoch: int) -> Path:
-    return layout.log / f"{epoch:08d}.json"
+    return layout.root / log_name(epoch)
 
 
 def newest_path(layout: Layout) -> Path:
@@ -113,27 +120,56 @@ def newest(layout: Layout) -> State:
 def read(path: Path) -> State:
     text = path.read_bytes()
     try:
-        raw = json.loads(text)
-        return State(
-            epoch=int(raw["epoch"]),
-            at=str(raw["at"]),
-            grace_s=float(raw["grace_s"]),
-            adds=tuple(_added(add) for add in raw["adds"]),
-            removed={
-                str(path): None if at is None else float(at) for path, at in raw["removed"].items()
-            },
-            unseen=frozenset(raw.get("unseen", ())),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        state = _state(json.loads(text))
+        if path.name != os.path.basename(log_name(state.epoch)):
+            raise ValueError(f"it says of itself that it is epoch {state.epoch}")
+        return state
+    except (Damaged, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Damaged(
             f"{path} is not a readable log ({error}). Restore it from a backup, or run "
             "`bt-lake check --repair`."
         ) from None
 
 
+def _state(raw: dict[str, Any]) -> State:
+    return State(
+        epoch=_count(raw["epoch"]),
+        at=str(raw["at"]),
+        grace_s=_seconds(raw["grace_s"]),
+        adds=tuple(_added(add) for add in raw["adds"]),
+        removed={
+            named(path): None if at is None else _seconds(at) for path, at in raw["removed"].items()
+        },
+        unseen=frozenset(commits_file(path, CHILDREN) for path in raw.get("unseen", ())),
+    )
+
+
 def _added(raw: dict[str, Any]) -> Added:
     """Keys that a later version may have added are passed over."""
-    return Added(**{name: raw[name] for name in _ADDED if name in raw})
+    file = data_file(named(raw["path"]))
+    if file is None or file.epoch is None or file.table != raw["table"]:
+        raise Damaged(f"names {raw['path']} as a live file of maintenance of {raw['table']!a:.20}")
+    low, high = (_run_id(raw.get(name)) for name in ("min_run_id", "max_run_id"))
+    rows, size = _count(raw["rows"]), _count(raw["bytes"])
+    return Added(file.table, raw["path"], rows, size, low, high, raw.get("folded") is True)
+
+
+def _run_id(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"{value!a:.40} is no run_id")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and 0 <= value < 1 << 63:
+        return int(value)
+    raise ValueError(f"{value!a:.40} is no count")
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and 0 <= value < 1e15:
+        return float(value)
+    raise ValueError(f"{value!a:.40} is no time")
 
 
 def advance(
@@ -165,13 +201,14 @@ def advance(
         ),
     )
     write(layout, following)
-    # Others this far ahead have used and pruned the number before we took it.
-    if epochs(layout)[-1] - following.epoch >= KEPT_EPOCHS:
-        remove(log_path(layout, following.epoch))
-        raise Lost
-    for number in epochs(layout):
-        if number <= following.epoch - KEPT_EPOCHS:
-            remove(log_path(layout, number))
+    with Folders(layout.root) as folders:
+        # Others this far ahead have used and pruned the number before we took it.
+        if epochs(layout)[-1] - following.epoch >= KEPT_EPOCHS:
+            folders.remove(log_name(following.epoch))
+            raise Lost
+        for number in epochs(layout):
+            if number <= following.epoch - KEPT_EPOCHS:
+                folders.remove(log_name(number))
     step("log.pruned")
     return following
 
@@ -191,17 +228,20 @@ def _children(path: str) -> list[str]:
 
 def write(layout: Layout, state: State) -> None:
     """Create the log of an epoch, or raise Lost: it exists whole or not at all."""
+    if state.epoch >= MOST_EPOCHS:
+        raise Damaged(f"{layout.log}: the numbers of epochs are used up, which no lake does.")
     staged = layout.staged(f"{uuid7().hex}.log")
-    write_durably(staged, state.to_json().encode())
-    step("log.staged")
-    try:
-        publish(staged, log_path(layout, state.epoch))
-    except FileExistsError:
-        raise Lost from None
-    finally:
-        remove(staged)
-    step("log.published")
-    fsync_folder(layout.log)
+    with Folders(layout.root) as folders:
+        folders.write(staged, state.to_json().encode())
+        step("log.staged")
+        try:
+            folders.publish(staged, log_name(state.epoch))
+        except FileExistsError:
+            raise Lost from None
+        finally:
+            folders.remove(staged)
+        step("log.published")
+        folders.flush_folder("_log")
 
 
 def unlink_overdue(
@@ -211,15 +251,17 @@ def unlink_overdue(
     now = time.time() if now is None else now
     gone = set()
     ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
-    for path in sorted(path for path, age in ages.items() if age >= state.grace_s)[:most]:
-        with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
-            for each in (*state.children(path), path):
-                remove(f"{layout.root}{os.sep}{each}")
-            gone.add(path)
-        step("unlink.one")
-    for folder in {
-        os.path.dirname(each) for path in gone for each in (*state.children(path), path)
-    }:
-        with contextlib.suppress(FileNotFoundError):
-            fsync_folder(layout.root / folder)
+    overdue = sorted(path for path, age in ages.items() if age >= state.grace_s)[:most]
+    with Folders(layout.root) as folders:
+        for path in overdue:
+            with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
+                for each in (*state.children(path), path):
+                    folders.remove(each)
+                gone.add(path)
+            step("unlink.one")
+        for folder in {
+            os.path.dirname(each) for path in gone for each in (*state.children(path), path)
+        }:
+            with contextlib.suppress(FileNotFoundError):
+                folders.flush_folder(folder)
     return gone

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from bt_lake.warehouse import log
 from bt_lake.warehouse.database import Database, interruptible, vanished
 from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
-from bt_lake.warehouse.files import advisory_lock, explained, make_folder
+from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.folders import Folders, advisory_lock
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rewrite import Rewriter
 from bt_lake.warehouse.schema import TABLES
@@ -100,11 +101,11 @@ class Task:
 @contextlib.contextmanager
 def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
     """Saves two processes of one machine the same work; correctness rests on the epochs."""
-    with explained(f"cannot maintain {layout.root}"):
-        make_folder(layout.stage)
-        lock = layout.stage / "maintenance.lock"
-        with advisory_lock(lock, wait=wait) as held:
-            yield held
+    with (
+        explained(f"cannot maintain {layout.root}"),
+        advisory_lock(layout, "maintenance", wait=wait) as held,
+    ):
+        yield held
 
 
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:
@@ -118,7 +119,9 @@ def opened(layout: Layout, *, views: bool) -> Iterator[Database]:
     """A connection for maintenance; without the views of runs it is there sooner."""
     layout.check_format()
     database = Database(layout, views=views)
-    database.connection.execute("set temp_directory = ?", [str(layout.stage / "spill")])
+    with Folders(layout.root) as folders:
+        spill = folders.path("_stage/spill")
+    database.connection.execute("set temp_directory = ?", [str(spill)])
     try:
         yield database
     finally:

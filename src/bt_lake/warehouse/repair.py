@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +10,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from bt_lake.warehouse import log
-from bt_lake.warehouse.files import explained, fsync_folder, make_folder, remove
+from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.founding import create, furnish
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import maintenance_lock
+from bt_lake.warehouse.paths import DataFile, data_file
 from bt_lake.warehouse.rewrite import describe, plain_rows, was_folded
 from bt_lake.warehouse.schema import TABLES
 
@@ -47,15 +47,17 @@ def _mend_one(layout: Layout, finding: Finding) -> str:
     if finding.kind == "log":
         return _rebuild_log(layout)
     if finding.kind == "staging":
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            remove(path)
+        with Folders(layout.root) as folders:
+            if path.is_dir() and not path.is_symlink():
+                folders.remove_tree(finding.path)
+            else:
+                folders.remove(finding.path)
         return "deleted"
     if finding.kind == "leftover" and path.name.startswith("c-"):
         # Its writer may only sleep: without the staged file it can no longer commit.
         commit = path.name[2:-8]
-        remove(layout.stage / f"{commit}.runs")
+        with Folders(layout.root) as folders:
+            folders.remove(f"_stage/{commit}.runs")
         if any(layout.table("runs").glob(f"month=*/{path.name}")):
             return "its commit has come in"
     if finding.kind in ("torn", "leftover") or (finding.kind == "foreign" and finding.damage):
@@ -64,14 +66,16 @@ def _mend_one(layout: Layout, finding: Finding) -> str:
 
 
 def _quarantine(layout: Layout, path: Path) -> str:
-    target = layout.root / "_quarantine" / path.relative_to(layout.root)
-    make_folder(target.parent)
-    while target.exists():
-        target = target.with_name(f"{target.name}.{uuid7().hex[-6:]}")
-    os.rename(path, target)
-    fsync_folder(path.parent)
-    fsync_folder(target.parent)
-    return f"moved to {layout.relative(target)}"
+    name = layout.relative(path)
+    target = f"_quarantine/{name}"
+    with Folders(layout.root) as folders:
+        folders.make_folder(target.rpartition("/")[0])
+        while folders.exists(target):
+            target = f"{target}.{uuid7().hex[-6:]}"
+        folders.rename(name, target)
+        folders.flush_folder(name.rpartition("/")[0])
+        folders.flush_folder(target.rpartition("/")[0])
+    return f"moved to {target}"
 
 
 def _strike_from_log(layout: Layout, paths: set[str]) -> None:
@@ -86,7 +90,7 @@ def _rebuild_log(layout: Layout) -> str:
 
     Files that maintenance removed linger for a while: a run may be found in an older file too.
     """
-    of_files = [int(path.name[2:10]) for path in layout.root.glob("*/month=*/m-*.parquet")]
+    of_files = [file.epoch or 0 for table in TABLES for file in _data_files(layout, table).values()]
     epoch = 1 + max([*log.epochs(layout), *of_files], default=0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with duckdb.connect() as connection:
@@ -107,8 +111,7 @@ def _live_by_content(
     for table in TABLES:
         key = "event_id" if table == "events" else "run_id"
         connection.execute("create or replace temp table seen (id varchar)")
-        paths = sorted(layout.table(table).glob("month=*/[cm]-*.parquet"), key=_newest_first)
-        for path in paths:
+        for path in sorted(_data_files(layout, table), key=_newest_first):
             source = plain_rows(table, [path])
             try:
                 known, new = connection.execute(
@@ -124,9 +127,15 @@ def _live_by_content(
             elif known:
                 removed[relative] = None
             elif path.name.startswith("m-"):
-                added = describe(layout, connection, table, path)
+                added = describe(connection, table, path, relative)
                 adds.append(replace(added, folded=was_folded(connection, path)))
     return tuple(adds), removed, partly
+
+
+def _data_files(layout: Layout, table: str) -> dict[Path, DataFile]:
+    paths = layout.table(table).glob("month=*/[cm]-*.parquet")
+    named = {path: data_file(layout.relative(path)) for path in paths}
+    return {path: file for path, file in named.items() if file is not None}
 
 
 def _newest_first(path: Path) -> tuple[int, str]:

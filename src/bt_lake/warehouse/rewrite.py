@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.commit import write_file
 from bt_lake.warehouse.errors import Damaged
-from bt_lake.warehouse.files import fsync_file, fsync_folder, make_folder, publish, remove, step
+from bt_lake.warehouse.files import step
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.layout import Layout, month_of
 from bt_lake.warehouse.log import Added, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES, Column
@@ -34,7 +34,7 @@ class Rewriter:
         self._layout = layout
         self._connection = connection
         self._epoch = epoch
-        self._staged: list[tuple[Path, Path]] = []
+        self._staged: list[tuple[str, str]] = []
         self.added: list[Added] = []
 
     def write(
@@ -119,62 +119,70 @@ class Rewriter:
         self._connection.execute(
             f"""
             copy (select {names} from {source} {where} order by {order})
-            to {literal(str(staged))} (
+            to {literal(str(self._path(staged)))} (
               format parquet, parquet_version v2, compression zstd,
               row_group_size {declared.row_group_size}, field_ids {{{ids}}}{marks}
             )
             """
         )
-        fsync_file(staged)
         step(f"rewrite.staged.{table}")
-        added = describe(self._layout, self._connection, table, staged, final)
-        self.added.append(replace(added, folded=folded))
-        return added.rows
+        return self._add(table, staged, final, folded=folded).rows
 
     def write_frame(self, table: str, rows: pa.Table) -> None:
         """Write rows that were not in the lake before."""
         staged, final = self._new_file(table)
-        write_file(staged, rows)
-        fsync_file(staged)
+        write_file(self._path(staged), rows)
         self._add(table, staged, final)
 
     def adopt(self, table: str, path: str) -> None:
         """Take a large file of a commit over as it is, under a name of maintenance."""
         staged, final = self._new_file(table)
-        try:
-            os.link(self._layout.root / path, staged)
-        except OSError:
-            shutil.copyfile(self._layout.root / path, staged)
-            fsync_file(staged)
+        with Folders(self._layout.root) as folders:
+            folders.copy(path, staged)
         self._add(table, staged, final)
 
-    def _new_file(self, table: str) -> tuple[Path, Path]:
+    def _new_file(self, table: str) -> tuple[str, str]:
         name = f"m-{self._epoch:08d}-{uuid7().hex}.parquet"
-        pair = self._layout.staged(name), self._layout.month(table) / name
+        pair = self._layout.staged(name), f"{table}/{month_of(datetime.now(UTC))}/{name}"
         self._staged.append(pair)
         return pair
 
-    def _add(self, table: str, staged: Path, final: Path) -> None:
-        self.added.append(describe(self._layout, self._connection, table, staged, final))
+    def _path(self, name: str) -> Path:
+        with Folders(self._layout.root) as folders:
+            return folders.path(name)
+
+    def _add(self, table: str, staged: str, final: str, *, folded: bool = False) -> Added:
+        with Folders(self._layout.root) as folders:
+            folders.flush_file(staged)
+        file = self._layout.root / staged
+        added = replace(describe(self._connection, table, file, final), folded=folded)
+        self.added.append(added)
+        return added
 
     def publish(self) -> None:
-        for staged, final in self._staged:
-            make_folder(final.parent)
-            publish(staged, final)
-            remove(staged)
-            step("rewrite.published")
-        for folder in {final.parent for _, final in self._staged}:
-            fsync_folder(folder)
+        with Folders(self._layout.root) as folders:
+            for staged, final in self._staged:
+                folders.make_folder(_folder_of(final))
+                folders.publish(staged, final)
+                folders.remove(staged)
+                step("rewrite.published")
+            for month in {_folder_of(final) for _, final in self._staged}:
+                folders.flush_folder(month)
         step("rewrite.durable")
 
     def discard(self) -> None:
         """Throw the work away; not if the epoch exists: what went wrong may have come after it."""
-        for staged, _ in self._staged:
-            remove(staged)
-        named = newest(self._layout).named
-        for _, final in self._staged:
-            if self._layout.relative(final) not in named:
-                remove(final)
+        with Folders(self._layout.root) as folders:
+            for staged, _ in self._staged:
+                folders.remove(staged)
+            named = newest(self._layout).named
+            for _, final in self._staged:
+                if final not in named:
+                    folders.remove(final)
+
+
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def was_folded(connection: DuckDBPyConnection, file: Path) -> bool:
@@ -191,13 +199,7 @@ def plain_rows(table: str, files: Iterable[Path], columns: Iterable[Column] | No
     return f"read_parquet({path_list(files)}, hive_partitioning = false, schema = {schema})"
 
 
-def describe(
-    layout: Layout,
-    connection: DuckDBPyConnection,
-    table: str,
-    file: Path,
-    final: Path | None = None,
-) -> Added:
+def describe(connection: DuckDBPyConnection, table: str, file: Path, final: str) -> Added:
     """What the log says of a file; reading it back proves that it can be read."""
     count, first, last = connection.execute(
         "select count(*), min(run_id), max(run_id) from "
@@ -205,7 +207,7 @@ def describe(
     ).fetchall()[0]
     return Added(
         table=table,
-        path=layout.relative(final or file),
+        path=final,
         rows=count,
         bytes=file.stat().st_size,
         min_run_id=first,

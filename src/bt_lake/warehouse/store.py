@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.files import advisory_lock, explained
+from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.folders import advisory_lock
 from bt_lake.warehouse.layout import Layout
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Store:
         self.create()
         with (
             explained(f"nothing was saved to {self.path}"),
-            advisory_lock(self.layout.stage / "ingest.lock", wait=True),
+            advisory_lock(self.layout, "ingest", wait=True),
         ):
             appended = self.compared(frames, unique=unique)
             if appended.already or appended.duplicates:

@@ -60,6 +60,13 @@ create or replace temp macro lake_children(child) as case
     getvariable('lake_pattern') || '/' || child || path[5:]
     for path in getvariable('lake_standing').commits if path[:5] = 'runs/']
 end;
+-- A log may come from anybody: it can name files of its own lake alone.
+create or replace temp macro lake_maintained(path, of_table) as case
+  when regexp_full_match(path,
+      '(runs|equity|trades|events)/month=[0-9]{4}-[0-9]{2}/m-[0-9]{8}-[0-9a-f]{32}\.parquet')
+    and split_part(path, '/', 1) = of_table
+  then path else error('the log of this lake names what is no data file of it')
+end;
 set variable lake_live = (
   with
     log as materialized (
@@ -81,7 +88,8 @@ set variable lake_live = (
           and 'runs' || path[7:] in (select unnest(getvariable('lake_standing').commits))
       )
       union all by name
-      select unnest(state.adds, recursive := true) from log
+      select * replace (lake_maintained(path, "table") as path)
+      from (select unnest(state.adds, recursive := true) from log)
     )
   select {
     runs: list(path) filter ("table" = 'runs'),
