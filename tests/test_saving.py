@@ -16,7 +16,9 @@ from bt_lake.ingest.batch import Batch
 from bt_lake.ingest.recording import record
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
+from bt_lake.warehouse import files
 from bt_lake.warehouse.errors import BadInput, Duplicate, UnknownName
+from bt_lake.warehouse.store import Store
 
 
 def test_save_gives_the_id(store, rows):
@@ -113,14 +115,72 @@ def test_a_bad_run_does_not_spoil_a_batch(store, rows):
     assert rows("select count(*) from runs") == [(2,)]
 
 
-def test_a_batch_that_raises_says_what_is_in(store, rows, monkeypatch):
+@pytest.mark.parametrize("stop", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_batch_that_is_stopped_keeps_what_is_finished(store, rows, monkeypatch, stop):
     monkeypatch.setattr(batch, "MOST_RUNS", 2)
-    with pytest.raises(ZeroDivisionError) as raised, Batch(store) as runs:
+    with pytest.raises(stop) as raised, Batch(store) as runs:
+        for _ in range(3):
+            runs.save(document())
+        raise stop
+    assert raised.value.__notes__ == ["bt-lake: of this batch 3 runs are saved"]
+    assert rows("select count(*) from runs") == [(3,)]
+
+
+def test_a_batch_of_all_or_nothing_keeps_nothing(store, rows, monkeypatch):
+    monkeypatch.setattr(batch, "MOST_RUNS", 2)
+    with pytest.raises(ZeroDivisionError) as raised, Batch(store, all_or_nothing=True) as runs:
         for _ in range(3):
             runs.save(document())
         raise ZeroDivisionError
-    assert raised.value.__notes__ == ["bt-lake: of this batch 2 runs are saved, 1 are dropped"]
-    assert rows("select count(*) from runs") == [(2,)]
+    said = "bt-lake: of this batch 0 runs are saved, 3 are dropped"
+    assert (raised.value.__notes__, store.layout.exists) == ([said], False)
+    save(store, document(), run_id="mine")
+    with (
+        pytest.raises(Duplicate, match="run mine is in the lake already$"),
+        Batch(store, all_or_nothing=True) as runs,
+    ):
+        runs.save(document(), run_id="other")
+        runs.save(document(), run_id="mine")
+    assert rows("select run_id from runs") == [("mine",)]
+    with Batch(store, all_or_nothing=True) as runs:
+        for _ in range(3):
+            runs.save(document())
+    assert rows("select count(*), count(distinct commit_id) from runs") == [(4, 2)]
+
+
+def test_a_finished_run_of_a_batch_does_not_wait_for_ever(store, rows, monkeypatch):
+    with Batch(store) as runs:
+        runs.save(document())
+        runs.save(document())
+        assert not runs.saved
+        monkeypatch.setattr(batch, "MOST_S", 0)
+        runs.save(document())
+        assert rows("select count(*) from runs") == [(3,)]
+
+
+def test_a_batch_stopped_at_any_step_of_a_commit_saves_each_run_once(tmp_path, monkeypatch):
+    steps: list[str] = []
+    monkeypatch.setattr(files, "on_step", steps.append)
+    with Batch(Store(tmp_path / "whole")) as runs:
+        runs.save(document())
+    assert len(set(steps)) > 5
+    for number, at in enumerate(sorted(set(steps))):
+        lake = Store(tmp_path / f"lake{number}")
+        left = [at]
+
+        def stop(name: str, left: list[str] = left) -> None:
+            if left == [name]:
+                left.clear()
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(files, "on_step", stop)
+        with pytest.raises(KeyboardInterrupt) as raised, Batch(lake) as runs:
+            runs.save(document())
+            runs.save(document())
+            runs.flush()
+        assert raised.value.__notes__ == ["bt-lake: of this batch 2 runs are saved"], at
+        question = "select count(*), count(distinct run_id) from lake_rows"
+        assert lake.ask(lambda c: c.execute(question).fetchall()) == [(2, 2)], at  # noqa: B023
 
 
 def test_a_batch_looks_for_ids_of_ones_own(store, rows):

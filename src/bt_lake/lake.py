@@ -113,11 +113,14 @@ class Lake:
 
         return save(self.store, obj, unique=unique, **columns)
 
-    def batch(self) -> Batch:
-        """`with lake.batch() as batch: batch.save(...)`: many runs in few commits."""
+    def batch(self, *, all_or_nothing: bool = False) -> Batch:
+        """`with lake.batch() as batch: batch.save(...)`: many runs in few commits.
+
+        What is finished is kept when the block raises; `all_or_nothing` drops it.
+        """
         from bt_lake.ingest.batch import Batch
 
-        return Batch(self.store)
+        return Batch(self.store, all_or_nothing=all_or_nothing)
 
     def record(self, **columns: Unpack[RunKeywords]) -> AbstractContextManager[Recording]:
         """`with lake.record(strategy=...) as run: run.result = ...`: failed runs are saved too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import chain
 from types import TracebackType
@@ -20,10 +21,12 @@ from bt_lake.warehouse.store import Store
 if TYPE_CHECKING:
     from bt_lake.ingest.keywords import RunKeywords
     from bt_lake.ingest.run import Run
+    from bt_lake.warehouse.frames import Frames
 
 # A commit's size: large enough to be few, small enough to hold in memory.
 MOST_RUNS = 2_000
 MOST_BYTES = 64 << 20
+MOST_S = 5.0  # that a finished run waits, if another one is saved
 
 
 class _Pending(NamedTuple):
@@ -37,13 +40,17 @@ class _Pending(NamedTuple):
 class Batch:
     """Collects runs and commits them in bulk; the rest when the `with` block ends.
 
-    If the block raises, what is not committed yet is dropped, and the error says how much is in.
+    If the block raises, what it holds is committed all the same, for each of its runs is whole,
+    and the error says how much is in. `all_or_nothing` commits once, at the end, or not at all.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, all_or_nothing: bool = False) -> None:
         self._store = store
+        self._all_or_nothing = all_or_nothing
         self._pending: list[_Pending] = []
         self._count = self._bytes = 0
+        self._since = 0.0  # when the oldest pending run came
+        self._committing = False
         self._named: set[str] = set()
         self.saved: list[str] = []
 
@@ -67,12 +74,20 @@ class Batch:
         run_ids = ids_for(gathered)
         if has_own_id(runs):
             self._name(run_ids)
+        if not self._pending:
+            self._since = time.monotonic()
         self._pending.append(_Pending(gathered, run_ids, created_at(gathered)))
         self._count += len(run_ids)
         self._bytes += gathered.nbytes
-        if self._count >= MOST_RUNS or self._bytes >= MOST_BYTES:
+        if self._is_due():
             self.flush()
         return ids_of(run_ids, obj)
+
+    def _is_due(self) -> bool:
+        if self._all_or_nothing:
+            return False
+        waited = time.monotonic() - self._since
+        return self._count >= MOST_RUNS or self._bytes >= MOST_BYTES or waited >= MOST_S
 
     def _name(self, run_ids: list[str]) -> None:
         """Take note of ids that the caller chose."""
@@ -92,17 +107,26 @@ class Batch:
             list(chain.from_iterable(pending.run_ids for pending in self._pending)),
             made_at=np.concatenate([pending.created_at for pending in self._pending]),
         )
-        try:
-            commit(self._store, frames, named=bool(self._named))
-        except Duplicate as error:
-            self._done(error.saved)
-            raise
-        self._done(frames.runs["run_id"].to_pylist())
+        self._commit(frames)
+
+    def _commit(self, frames: Frames) -> None:
+        run_ids: list[str] = frames.runs["run_id"].to_pylist()
+        if self._committing:  # it was stopped in a commit, which may have come to its end
+            self._store.append_new(frames)
+        else:
+            self._committing = True
+            try:
+                commit(self._store, frames, named=bool(self._named), whole=self._all_or_nothing)
+            except Duplicate as error:
+                self._done(error.saved)
+                raise
+        self._done(run_ids)
 
     def _done(self, run_ids: Sequence[str]) -> None:
         self.saved += run_ids
         self._pending.clear()
         self._count = self._bytes = 0
+        self._committing = False
         self._named.clear()
 
     def __enter__(self) -> Self:
@@ -116,8 +140,12 @@ class Batch:
     ) -> None:
         if error is None:
             self.flush()
-        else:
-            error.add_note(
-                f"bt-lake: of this batch {len(self.saved)} runs are saved, "
-                f"{self._count} are dropped"
-            )
+            return
+        also = ""
+        if not self._all_or_nothing:
+            try:
+                self.flush()
+            except Exception as failure:
+                also = f" ({failure})"
+        dropped = f", {self._count} are dropped{also}" if self._count else ""
+        error.add_note(f"bt-lake: of this batch {len(self.saved)} runs are saved{dropped}")

@@ -66,12 +66,17 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
     )
 
 
-def commit(store: Store, frames: Frames, *, named: bool, unique: bool = False) -> None:
-    """Append; ids that the caller chose, and `unique` runs, must not be in the lake yet."""
+def commit(
+    store: Store, frames: Frames, *, named: bool, unique: bool = False, whole: bool = False
+) -> None:
+    """Append; ids that the caller chose, and `unique` runs, must not be in the lake yet.
+
+    The others go in, unless the commit is to be `whole`.
+    """
     if not (named or unique):
         store.append(frames)
         return
-    appended = store.append_new(frames, unique=unique)
+    appended = store.append_new(frames, unique=unique, whole=whole)
     others = f"; the other {len(appended.added)} are saved" if appended.added else ""
     refused = [f"run {run_id} is in the lake already" for run_id in appended.already]
     refused += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -52,8 +53,8 @@ class Store:
         fold_if_due(self.layout)
         return commit
 
-    def append_new(self, frames: Frames, *, unique: bool = False) -> Appended:
-        """Commit those runs that the lake does not hold yet.
+    def append_new(self, frames: Frames, *, unique: bool = False, whole: bool = False) -> Appended:
+        """Commit those runs that the lake does not hold yet; if `whole`, all or none of them.
 
         The look and the commit happen under a lock of their own: two processes may read the
         same files in different batches. The lock ends with its process.
@@ -68,6 +69,7 @@ class Store:
         ):
             appended = self.compared(frames, unique=unique)
             if appended.already or appended.duplicates:
+                appended = replace(appended, added=[]) if whole else appended
                 frames = frames.only(set(appended.added))
             if len(frames.runs):
                 append(self.layout, frames)
