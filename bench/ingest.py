@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from platforms import passes, tradingview
 from report import Report
 
 from bt_lake.ingest.assemble import assemble
@@ -44,6 +45,7 @@ def main() -> None:
     report = Report("ingest")
     for count in (10_000, 100_000) if asked.full else (10_000,):
         files(report, count)
+    platforms(report)
     metrics(report, 10_000)
     one_by_one(report)
     report.finish(asked.json)
@@ -60,6 +62,22 @@ def files(report: Report, count: int) -> None:
     report.row(what, "file to committed", count / seconds, "runs/s", ">= 1,500")
     report.row("  peak memory", "", peak, "MiB", "< 1,536")
     report.row("  the same file again", "nothing added", count / again, "runs/s")
+
+
+def platforms(report: Report) -> None:
+    """Exports of trading platforms, each kind into a lake of its own, by a process of its own."""
+    for what, write, count, goal in (
+        ("1,000 lists of trades of TradingView", tradingview, 1_000, ">= 300"),
+        ("10,000 passes of MetaTrader 5", passes, 10_000, ">= 5,000"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "exports")
+            source.mkdir()
+            write(source, count)
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                seconds, _, peak = pool.apply(_ingest, (folder, str(source), count))
+        report.row(what, "file to committed", count / seconds, "runs/s", goal)
+        report.row("  peak memory", "", peak, "MiB")
 
 
 def _ingest(folder: str, path: str, count: int) -> tuple[float, float, float]:

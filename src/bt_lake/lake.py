@@ -135,15 +135,23 @@ class Lake:
         on_error: Literal["stop", "skip"] = "stop",
         unique: bool = False,
         dry_run: bool = False,
+        time_zone: str | None = None,
+        day_first: bool | None = None,
+        decimal: str | None = None,
+        trades: bool = False,
+        columns: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Take in files, folders or other lakes, each run once.
 
         A bad file stops it with nothing of that batch added, unless `on_error` is "skip".
         `set_columns` such as {"symbol": "AAPL"} override what the files say. `dry_run` reads
-        everything and adds nothing.
+        everything and adds nothing. `time_zone`, `day_first` and `decimal` say how to read the
+        exports of trading platforms; with `trades` the files are lists of trades, whose `columns`
+        are named as {"pnl": "Net profit"}.
         """
         from bt_lake.ingest.pipeline import ingest
+        from bt_lake.ingest.sheets.hints import hints
 
         return ingest(
             self.store,
@@ -152,6 +160,13 @@ class Lake:
             on_error=on_error,
             unique=unique,
             dry_run=dry_run,
+            hints=hints(
+                time_zone=time_zone,
+                day_first=day_first,
+                decimal=decimal,
+                trades=trades,
+                columns=columns,
+            ),
             progress=progress,
         )
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.assemble import frames_of, in_order
-from bt_lake.ingest.formats import documents, lakes, recognise
+from bt_lake.ingest.formats import documents, lakes, reader
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.identity import content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.sheets import hints as hinted
+from bt_lake.ingest.sheets.hints import Hints
 from bt_lake.ingest.spool import Spool
 from bt_lake.ingest.waiting import Item, Waiting
 from bt_lake.ingest.walk import Source, sources
@@ -50,16 +53,20 @@ def ingest_sources(
     on_error: Literal["stop", "skip"] = "stop",
     unique: bool = False,
     dry_run: bool = False,
+    hints: Hints = hinted.NONE,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Take in the runs of these files.
 
     A bad file stops the ingest with nothing of it added, or with `on_error="skip"` its bad runs
-    are listed in the report. `set_columns` override what the files say.
+    are listed in the report. `set_columns` override what the files say, `hints` tell what they
+    leave open.
     """
     if on_error not in ("stop", "skip"):
         raise BadInput(f"on_error is 'stop' or 'skip', not {on_error!r}")
-    job = _Ingest(store, typed(set_columns or {}), on_error == "skip", unique, dry_run, progress)
+    columns = typed(set_columns or {})
+    hints = replace(hints, columns=columns)
+    job = _Ingest(store, columns, hints, on_error == "skip", unique, dry_run, progress)
     return job.run(files)
 
 
@@ -75,6 +82,7 @@ class _Ingest:
         self,
         store: Store,
         set_columns: Mapping[str, Any],
+        hints: Hints,
         skip: bool,
         unique: bool,
         dry_run: bool,
@@ -82,6 +90,7 @@ class _Ingest:
     ) -> None:
         self._store = store
         self._set = set_columns
+        self._hints = hints
         self._skip = skip
         self._unique = unique
         self._dry_run = dry_run
@@ -142,9 +151,9 @@ class _Ingest:
             if self._set:
                 raise BadInput("the runs of a lake are taken as they are; columns cannot be set")
             return lakes.read(source.path)
-        format = recognise(source.path)
-        if format is not None:
-            return format.read(source.path)
+        found = reader(source.path, self._hints)
+        if found is not None:
+            return found
         if source.named:
             raise BadInput(
                 "not a result that bt-lake knows: no run document, no table of runs, no lake, "

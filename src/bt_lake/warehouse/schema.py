@@ -243,7 +243,7 @@ EVENTS = Table(
 
 TABLES: dict[str, Table] = {table.name: table for table in (RUNS, EQUITY, TRADES, EVENTS)}
 STATUSES = ("ok", "failed")
-SAMPLES = ("in", "out")
+SAMPLES = ("in", "out", "live")
 EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
 # The columns of `runs` that events change.
 EVENT_COLUMNS = ("tags", "notes", "deleted_at")

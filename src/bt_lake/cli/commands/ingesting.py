@@ -12,6 +12,7 @@ import typer
 from bt_lake.cli import messages
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import size
+from bt_lake.ingest.sheets.hints import hints
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import named
 
@@ -56,14 +57,40 @@ def ingest(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    time_zone: Annotated[
+        str | None,
+        typer.Option("--time-zone", metavar="ZONE", help="Zone of a platform's times."),
+    ] = None,
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first",
+            help="How to read 04/03/2025.",
+            show_default="as the file tells",
+        ),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option("--decimal", metavar="MARK", help="The mark of decimals: . or , ."),
+    ] = None,
+    trades: Annotated[
+        bool, typer.Option("--trades", help="The files are lists of trades, one a row.")
+    ] = False,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
     ] = False,
 ) -> int:
     """Take in results: files, folders, other lakes.
 
-    Run documents, tables of runs, results of freqtrade and LEAN, and lakes are told by content;
-    folders are walked. What is in the lake already is skipped.
+    Run documents, tables of runs, results of freqtrade and LEAN, exports of TradingView,
+    MetaTrader and NinjaTrader, and lakes are told by content; folders are walked. What is in the
+    lake already is skipped.
 
     \b
     Examples:
@@ -71,6 +98,8 @@ def ingest(
       bt-lake ingest backtest.json --set symbol=AAPL --set timeframe=1d
       bt-lake ingest results/ --on-error skip
       my-backtest | bt-lake ingest -
+      bt-lake ingest ReportTester-1.html --time-zone Europe/Athens
+      bt-lake ingest orders.csv --trades --columns entry_at=Opened,exit_at=Closed,side=Side,pnl=Net
       bt-lake ingest user_data/backtest_results --watch
     """
     options = {
@@ -78,6 +107,9 @@ def ingest(
         "on_error": (on_error or (OnError.SKIP if watch else OnError.STOP)).value,
         "unique": unique,
         "dry_run": dry_run,
+        "hints": hints(
+            time_zone=time_zone, day_first=day_first, decimal=decimal, trades=trades, columns=names
+        ),
     }
     if watch:
         return _watch(session, paths, options)

@@ -20,6 +20,7 @@ NAMES = (
     "zipline",
     "returns",
 )
+_PLATFORMS = ("tradingview", "metatrader5", "metatrader4", "ninjatrader")
 # What adapters and readers of result files write into the column `engine`.
 LABELS = frozenset(
     {
@@ -32,10 +33,11 @@ LABELS = frozenset(
         "zipline",
         "freqtrade",
         "lean",
+        *_PLATFORMS,
     }
 )
 # Their curves have a point a session, or are thinned out: the steps are not the bars.
-SAMPLED = frozenset({"zipline", "lean"})
+SAMPLED = frozenset({"zipline", "lean", *_PLATFORMS})
 
 
 def recognise(obj: object) -> ModuleType | None:

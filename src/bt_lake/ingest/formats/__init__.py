@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from bt_lake.ingest.formats.reading import head_of
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.sheets.hints import Hints
 
 
 class Format(Protocol):
@@ -18,8 +19,15 @@ class Format(Protocol):
     def read(self, path: Path) -> Iterator[Run | BadRow]: ...
 
 
+class Hinted(Protocol):
+    """A format of files that do not say everything: in which zone, which date comes first."""
+
+    def read(self, path: Path, hints: Hints) -> Iterator[Run | BadRow]: ...
+
+
 # Formats with a mark of their own come before those that are told by any of many names.
-_NAMES = ("freqtrade", "lean", "documents", "rows")
+_PLATFORMS = ("tradingview", "metatrader", "trade_list")
+_NAMES = ("freqtrade", "lean", *_PLATFORMS, "documents", "rows")
 
 
 def recognise(path: Path) -> Format | None:
@@ -30,7 +38,21 @@ def recognise(path: Path) -> Format | None:
     if documents.begins(head):
         return documents
     for name in _NAMES if head else ():
-        format = cast(Format, import_module(f"bt_lake.ingest.formats.{name}"))
+        format = _format(name)
         if format.matches(path, head):
             return format
     return None
+
+
+def reader(path: Path, hints: Hints) -> Iterator[Run | BadRow] | None:
+    """What a file holds, read with what its user says of it; None where it is no result."""
+    format = _format("trade_list") if hints.trades else recognise(path)
+    if format is None:
+        return None
+    if any(format is _format(name) for name in _PLATFORMS):
+        return cast(Hinted, format).read(path, hints)
+    return format.read(path)
+
+
+def _format(name: str) -> Format:
+    return cast(Format, import_module(f"bt_lake.ingest.formats.{name}"))
