@@ -74,8 +74,9 @@ def test_deleted_and_failed_runs_count(lake):
     after = lake.overfit(**FAST)
     assert (after.counts.trials, after.counts.failed, after.counts.deleted) == (50, 20, 21)
     assert after.best.run_id in set(ids) - {before.best.run_id}
-    assert after.best.sharpe_deviation == before.best.sharpe_deviation
-    assert after.best.reading("all").expected_max == before.best.reading("all").expected_max
+    assert after.best.sharpe_deviation == pytest.approx(before.best.sharpe_deviation)
+    luck = [each.best.reading("all").expected_max for each in (before, after)]
+    assert luck[1] == pytest.approx(luck[0])
     assert after.alignment == before.alignment
     assert after.overfitting == before.overfitting
 
@@ -87,7 +88,7 @@ def test_a_compacted_deletion_leaves_its_sharpe_ratio(lake):
     lake.compact()
     after = lake.overfit(**FAST)
     assert after.counts.trials == 30
-    assert after.best.sharpe_deviation == before.best.sharpe_deviation
+    assert after.best.sharpe_deviation == pytest.approx(before.best.sharpe_deviation)
     assert (after.alignment.trials, after.alignment.left_out) == (
         25,
         {"fewer than two points of equity": 5},
@@ -216,7 +217,7 @@ def test_no_common_dates(lake):
 
 @pytest.mark.parametrize("growth", [0.0, 0.001])
 def test_constant_curves(lake, growth):
-    save_returns(lake, np.full((252, 5), growth))
+    save_returns(lake, np.full((252, 5), growth), params=GRID)
     report = lake.overfit(**FAST)
     nothing_is_claimed(report)
     assert report.verdict.startswith("There is no Sharpe ratio in any of the 5 trials")
@@ -397,13 +398,13 @@ def test_decay_out_of_sample(lake):
     assert held.share_worse == pytest.approx(4 / 6)
     assert report.decay["max_drawdown"].change == 0.0
     assert set(report.decay) == {"sharpe_ratio", "max_drawdown"}
-    assert any("judged together" in note for note in report.notes)
+    assert (report.counts.trials, report.decay["sharpe_ratio"].pairs) == (3, 6)
     told = " ".join(str(report).split())
     assert "in, then out of sample sharpe 2.00, then 1.00 (medians of 6 pairs)" in told
     assert "50% of 2 winners stay above the median" in told
     assert "max drawdown -20.0%, then -20.0%" in told
-    alone = lake.overfit(strategy="wf", where="sample = 'in'")
-    assert (alone.counts.trials, alone.decay, alone.notes[0][:3]) == (7, {}, "pbo")
+    alone = lake.overfit(strategy="wf", sample="in")
+    assert (alone.counts.trials, alone.decay, alone.notes[0][:3]) == (4, {}, "pbo")
 
 
 def test_pairs_share_everything_but_the_sample(lake):

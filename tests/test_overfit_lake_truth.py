@@ -35,7 +35,7 @@ def sweep(tmp_path_factory):
     returns = sweep_returns()
     with lake.batch() as batch:
         for i, cell in enumerate(sweep_params()):
-            labels = {"run_id": f"t{i:03}", "symbol": cell.pop("family")}
+            labels = {"run_id": f"t{i:03}", "exit_rule": cell.pop("family")}
             batch.save(document(returns[:, i], params=cell, **labels))
     return lake
 
@@ -141,7 +141,7 @@ def test_sweep_reality_check_and_spa(report):
 @pytest.mark.parametrize("name", [f"family_{i}" for i in range(6)])
 def test_sweep_plateau(sweep, name):
     truth = SWEEP["plateau_moore_neighbourhood"][name]
-    best = sweep.overfit(symbol=name[-1], bootstraps=1).best
+    best = sweep.overfit(exit_rule=name[-1], bootstraps=1).best
     winner = sweep.run(best.run_id)
     assert [winner.params["p1"], winner.params["p2"]] == truth["best_cell"]
     found = best.plateau

@@ -88,6 +88,10 @@ def seeded() -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def noise_of(rng: np.random.Generator, rows: int = 120, trials: int = 12) -> Floats:
+    return rng.normal(0.0, 0.01, size=(rows, trials))
+
+
 def document(returns: Floats, *, capital: float = 100_000.0, **columns: Any) -> dict[str, Any]:
     """A run document whose curve has these daily returns."""
     equity = capital * np.cumprod(1.0 + returns)
@@ -112,8 +116,8 @@ def save_returns(
         for i in order if order is not None else range(len(ids)):
             own = {"params": params[i]} if params else {}
             batch.save(document(returns[:, i], capital=capital, run_id=ids[i], **own, **columns))
-        for _ in range(failed):
-            batch.save(strategy="s", error="no data")
+        for place in range(failed):
+            batch.save(strategy="s", error=failure(place))
     return ids
 
 
@@ -129,8 +133,18 @@ def save_moments(
 ) -> None:
     """Runs that only report their moments, then `failed` ones."""
     with lake.batch() as batch:
-        for ratio in sharpe:
+        for place, ratio in enumerate(sharpe):
             own = {"sharpe_period": ratio, "n_returns": n, "skew": skew, "kurtosis": kurtosis}
-            batch.save(strategy="s", metrics=own, periods_per_year=periods_per_year)
-        for _ in range(failed):
-            batch.save(strategy="s", error="no data")
+            batch.save(
+                strategy="s",
+                metrics=own,
+                params={"place": place},
+                periods_per_year=periods_per_year,
+            )
+        for place in range(failed):
+            batch.save(strategy="s", error=failure(place))
+
+
+def failure(place: int) -> str:
+    """An error of its own: those that fail alike are no tries."""
+    return "no data for " + str(place).translate(str.maketrans("0123456789", "abcdefghij"))

@@ -293,11 +293,10 @@ class Lake:
         n: int | None = None,
         *,
         per: Sequence[str] | str = (),
-        min_trades: int | None = None,
         ascending: bool | None = None,
         columns: Sequence[str] | None = None,
         deflate: bool = False,
-        family: str = "strategy",
+        family: str | None = None,
         start: Time = None,
         end: Time = None,
         **filters: Unpack[Given],
@@ -305,21 +304,21 @@ class Lake:
         """The n best runs (10), or of each group (1), by a metric, what is better first.
 
         The metric is a column, one of your own, or a parameter as `param.fast`. `deflate` adds
-        what a Sharpe ratio is worth beside all trials of the same strategy, or `family`: sweep,
-        symbol, all. With `start` or `end` metrics are those of the equity within that window.
+        what a Sharpe ratio is worth beside all trials that the filters match (of the same `per`),
+        or of the same `family`: strategy, sweep, symbol, all. With `start` or `end` metrics are
+        those of the equity within that window.
         """
         best: Callable[..., Answer] = ranking.best
         if deflate or start is not None or end is not None:
             from bt_lake.queries import deflating
 
             kin = family if deflate else None
-            best = partial(deflating.best, family=kin, start=start, end=end)
+            best = partial(deflating.best, deflated=deflate, family=kin, start=start, end=end)
         found = best(
             self.reader,
             metric,
             n=n,
             per=_several(per),
-            min_trades=min_trades,
             ascending=ascending,
             columns=_columns(columns),
             filters=Filters.of(filters),

@@ -34,12 +34,20 @@ class Which(Options):
     exit_rule: Annotated[list[str] | None, _filter("exit-rule", "Exit rule.")] = None
     engine: Annotated[list[str] | None, _filter("engine", "Backtest engine.")] = None
     sweep: Annotated[list[str] | None, _filter("sweep", "Label of a sweep.")] = None
+    sample: Annotated[list[str] | None, _filter("sample", "in or out.")] = None
+    fold: Annotated[list[str] | None, _filter("fold", "Walk-forward fold.")] = None
     tag: Annotated[list[str] | None, _filter("tag", "A tag; of several, all.")] = None
     status: Annotated[list[str] | None, _filter("status", "ok or failed.")] = None
     since: Annotated[
         str | None, _filter("since", "Made at or after: 2026-11-01, 30d, 12h.", "TIME")
     ] = None
     until: Annotated[str | None, _filter("until", "Made at or before.", "TIME")] = None
+    min_trades: Annotated[
+        int | None, _filter("min-trades", "At least so many closed trades.", "N")
+    ] = None
+    min_days: Annotated[
+        float | None, _filter("min-days", "At least so many days from first bar to last.", "N")
+    ] = None
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,10 +75,14 @@ class Which(Options):
             exit_rule=self.exit_rule,
             engine=self.engine,
             sweep=self.sweep,
+            sample=self.sample,
+            fold=self.fold,
             tag=self.tag,
             status=self.status,
             since=self.since,
             until=self.until,
+            min_trades=self.min_trades,
+            min_days=self.min_days,
             params=parameters(self.param or ()) or None,
             where=self.where,
         )

@@ -15,8 +15,34 @@ _YEAR = 365.25 * 86_400_000_000  # in microseconds
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """The runs that a family was made of, and why they are more than its trials."""
+
+    runs: int | None = None
+    repeats: int = 0  # of a configuration that is there already
+    folds: int = 0  # each a part of its configuration's curve
+    in_sample: int = 0  # set aside: out-of-sample runs are judged
+    failed_alike: int = 0  # set aside: they failed with the same error before giving a number
+
+    def words(self, trials: int) -> list[str]:
+        """What there is beside the trials."""
+        if self.runs is None or self.runs == trials:
+            return []
+        told = (
+            (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
+            (self.folds, "of folds"),
+            (self.in_sample, "in sample, set aside"),
+            (self.failed_alike, "failed alike, set aside"),
+        )
+        return [f"{self.runs:,} runs", *(f"{n:,} {what}" for n, what in told if n)]
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """All trials, deleted and failed ones too, in the order of their ids: ties go to the first.
+
+    A trial is one configuration: repeats of it count once, its folds are stitched, and its id is
+    that of its first run.
 
     Columns are those of `runs`, NaN for NULL. `params` may hold labels beside the parameters, such
     as the symbol: neighbours in the grid then share them.
@@ -34,6 +60,11 @@ class Family:
     curves: Curves | None = None
     name: str = "family"
     notes: tuple[str, ...] = ()  # what was left out in gathering it
+    gathered: Gathered = Gathered()
+    deviation: float | None = (
+        None  # of annual Sharpe ratios, within symbols where there are several
+    )
+    spans: Floats | None = None  # years from the first bar to the last, where they are known
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,7 +84,9 @@ class Family:
         return self.sharpe_period * np.sqrt(periods / own)
 
     def years_of(self, trial: int) -> float | None:
-        """The time from the first point of its curve to the last; without one, from the periods."""
+        """From its first bar to its last; where they are unknown, as long as its periods take."""
+        if self.spans is not None and np.isfinite(self.spans[trial]):
+            return float(self.spans[trial])
         if self.curves is not None:
             own = self.curves.ts[slice(*self.curves.offsets[trial : trial + 2])]
             if own.size > 1:

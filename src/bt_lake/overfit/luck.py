@@ -106,6 +106,8 @@ def _spread(family: Family, winner: int, notes: list[str]) -> float | None:
         notes.append("dsr: one Sharpe ratio alone has no spread")
         return None
     deviation = float(ratios.std(ddof=1))
+    if family.deviation is not None and family.periods_per_year[winner] > 0:
+        deviation = family.deviation / math.sqrt(family.periods_per_year[winner])
     if deviation <= NO_SPREAD:
         notes.append("dsr: all Sharpe ratios are the same")
         return None

@@ -61,6 +61,7 @@ def overfit(
         overfitting=overfitting,
         reality_check=check,
         alignment=_alignment(aligned),
+        gathered=family.gathered,
     )
 
 

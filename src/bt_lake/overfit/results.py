@@ -11,6 +11,7 @@ from typing import Any
 
 from bt_lake.overfit.bootstrap import RealityCheck
 from bt_lake.overfit.decay import Decay
+from bt_lake.overfit.family import Gathered
 from bt_lake.overfit.plateau import Plateau
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
@@ -124,6 +125,7 @@ class OverfitReport:
     reality_check: RealityCheck | None
     alignment: Alignment | None
     decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
+    gathered: Gathered = Gathered()
 
     def __repr__(self) -> str:
         from bt_lake.overfit.text import render

@@ -46,6 +46,7 @@ def _trials(report: OverfitReport) -> str:
     if counts.clusters is not None:
         alone = counts.trials - counts.aligned
         parts.append(f"{counts.clusters + alone:,} independent by clustering")
+    parts += report.gathered.words(counts.trials)
     others = ((counts.failed, "failed"), (counts.deleted, "deleted"))
     return ", ".join(parts + [f"{n:,} {what}" for n, what in others if n])
 

@@ -9,95 +9,101 @@ import numpy as np
 
 from bt_lake.overfit.deflation import deflate
 from bt_lake.queries.answer import Answer, Query
-from bt_lake.queries.filters import ALL, Condition, Filters, Time
+from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
+from bt_lake.queries.filters import ALL, Filters, Time
 from bt_lake.queries.names import PARAM, dimension
 from bt_lake.queries.ranking import ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, picked, times_of
-from bt_lake.queries.shadowing import WINDOWED, Shadow
+from bt_lake.queries.shadowing import Shadow
 from bt_lake.queries.windows import Window
-from bt_lake.warehouse.errors import BadInput, UnknownName
-from bt_lake.warehouse.quoting import identifier, literal
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import RUNS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FAMILIES = ("strategy", "sweep", "symbol", "all")
 ADDED = ("dsr", "haircut_sharpe", "expected_max_sharpe")
-_MOMENTS = ("sharpe_period", "n_returns", "skew", "kurtosis", "sharpe_ratio", "periods_per_year")
-_KNOWN = ("run_id", "strategy", "sweep", "symbol", *_MOMENTS)
 
 
 class Judged(Answer):
-    """`luck`: the best annual Sharpe ratios to expect from luck alone in the families shown."""
+    """`families`: those of the rows shown, with the best annual Sharpe ratio to expect from luck
+    alone in each."""
 
-    luck: tuple[float, ...] = ()
+    families: tuple[tuple[Kin, float | None], ...] = ()
 
     def note(self) -> str:
-        if not self.luck:
+        known = [(kin, luck) for kin, luck in self.families if luck is not None]
+        if not known:
             return super().note()
-        least, most = self.luck[0], self.luck[-1]
-        span = f"{least:.2f}" + (f" to {most:.2f}" if f"{least:.2f}" != f"{most:.2f}" else "")
-        return f"best sharpe expected from luck alone: {span}"
+        if len(known) == 1:
+            kin, luck = known[0]
+            return f"best sharpe expected from luck alone: {luck:.2f} in {kin}"
+        lucks = sorted(luck for _, luck in known if luck is not None)
+        return (
+            f"best sharpe expected from luck alone: {lucks[0]:.2f} to {lucks[-1]:.2f} "
+            f"in {len(known):,} families"
+        )
 
 
 def best(
     reader: Reader,
     metric_name: str,
     *,
+    deflated: bool = False,
     family: str | None = None,
     start: Time = None,
     end: Time = None,
     n: int | None = None,
     per: Sequence[str] = (),
-    min_trades: int | None = None,
     ascending: bool | None = None,
     columns: Sequence[str] | None = None,
     filters: Filters = ALL,
 ) -> Judged:
     """`ranking.best` with two more things to ask.
 
-    With `family`, each run stands beside all trials of its strategy, sweep or symbol, or all
-    there are: dsr, haircut_sharpe (Bonferroni), expected_max_sharpe, after the metric. With
-    `start` or `end`, metrics are those of the equity within that window; the filters and
-    `min_trades` go by the whole runs. `columns` may name some of the three.
+    With `deflated`, each run stands beside the luck of its family: dsr, haircut_sharpe
+    (Bonferroni), expected_max_sharpe, after the metric. The family is what the filters select, of
+    the same `per`; or, with `family`, all trials of the same strategy, sweep or symbol, or all
+    there are, whatever the filters. With `start` or `end`, metrics are those of the equity within
+    that window; the filters go by the whole runs. `columns` may name some of the
+    three.
     """
-    if family is not None and family not in FAMILIES:
-        raise UnknownName.near("family", family, FAMILIES, f" There are {', '.join(FAMILIES)}.")
+    deflated = deflated or family is not None
+    kin = None if family is None else label_of(family)
     window = Window.of(start, end)
     if window is not None:
         _check_window(metric_name)
-    whole = (
-        Condition()
-        if min_trades is None
-        else Condition("total_trades >= $window_trades", {"window_trades": min_trades})
-    )
 
     def plan(connection: DuckDBPyConnection) -> Query:
+        condition = filters.condition(connection)
+        chosen = Rows.of(condition)
+        family_rows = chosen if kin is None else Rows.kin(condition, kin)
         shadow = None
         if window is not None:
-            chosen = filters.condition(connection) & whole
-            shadow = Shadow.of(connection, chosen, window, _label(family))
+            shadow = Shadow.of(connection, family_rows if deflated else chosen, window, chosen)
+            family_rows = shadow.rows
 
         def ask(columns: Sequence[str] | None) -> Query:
             query = ranked(
                 metric_name,
                 n=n,
                 per=per,
-                min_trades=None if shadow else min_trades,
                 ascending=ascending,
                 columns=columns,
                 filters=ALL if shadow else filters,
             )(connection)
             return shadow.over(query) if shadow else query
 
-        if family is None:
+        if not deflated:
             return ask(columns)
-        families = _families(connection, family, WINDOWED if shadow else "trials")
-        narrow = ask(_KNOWN)
-        values = _judged(connection, narrow, families, family)
-        answer.luck = tuple(sorted({luck for luck in values["expected_max_sharpe"] if luck}))
+        narrow = ask(["run_id"])
+        picked_ids, ranks = _picked(connection, narrow)
+        label, name = kin or _groups(per), words(filters, window) if kin is None else None
+        found = beside(connection, family_rows, label, picked_ids, name)
+        values, answer.families = _judged(found, picked_ids)
+        values = {"run_id": picked_ids, "rank": ranks, **values}
         wide = _wide(connection, metric_name, per, columns, values, narrow)
         return shadow.over(wide) if shadow else wide
 
@@ -120,54 +126,44 @@ def _check_window(name: str) -> None:
     )
 
 
-def _label(family: str | None) -> str:
-    return f"lake_family({literal(family)}, strategy, sweep, symbol)" if family else ""
+def _groups(per: Sequence[str]) -> str:
+    """SQL for the label of the groups that each have a best run."""
+    parts = ", ".join(f"g{place} := {dimension(name)}" for place, name in enumerate(per))
+    return f"struct_pack({parts})" if parts else WHOLE
 
 
-def _families(
-    connection: DuckDBPyConnection, family: str, source: str
-) -> dict[str, tuple[int, float, float | None]]:
-    """Trials, usual periods of a year and deviation of annual Sharpe ratios, by label."""
-    rows = connection.execute(
-        "select label, trials, usual_periods, deviation "
-        f"from lake_families({literal(family)}, source := {literal(source)})"
-    ).fetchall()
-    return {row[0]: row[1:] for row in rows}
+def _picked(connection: DuckDBPyConnection, narrow: Query) -> tuple[list[str], list[int]]:
+    cursor = narrow.cursor(connection)
+    names = [column[0] for column in cursor.description]
+    rows = cursor.fetchall()
+    return [row[names.index("run_id")] for row in rows], [row[names.index("rank")] for row in rows]
 
 
 def _judged(
-    connection: DuckDBPyConnection,
-    narrow: Query,
-    families: dict[str, tuple[int, float, float | None]],
-    family: str,
-) -> dict[str, list[Any]]:
-    """The ids of the picked runs, their ranks, and what stands beside their columns."""
-    cursor = narrow.cursor(connection)
-    names = [column[0] for column in cursor.description]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    own = [families["" if family == "all" else row[family] or ""] for row in rows]
-    trials, usual, deviation = (
-        np.array([figures[place] for figures in own], np.float64) for place in range(3)
+    found: dict[str, Beside], run_ids: Sequence[str]
+) -> tuple[dict[str, list[Any]], tuple[tuple[Kin, float | None], ...]]:
+    """What stands beside the columns of each run, and the families in which they stand."""
+    rows = [found[run_id] for run_id in run_ids]
+
+    def column(name: str) -> Any:
+        return np.array([getattr(row, name) for row in rows], np.float64)
+
+    judged = deflate(
+        column("sharpe"),
+        column("n_returns"),
+        column("skew"),
+        column("kurtosis"),
+        periods_per_year=column("periods_per_year"),
+        trials=np.array([row.kin.trials for row in rows], np.float64),
+        deviation=np.array([row.kin.deviation for row in rows], np.float64),
     )
-    numbers = {name: np.array([row[name] for row in rows], np.float64) for name in _MOMENTS}
-    periods = numbers["periods_per_year"]
-    periods = np.where(periods > 0, periods, usual)
-    ratio, annual = numbers["sharpe_period"], numbers["sharpe_ratio"]
-    found = deflate(
-        np.where(np.isnan(ratio), annual / np.sqrt(periods), ratio),
-        numbers["n_returns"],
-        numbers["skew"],
-        numbers["kurtosis"],
-        periods_per_year=periods,
-        trials=trials,
-        deviation=deviation,
-    )
-    plain = {name: getattr(found, name).tolist() for name in ADDED}
-    return {
-        "run_id": [row["run_id"] for row in rows],
-        "rank": [row["rank"] for row in rows],
-        **{n: [None if v != v else v for v in values] for n, values in plain.items()},
-    }
+    plain = {name: getattr(judged, name).tolist() for name in ADDED}
+    values = {n: [None if v != v else v for v in each] for n, each in plain.items()}
+    families: dict[str, tuple[Kin, float | None]] = {}
+    for row, luck in zip(rows, values["expected_max_sharpe"], strict=True):
+        if families.get(row.kin.name, (None, None))[1] is None:
+            families[row.kin.name] = row.kin, luck
+    return values, tuple(families.values())
 
 
 def _wide(

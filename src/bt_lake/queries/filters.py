@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
+from numbers import Real
 from re import fullmatch
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
@@ -20,7 +21,10 @@ from bt_lake.warehouse.values import value as typed
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-LABELS = ("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "status")
+LABELS = (
+    *("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "sample", "fold"),
+    "status",
+)
 _COMPARISONS = ("<=", ">=", "!=", "<", ">")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -37,10 +41,14 @@ class Given(TypedDict, total=False):
     exit_rule: Texts
     engine: Texts
     sweep: Texts
+    sample: Texts
+    fold: Texts
     tag: Texts
     status: Texts
     since: Time
     until: Time
+    min_trades: int | None
+    min_days: float | None
     params: Mapping[str, Any] | None
     where: str | None
 
@@ -68,11 +76,12 @@ class Condition:
 class Filters:
     """Which runs a question is about; what is None does not filter.
 
-    - strategy, symbol, timeframe, exit_rule, engine, sweep, status: a value, or several of which
-      one must fit.
+    - strategy, symbol, timeframe, exit_rule, engine, sweep, sample, fold, status: a value, or
+      several of which one must fit.
     - tag: a tag, or several all of which must be there.
     - since, until: when the run was made, both ends included; a date or its text means the whole
       day, "30d", "12h", "2w" mean so long ago.
+    - min_trades, min_days: at least so many closed trades, or days from the first bar to the last.
     - params: values of parameters. 10, 10.0 and "10" are the same; several values mean any of
       them; None means absent. A name may end in <, <=, >, >=, != : {"fast>=": 10}.
     - where: a condition in SQL over the columns of `runs`.
@@ -84,10 +93,14 @@ class Filters:
     exit_rule: Texts = None
     engine: Texts = None
     sweep: Texts = None
+    sample: Texts = None
+    fold: Texts = None
     tag: Texts = None
     status: Texts = None
     since: Time = None
     until: Time = None
+    min_trades: int | None = None
+    min_days: float | None = None
     params: Mapping[str, Any] | None = None
     where: str | None = None
 
@@ -126,6 +139,11 @@ class Filters:
             last = moment("until", self.until)
             operator, end = ("<", last + timedelta(days=1)) if is_day(self.until) else ("<=", last)
             parts.append(f"created_at {operator} {bind(end.isoformat())}::timestamptz")
+        if self.min_trades is not None:
+            parts.append(f"total_trades >= {bind(_least('min_trades', self.min_trades))}")
+        if self.min_days is not None:
+            days = bind(_least("min_days", self.min_days))
+            parts.append(f"epoch(end_at) - epoch(start_at) >= 86400 * {days}")
         for name, value in (self.params or {}).items():
             parts.append(_param_condition(name, value, bind))
         if self.where is not None:
@@ -203,6 +221,12 @@ def _texts(name: str, given: Texts) -> list[str] | None:
         if not isinstance(text, str):
             raise BadInput(f"{name}: {text!r} is not a text")
     return texts
+
+
+def _least(name: str, given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, Real) or not given >= 0:  # type: ignore[operator]
+        raise BadInput(f"{name} is a number, 0 or more, not {given!r}")
+    return float(given)
 
 
 def _one_of(column: str, values: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.surface import tries
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,18 +77,14 @@ def aggregate(
 
 
 def _families(expressions: Sequence[str], groups: Sequence[str], condition: Condition) -> str:
-    labels = [f"label{place}" for place in range(len(groups))]
-    text = sql(
-        "aggregate_luck",
-        expressions=", ".join(f"{e} as {n}" for e, n in zip(expressions, labels, strict=True)),
-        labels=", ".join(labels),
-        same=" and ".join(f"members.{n} is not distinct from usual.{n}" for n in labels),
-        condition=condition.sql,
-    )
-    same = " and ".join(
-        f"{g} is not distinct from {n}" for g, n in zip(groups, labels, strict=True)
-    )
-    return f"left join (\n{text}) as families on {same}"
+    """What the best live trial of each group is worth beside the luck of so many."""
+    label = _struct(expressions)
+    text = sql("aggregate_luck", tries=tries(f"(from trials where {condition.sql})", label))
+    return f"left join (\n{text}) as families on {_struct(groups)} is not distinct from label"
+
+
+def _struct(values: Sequence[str]) -> str:
+    return f"struct_pack({', '.join(f'g{n} := {value}' for n, value in enumerate(values))})"
 
 
 def _as(group: str, name: str) -> str:

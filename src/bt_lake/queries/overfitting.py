@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,10 @@ from bt_lake.overfit.family import Family
 from bt_lake.overfit.report import check_settings
 from bt_lake.overfit.report import overfit as judge
 from bt_lake.overfit.results import OverfitReport
-from bt_lake.queries.filters import ALL, LABELS, Filters, Time
+from bt_lake.queries.families import Rows, words
+from bt_lake.queries.filters import ALL, Filters, Time
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.shadowing import Shadow
 from bt_lake.queries.trials import DECAYING, Sampled, Trials, curves_of, grid_of, sampled
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.schema import RUNS
@@ -20,7 +21,7 @@ from bt_lake.warehouse.schema import RUNS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Gathered = tuple[Family, dict[str, Decay]]
+Found = tuple[Family, dict[str, Decay]]
 
 
 def overfit(
@@ -41,7 +42,7 @@ def overfit(
     check_settings(splits, bootstraps, block)
     window = Window.of(start, end)
 
-    def question(connection: DuckDBPyConnection) -> Gathered:
+    def question(connection: DuckDBPyConnection) -> Found:
         return _gather(connection, filters, window)
 
     family, held = reader.ask(question, user_sql=filters.user_sql)
@@ -49,62 +50,43 @@ def overfit(
     return replace(report, decay=held)
 
 
-def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | None) -> Gathered:
-    condition = filters.condition(connection)
-    trials = Trials.of(connection, condition, window)
-    curves, notes = curves_of(connection, trials, window)
-    if not trials.ids and (hint := filters.hint(connection)):
+def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | None) -> Found:
+    rows = Rows.of(filters.condition(connection))
+    if window is not None:
+        rows = Shadow.of(connection, rows, window).rows
+    trials = Trials.of(connection, rows)
+    curves, notes = curves_of(connection, trials, rows, window)
+    if not trials.gathered.runs and (hint := filters.hint(connection)):
         notes.append(hint)
     if trials.ids and window is not None and curves is not None and not curves.ts.size:
         notes.append(f"no trial has any equity {window.text}")
-    runs = sampled(connection, condition)
-    if {"in", "out"} <= set(runs.samples):
-        notes.append(
-            "in-sample and out-of-sample runs are judged together; where=\"sample = 'in'\" "
-            "judges what was selected from"
-        )
     family = Family(
         ids=trials.ids,
         **trials.moments,
-        periods_per_year=trials.numbers["periods_per_year"],
+        periods_per_year=trials.periods_per_year,
         failed=trials.failed,
         deleted=trials.deleted,
         params=[None] * len(trials.ids),
         curves=curves,
-        name=_name(filters, window),
+        name=words(filters, window),
         notes=tuple(notes),
+        gathered=trials.gathered,
+        deviation=trials.deviation,
+        spans=trials.spans,
     )
     winner = family.best()
     if winner is not None:
-        family = replace(family, params=grid_of(connection, condition, trials, winner))
-    return family, _decay(runs, trials if window else None)
+        family = replace(family, params=grid_of(connection, rows, trials, winner))
+    return family, _decay(sampled(connection, rows))
 
 
-def _decay(runs: Sampled, windowed: Trials | None) -> dict[str, Decay]:
+def _decay(runs: Sampled) -> dict[str, Decay]:
     """How the metrics of the best known pairs held up; of a window those that curves tell."""
     inside, outside = pair(runs.keys, runs.samples)
     folds = [runs.folds[place] for place in inside]
     found = {}
     for name in DECAYING:
-        values = runs.metric(name) if windowed is None else windowed.metric_of(name, runs.ids)
-        if values is not None:
-            better = RUNS[name].better == "higher"
-            found[name] = decay(values[inside], values[outside], folds, higher_is_better=better)
+        values = runs.metric(name)
+        better = RUNS[name].better == "higher"
+        found[name] = decay(values[inside], values[outside], folds, higher_is_better=better)
     return {name: held for name, held in found.items() if held is not None}
-
-
-def _name(filters: Filters, window: Window | None) -> str:
-    return " ".join([*_words(filters), *([window.text] if window else [])])
-
-
-def _words(filters: Filters) -> Iterator[str]:
-    labels = [getattr(filters, label) for label in (*LABELS, "tag")]
-    named = [
-        *(given if isinstance(given, str) else ", ".join(given) for given in labels if given),
-        *(f"{name}={value}" for name, value in (filters.params or {}).items()),
-        *([f"where {filters.where}"] if filters.where else []),
-    ]
-    yield from named or ["all runs"]
-    for word in ("since", "until"):
-        if (given := getattr(filters, word)) is not None:
-            yield f"{word} {given}"

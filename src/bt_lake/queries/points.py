@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 AT_ONCE = 2_000_000  # points of a piece; about 20 arrays of that length exist at a time
+DAY = 86_400_000_000
+_QUARTER = 900_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WANTED = "lake_wanted"
 
 
@@ -29,6 +34,7 @@ class Owners:
     bars: Ints  # expected, for the size of a piece
     capital: Floats  # `initial_capital`, which is the first equity where none was given
     n_returns: Floats
+    zones: list[str | None] = field(default_factory=list)  # the curves' own time zones, if wanted
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -40,6 +46,7 @@ class Owners:
             self.bars[start:stop],
             self.capital[start:stop],
             self.n_returns[start:stop],
+            self.zones[start:stop],
         )
 
 
@@ -65,18 +72,63 @@ class Points:
         base = np.where(earlier > 0, self.equity[np.maximum(first - 1, 0)], self.base)
         return self._only((self.ts >= start) & (self.ts < stop), base)
 
-    def last_of_each(self, span: int) -> Points:
-        """The last point of each span of so many microseconds, as of the span's start."""
-        spans = self.ts // span
-        last = np.ones(self.ts.size, bool)
-        last[:-1] = spans[1:] != spans[:-1]
+    def last_of_each_day(self, zones: Sequence[str | None]) -> Points:
+        """The last point of each day in the curve's own zone, as of midnight UTC of that date."""
+        local = self.ts.copy()
+        owner = np.repeat(np.arange(self.base.size), self.runs.counts)
+        for zone in set(zones) - {None}:
+            there = np.array([each == zone for each in zones], bool)[owner]
+            local[there] += _offsets(local[there], str(zone))
+        days = local // DAY
+        last = np.ones(days.size, bool)
+        last[:-1] = days[1:] != days[:-1]
         last[self.offsets[1:][self.runs.counts > 0] - 1] = True
         thin = self._only(last, self.base)
-        return Points(thin.ts // span * span, thin.equity, thin.offsets, thin.base)
+        return Points(days[last] * DAY, thin.equity, thin.offsets, thin.base)
+
+    def stitched(self, lengths: Sequence[int]) -> Points:
+        """One curve of each `lengths` runs in turn: the next goes on where the last one ends.
+
+        A first point without capital before it begins nothing but the next return.
+        """
+        if all(length == 1 for length in lengths):
+            return self
+        equity, kept = self.equity.copy(), np.ones(self.ts.size, bool)
+        firsts = np.concatenate(([0], np.cumsum(lengths)))
+        for start, stop in pairwise(firsts.tolist()):
+            level = np.nan
+            for run in range(start, stop):
+                points = slice(*self.offsets[run : run + 2].tolist())
+                if points.start == points.stop:
+                    continue
+                base = self.base[run]
+                if np.isfinite(level):
+                    if np.isnan(base):
+                        base, kept[points.start] = equity[points.start], False
+                    equity[points] *= level / base
+                level = equity[points.stop - 1]
+        offsets = self.offsets[firsts]
+        counts = Segments(offsets).count(kept)
+        base = np.array(
+            [self.base[start] if n else np.nan for start, n in zip(firsts, lengths, strict=False)]
+        )
+        return Points(self.ts[kept], equity[kept], np.concatenate(([0], counts.cumsum())), base)
 
     def _only(self, which: np.ndarray, base: Floats) -> Points:
         offsets = np.concatenate(([0], self.runs.count(which).cumsum()))
         return Points(self.ts[which], self.equity[which], offsets, base)
+
+
+def _offsets(ts: Ints, zone: str) -> Ints:
+    """What a zone's clocks are ahead of UTC; they change at quarters of an hour."""
+    quarters, place = np.unique(ts // _QUARTER, return_inverse=True)
+    clock = ZoneInfo(zone)
+    ahead = [
+        (_EPOCH + timedelta(microseconds=quarter * _QUARTER)).astimezone(clock).utcoffset()
+        for quarter in quarters.tolist()
+    ]
+    micros = [(offset or timedelta()) // timedelta(microseconds=1) for offset in ahead]
+    return np.array(micros, np.int64)[place]
 
 
 def pieces(connection: DuckDBPyConnection, owners: Owners) -> Iterator[Points]:

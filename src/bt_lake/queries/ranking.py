@@ -23,7 +23,6 @@ def best(
     *,
     n: int | None = None,
     per: Sequence[str] = (),
-    min_trades: int | None = None,
     ascending: bool | None = None,
     columns: Sequence[str] | None = None,
     filters: Filters = ALL,
@@ -39,7 +38,6 @@ def best(
         metric_name,
         n=n,
         per=per,
-        min_trades=min_trades,
         ascending=ascending,
         columns=columns,
         filters=filters,
@@ -58,7 +56,6 @@ def ranked(
     *,
     n: int | None,
     per: Sequence[str],
-    min_trades: int | None,
     ascending: bool | None,
     columns: Sequence[str] | None,
     filters: Filters,
@@ -73,9 +70,6 @@ def ranked(
         condition = filters.condition(connection)
         values = {**condition.values, "n": count}
         text = condition.sql
-        if min_trades is not None:
-            text += " and total_trades >= $min_trades"
-            values["min_trades"] = min_trades
         names = picked(connection, columns, first=wanted.name, without=tuple(groups))
         direction = "asc" if upwards else "desc"
         return Query(

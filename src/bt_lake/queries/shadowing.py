@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bt_lake.metrics import undefined
 from bt_lake.queries.answer import Query
-from bt_lake.queries.filters import Condition
+from bt_lake.queries.families import Rows
 from bt_lake.queries.points import Owners
 from bt_lake.queries.windows import Window, measured
 from bt_lake.warehouse.quoting import identifier
@@ -20,38 +20,35 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WINDOWED = "lake_windowed"
-_LABELS = ("strategy", "sweep", "symbol")
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """The runs a condition selects, with the metrics their curves have within a window.
+    """Runs with the metrics that their curves have within a window.
 
-    What rests on trades is NULL, and runs without equity in the window are not there.
+    What rests on trades is NULL. `rows` are all that were measured, runs without equity in the
+    window too.
     """
 
-    condition: Condition
+    source: Rows
+    chosen: Rows  # those of the source that are asked about
     columns: dict[str, NDArray[Any]]
 
     @classmethod
     def of(
         cls,
         connection: DuckDBPyConnection,
-        condition: Condition,
+        source: Rows,
         window: Window,
-        kin: str = "",
+        chosen: Rows | None = None,
     ) -> Self:
-        """`kin` is SQL for a label; then all trials that share one with the runs are measured."""
-        source = f"(from runs where {condition.sql})"
-        if kin:
-            source = f"(from trials where {kin} in (select {kin} from {source}))"
         found = connection.execute(
-            f"select run_id, commit_id, {', '.join(_LABELS)}, coalesce(bars, 0)::bigint as bars, "
+            "select run_id, commit_id, coalesce(bars, 0)::bigint as bars, "
             "coalesce(initial_capital, 'nan'::double) as capital, "
             "coalesce(n_returns, 'nan'::double) as n_returns, "
             "coalesce(periods_per_year, 'nan'::double) as a_year "
-            f"from {source} order by run_id",
-            dict(condition.values) or None,
+            f"from {source.sql} order by run_id",
+            dict(source.values) or None,
         ).fetchnumpy()
         owners = Owners(
             found["run_id"].tolist(),
@@ -61,31 +58,40 @@ class Shadow:
             found["n_returns"],
         )
         metrics = measured(connection, owners, found["a_year"], window)
-        columns = {name: found[name].astype(object) for name in ("run_id", *_LABELS)}
+        columns = {"run_id": found["run_id"].astype(object)}
         columns |= {
             name: np.ma.masked_array(values, undefined(values)) for name, values in metrics.items()
         }
         connection.register(WINDOWED, columns)
-        return cls(condition, columns)
+        return cls(source, chosen or source, columns)
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(f"({self._replaced(self.source.sql)})", self.source.values)
 
     def over(self, query: Query) -> Query:
-        """The same query, with these runs as `runs`."""
-        replaced = ", ".join(
-            f"{self._value(column)} as {identifier(column.name)}"
-            for column in RUNS.columns
-            if column.name in self.columns.keys() - {"run_id", *_LABELS} or column.group == "trade"
-        )
+        """The same query, with those of these runs as `runs` that are live and have equity."""
         sql = (
-            f"with runs as (\nselect whole.* replace ({replaced})\n"
-            f"from (from runs where {self.condition.sql}) as whole "
-            f"join {WINDOWED} using (run_id)\nwhere {WINDOWED}.bars > 0\n)\n"
+            f"with runs as (\n{self._replaced(self.chosen.sql)}\n"
+            f"where {WINDOWED}.bars > 0 and whole.deleted_at is null\n)\n"
             f"select * from (\n{query.sql}\n)"
         )
         return replace(
             query,
             sql=sql,
-            values={**self.condition.values, **query.values},
+            values={**self.chosen.values, **query.values},
             tables={WINDOWED: self.columns},
+        )
+
+    def _replaced(self, source: str) -> str:
+        replaced = ", ".join(
+            f"{self._value(column)} as {identifier(column.name)}"
+            for column in RUNS.columns
+            if column.name in self.columns.keys() - {"run_id"} or column.group == "trade"
+        )
+        return (
+            f"select whole.* replace ({replaced})\n"
+            f"from {source} as whole join {WINDOWED} using (run_id)"
         )
 
     def _value(self, column: Column) -> str:

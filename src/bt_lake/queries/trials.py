@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,119 +11,140 @@ import numpy as np
 
 from bt_lake.overfit.align import Curves
 from bt_lake.overfit.arrays import Bools, Floats
-from bt_lake.overfit.family import known_periods, mix_bar_sizes
-from bt_lake.queries.filters import Condition
+from bt_lake.overfit.family import Gathered, known_periods, mix_bar_sizes
+from bt_lake.queries.families import WHOLE, Rows
 from bt_lake.queries.points import Owners, joined, pieces
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import flat
-from bt_lake.queries.windows import Window, as_floats, measured
+from bt_lake.queries.windows import Window
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_POINTS = 16_000_000  # of curves in memory at a time; a report on them takes about 2 GiB
-DAY = 86_400_000_000
+YEAR = 365.25 * 86_400_000_000  # in microseconds
 DAYS_A_YEAR = 366
 DECAYING = ("sharpe_ratio", "cagr", "max_drawdown", "win_rate", "profit_factor")
-_MOMENTS = ("sharpe_period", "n_returns", "skew", "kurtosis")
-_NUMBERS = (*_MOMENTS, "sharpe_ratio", "periods_per_year", "initial_capital")
+_COUNTS = ("runs", "repeats", "folds", "in_sample", "failed_alike")
 # What makes two runs the same configuration but for its parameters.
 _LABELS = ("strategy", "symbol", "timeframe", "exit_rule")
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """Rows in the order of their ids; `numbers` by column of `runs`, NaN for NULL."""
+    """In the order of their ids; NaN for NULL. `pieces` are the runs of each, in order of time."""
 
-    owners: Owners
+    ids: list[str]
+    pieces: list[list[str]]
     failed: Bools
     deleted: Bools
-    numbers: dict[str, Floats]
+    moments: dict[str, Floats]
+    periods_per_year: Floats
+    spans: Floats
+    gathered: Gathered
+    deviation: float | None
 
     @classmethod
-    def of(
-        cls, connection: DuckDBPyConnection, condition: Condition, window: Window | None
-    ) -> Self:
-        text = sql(
-            "overfit_trials",
-            numbers=", ".join(f"coalesce({n}, 'nan'::double) as {n}" for n in _NUMBERS),
-            condition=condition.sql,
+    def of(cls, connection: DuckDBPyConnection, rows: Rows) -> Self:
+        numbers = ("sharpe", "n_returns", "skew", "kurtosis", "a_year", "span")
+        text = rows.query(
+            WHOLE,
+            "select t.run_id, t.run_ids, t.failed, t.deleted, f.* exclude (label), "
+            "epoch_us(t.end_at) - epoch_us(t.start_at) as span, t.* "
+            "from lake_family_rows as f left join lake_annual as t on true order by t.run_id",
         )
-        found = connection.execute(text, dict(condition.values) or None).fetchnumpy()
-        numbers = {name: found[name] for name in _NUMBERS}
-        owners = Owners(
-            found["run_id"].tolist(),
-            found["commit_id"].tolist(),
-            found["bars"],
-            numbers["initial_capital"],
-            numbers["n_returns"],
+        relation = connection.execute(text, dict(rows.values) or None)
+        names = [column[0] for column in relation.description]
+        found = relation.fetchall()
+        at = {name: names.index(name) for name in reversed(names)}
+        told = [row for row in found if row[0] is not None]
+
+        def column(name: str) -> Floats:
+            return np.array([row[at[name]] for row in told], np.float64)
+
+        moments = {name: column(name) for name in numbers}
+        first = dict(zip(names, found[0], strict=False)) if found else {}
+        return cls(
+            ids=[row[0] for row in told],
+            pieces=[row[1] for row in told],
+            failed=np.array([row[2] for row in told], bool),
+            deleted=np.array([row[3] for row in told], bool),
+            moments={"sharpe_period": moments.pop("sharpe")}
+            | {name: moments[name] for name in ("n_returns", "skew", "kurtosis")},
+            periods_per_year=moments["a_year"],
+            spans=moments["span"] / YEAR,
+            gathered=Gathered(*(first.get(name, 0) for name in _COUNTS)),
+            deviation=first.get("deviation"),
         )
-        if window is not None:
-            inside = measured(connection, owners, numbers["periods_per_year"], window)
-            numbers |= {name: as_floats(values) for name, values in inside.items()}
-        return cls(owners, found["failed"], found["deleted"], numbers)
-
-    @property
-    def ids(self) -> list[str]:
-        return self.owners.ids
-
-    @property
-    def moments(self) -> dict[str, Floats]:
-        """What a Sharpe ratio's worth depends on; without a curve, as the source reported it."""
-        annual = self.numbers["sharpe_ratio"]
-        year = np.sqrt(known_periods(self.numbers["periods_per_year"]))
-        period = self.numbers["sharpe_period"]
-        moments = {name: self.numbers[name] for name in _MOMENTS}
-        return moments | {"sharpe_period": np.where(np.isnan(period), annual / year, period)}
-
-    def metric_of(self, name: str, ids: Sequence[str]) -> Floats | None:
-        """One number of some of the trials, if it is known here."""
-        if name not in self.numbers:
-            return None
-        place = {run_id: place for place, run_id in enumerate(self.ids)}
-        return self.numbers[name][[place[run_id] for run_id in ids]]
 
 
 def curves_of(
-    connection: DuckDBPyConnection, trials: Trials, window: Window | None
+    connection: DuckDBPyConnection, trials: Trials, rows: Rows, window: Window | None
 ) -> tuple[Curves | None, list[str]]:
-    """The trials' curves, and what had to be left out.
+    """The trials' curves, folds stitched, and what had to be left out.
 
-    Where bar sizes differ, or the points would not fit into memory, each day counts by its last
-    point.
+    Daily and longer curves count by their own local days. So do all where bar sizes differ, or
+    where the points would not fit into memory: then the last point of each day counts.
     """
-    periods = trials.numbers["periods_per_year"]
+    owners = _owners(connection, [run_id for each in trials.pieces for run_id in each], rows)
+    periods = trials.periods_per_year
     mixed = mix_bar_sizes(periods) and bool(np.nanmax(periods) > DAYS_A_YEAR)
-    parts, daily = [], mixed
-    for piece in pieces(connection, trials.owners):
+    whole_days = bool(known_periods(periods).max(initial=0.0) <= DAYS_A_YEAR)
+    parts, daily, done = [], mixed or whole_days, 0
+    zones: list[list[str | None]] = []
+    for piece in pieces(connection, owners):
+        zones.append(owners.zones[done : done + piece.base.size])
+        done += piece.base.size
         inside = window.of_points(piece) if window else piece
-        parts.append(inside.last_of_each(DAY) if daily else inside)
+        parts.append(inside.last_of_each_day(zones[-1]) if daily else inside)
         if sum(part.ts.size for part in parts) > MOST_POINTS and not daily:
-            daily, parts = True, [part.last_of_each(DAY) for part in parts]
+            daily = True
+            parts = [part.last_of_each_day(own) for part, own in zip(parts, zones, strict=True)]
         if sum(part.ts.size for part in parts) > MOST_POINTS:
             most = f"pbo, reality check: more than {MOST_POINTS:,} points of equity"
             return None, [f"{most} are not compared; filters make the family smaller"]
-    whole = joined(parts)
+    whole = joined(parts).stitched([len(each) for each in trials.pieces])
     notes = []
-    if daily:
+    if daily and not whole_days:
         why = "of different bar sizes" if mixed else f"of over {MOST_POINTS:,} points"
         notes = [f"curves {why}: a day counts by its last point"]
     return Curves(whole.ts, whole.equity, whole.offsets, whole.base), notes
 
 
+def _owners(connection: DuckDBPyConnection, run_ids: list[str], rows: Rows) -> Owners:
+    found = connection.execute(
+        "select run_id, commit_id, coalesce(bars, 0)::bigint as bars, "
+        "coalesce(initial_capital, 'nan'::double) as capital, "
+        "coalesce(n_returns, 'nan'::double) as n_returns, time_zone "
+        f"from (select run_id from {rows.sql}) join trials using (run_id)",
+        dict(rows.values) or None,
+    ).fetchnumpy()
+    place = {run_id: place for place, run_id in enumerate(found["run_id"].tolist())}
+    order = np.array([place[run_id] for run_id in run_ids], np.int64)
+    zones = found["time_zone"].tolist()
+    return Owners(
+        run_ids,
+        found["commit_id"][order].tolist(),
+        found["bars"][order],
+        found["capital"][order],
+        found["n_returns"][order],
+        [zones[at] for at in order.tolist()],
+    )
+
+
 def grid_of(
-    connection: DuckDBPyConnection, condition: Condition, trials: Trials, winner: int
+    connection: DuckDBPyConnection, rows: Rows, trials: Trials, winner: int
 ) -> list[Mapping[str, Any] | None]:
     """Each trial's parameters, nested ones by their paths; None where a label differs from the
     winner's, so that it is no neighbour."""
-    labels = (*_LABELS, "fold", "sample")
+    labels = (*_LABELS, "sample")
     text = sql(
         "overfit_grid",
         labels=", ".join(f'"{label}"' for label in labels),
-        condition=condition.sql,
+        source=rows.sql,
         same=" and ".join(f'chosen."{n}" is not distinct from winner."{n}"' for n in labels),
     )
-    values = {**condition.values, "winner": trials.ids[winner]}
+    values = {**rows.values, "winner": trials.ids[winner]}
     found = dict(connection.execute(text, values).fetchall())
     return [flat(json.loads(found[run_id])) if run_id in found else None for run_id in trials.ids]
 
@@ -143,19 +164,19 @@ class Sampled:
         return np.array([row[at] for row in self.metrics], np.float64)
 
 
-def sampled(connection: DuckDBPyConnection, condition: Condition) -> Sampled:
+def sampled(connection: DuckDBPyConnection, rows: Rows) -> Sampled:
     text = sql(
         "overfit_samples",
         labels=", ".join((*_LABELS, "params_hash")),
         metrics=", ".join(DECAYING),
-        condition=condition.sql,
+        source=rows.sql,
     )
-    rows = connection.execute(text, dict(condition.values) or None).fetchall()
+    found = connection.execute(text, dict(rows.values) or None).fetchall()
     end = 3 + len(_LABELS) + 1
     return Sampled(
-        ids=[row[0] for row in rows],
-        samples=[row[1] for row in rows],
-        keys=[row[2:end] for row in rows],
-        folds=[row[2] for row in rows],
-        metrics=[row[end:] for row in rows],
+        ids=[row[0] for row in found],
+        samples=[row[1] for row in found],
+        keys=[row[2:end] for row in found],
+        folds=[row[2] for row in found],
+        metrics=[row[end:] for row in found],
     )

@@ -18,6 +18,9 @@ _HEADER = """\
 
 
 _PERIODS = ("day", "week", "month", "year")
+# What the macro `deflated` can be narrowed by.
+_NARROWS = (*("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "fold", "sample"),)
+_FAMILY = "lake_family(family, tried.strategy, tried.sweep, tried.symbol)"
 _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
@@ -52,6 +55,13 @@ def rows_with_events(rows: str = "lake_rows") -> str:
     return _read("rows_with_events.sql").strip().replace("{{rows}}", rows)
 
 
+def tries(source: str, label: str = "''") -> str:
+    """The parts of a query that tell trials from runs: `source` gives rows of `runs`, `label` is
+    the family of each (see the comments there)."""
+    text = _read("tries.sql").rstrip()
+    return text.replace("{{source}}", source).replace("{{label}}", label)
+
+
 def _read(name: str) -> str:
     return (Path(__file__).parent / "sql" / name).read_text("utf-8")
 
@@ -68,6 +78,8 @@ def _values() -> dict[str, str]:
     return {
         "format": str(FORMAT_VERSION),
         "rows_with_events": rows_with_events(),
+        "tries.family": tries("query_table(source)", _FAMILY),
+        "tries.deflated": tries(f"(from trials where {_narrowed()})", _FAMILY),
         "schema.shown": read_schema(RUNS[name] for name in _SHOWN),
         **{f"schema.{table.name}": _as_json(table) for table in (RUNS, EQUITY, TRADES)},
         "schema.events": read_schema(EVENTS.columns),
@@ -77,6 +89,10 @@ def _values() -> dict[str, str]:
         "labels": ", ".join(map(literal, (*_label_names(), *_PERIODS))),
         **{f"label.{name}": _label(name) for name in ("dim", "x", "y")},
     }
+
+
+def _narrowed() -> str:
+    return " and ".join(f'("{name}" is null or trials."{name}" = "{name}")' for name in _NARROWS)
 
 
 def _value_of_metric() -> str:

@@ -97,9 +97,6 @@ def best(
         str | None,
         typer.Option(metavar="LABEL,...", help="The best of each: symbol, or symbol,timeframe."),
     ] = None,
-    min_trades: Annotated[
-        int | None, typer.Option(min=0, help="Pass over runs with fewer trades.")
-    ] = None,
     order: Annotated[
         Order | None, typer.Option(help="Largest or smallest first; else what is better.")
     ] = None,
@@ -109,7 +106,8 @@ def best(
     family: Annotated[
         Family | None,
         typer.Option(
-            help="The trials that luck is counted over.", show_default="strategy, with --deflate"
+            help="Count luck over all trials of the same ..., not those of the filters alone.",
+            show_default="what the filters select",
         ),
     ] = None,
     start: From = None,
@@ -129,7 +127,7 @@ def best(
     """
     judging: dict[str, Any] = {"start": start, "end": end}
     if deflate or family is not None:
-        judging["family"] = (family or Family.STRATEGY).value
+        judging |= {"deflated": True, "family": family and family.value}
     if any(value is not None for value in judging.values()):
         from bt_lake.queries.deflating import best as question
     else:
@@ -143,12 +141,11 @@ def best(
         **judging,
         n=limit,
         per=groups,
-        min_trades=min_trades,
         ascending=None if order is None else order is Order.ASC,
         columns=asked(columns, out, metric),
         filters=which.filters(),
     )
-    last = JUDGED[:2] if "family" in judging else ()
+    last = JUDGED[:2] if judging.get("deflated") else ()
     layout = run_layout(out, first=["rank", *groups], metric=metric, last=last)
     out.answer(answer, chosen_layout(out) if columns else layout)
     messages.shown(session, out, answer, "trial")

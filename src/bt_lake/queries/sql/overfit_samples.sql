@@ -1,5 +1,5 @@
--- The trials of a family that say whether they are in or out of sample, the oldest first.
+-- The runs that say whether they are in or out of sample, the oldest first.
 select run_id, "sample", fold, {{labels}}, {{metrics}}
-from trials
-where {{condition}} and "sample" is not null
+from {{source}}
+where "sample" is not null
 order by run_id

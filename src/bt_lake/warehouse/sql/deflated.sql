@@ -59,52 +59,45 @@ create or replace temp macro lake_family(family, strategy, sweep, symbol) as
     else error(lake_refusal('family', family, ['strategy', 'sweep', 'symbol', 'all']))
   end;
 
--- Every family of trials, deleted and failed ones too: how many there are, the periods of a year
--- for those that do not say (the median of the others), the spread of their annual Sharpe ratios
--- (of a run without a curve the one its source reported), and the best that luck would bring.
+-- What is tried, and what it amounts to. `source` is a table with the columns of `runs`.
 create or replace temp macro lake_families(family, source := 'trials') as table
   with
-    members as (
-      select
-        lake_family(family, strategy, sweep, symbol) as label, sharpe_period, sharpe_ratio,
-        case when periods_per_year > 0 then periods_per_year end as a_year
-      from query_table(source)
-    ),
-    usual as (
-      select label, quantile_cont(a_year, 0.5) as a_year from members
-      where label in (select label from members where a_year is null)
-      group by label
-    )
-  select *, deviation * lake_expected_max(trials) as luck
-  from (
-    select
-      label,
-      count(*) as trials,
-      coalesce(any_value(usual.a_year), 1.0) as usual_periods,
-      stddev_samp(coalesce(
-        sharpe_period * sqrt(coalesce(members.a_year, usual.a_year, 1)), sharpe_ratio
-      )) as deviation
-    from members left join usual using (label)
-    group by label
-  );
+{{tries.family}}
+  select
+    label, trials, runs, repeats, folds, in_sample, failed_alike, deviation,
+    deviation * lake_expected_max(trials) as luck
+  from lake_counts
+  join (select label as same, count(*) as trials from lake_trials group by label)
+    on label is not distinct from same
+  join (select label as spread_of, deviation from lake_spread)
+    on label is not distinct from spread_of;
 
--- Every run beside the luck of its family: trials; expected_max_sharpe, the best annual Sharpe
--- ratio that luck alone would bring among so many; psr, the probability that the run's true
--- Sharpe ratio is above 0; dsr, that it is above that luck (Bailey & Lopez de Prado 2012, 2014).
--- NULL below 12 returns, where moments mean nothing, and where Sharpe ratios have no spread.
+-- Every run beside the luck of its family, which is made of the runs that the arguments leave:
+-- trials, how many configurations were tried; expected_max_sharpe, the best annual Sharpe ratio
+-- that luck alone would bring among so many; psr, the probability that the true Sharpe ratio is
+-- above 0; dsr, that it is above that luck (Bailey & Lopez de Prado 2012, 2014). Of a fold they are
+-- those of its configuration's stitched folds. NULL below 12 returns, where moments mean nothing,
+-- where Sharpe ratios have no spread, and of runs that are not judged (see `part`).
 -- One step a level: a macro's argument is evaluated wherever it stands.
-create or replace temp macro deflated(family := 'strategy') as table
+create or replace temp macro deflated(
+  family := 'strategy', strategy := null, symbol := null, timeframe := null, exit_rule := null,
+  engine := null, sweep := null, fold := null, "sample" := null
+) as table
   with
+{{tries.deflated}},
     beside as (
       select
-        run_id, label, trials, sharpe_period, sharpe_ratio, skew, kurtosis, deviation, luck,
-        case when n_returns >= 12 then n_returns - 1 end as n,
-        sqrt(case when periods_per_year > 0 then periods_per_year else usual_periods end) as year
-      from runs join lake_families(family) on lake_family(family, strategy, sweep, symbol) = label
+        lake_annual.run_id as id, trials, sharpe, skew, kurtosis, ratio, year, deviation,
+        deviation * lake_expected_max(trials) as luck,
+        case when n_returns >= 12 then n_returns - 1 end as n
+      from lake_annual
+      join (select label as same, count(*) as trials from lake_trials group by label)
+        on label is not distinct from same
+      join (select label as spread_of, deviation from lake_spread)
+        on label is not distinct from spread_of
     ),
-    ratios as (select *, coalesce(sharpe_period, sharpe_ratio / year) as sharpe from beside),
     factors as (
-      select *, 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe * sharpe as factor from ratios
+      select *, 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe * sharpe as factor from beside
     ),
     errors as (
       select
@@ -117,8 +110,9 @@ create or replace temp macro deflated(family := 'strategy') as table
       select *, sharpe * precision as z_zero, (sharpe - above) * precision as z_luck from errors
     )
   select
-    run_id, nullif(label, '') as family, trials, sharpe_ratio,
+    run_id, nullif(label, '') as family, part, trials, ratio as sharpe_ratio,
     above * year as expected_max_sharpe,
     lake_normal_cdf(z_zero) as psr,
     lake_normal_cdf(z_luck) as dsr
-  from scores;
+  from lake_members left join scores on trial = id
+  where not deleted;
