@@ -79,7 +79,7 @@ def saved(lake: Lake, family: str) -> None:
     [
         ("one trial", "Only one trial is known, so there is no selection to correct for"),
         ("no common dates", "The best of these 2 trials is not distinguishable"),
-        ("constant curves", "There is no Sharpe ratio in any of the 3 trials"),
+        ("constant curves", "There is no Sharpe ratio in the only trial"),
         ("three points", "The best trial rests on only 3 returns"),
         ("all failed", "There is no Sharpe ratio in any of the 4 trials (4 failed)"),
         ("copies", "Too little is known of these 3 trials"),
@@ -130,7 +130,8 @@ def test_best_beside_luck(lake: Lake, cli: Cli):
     luck = lake.overfit().best.reading("all").expected_max_annual
     assert (
         said.err
-        == f"3 of 8 trials · slow 50 in all · best sharpe expected from luck alone: {luck:.2f} · T\n"
+        == f"3 of 8 trials · slow 50 in all · best sharpe expected from luck alone: {luck:.2f} "
+        "in all runs: 8 trials · T\n"
     )
     assert said.lines[0].split()[-2:] == ["dsr", "haircut"]
     assert len(said.lines) == 4
@@ -149,7 +150,8 @@ def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
         with lake.batch() as batch:
             for ratio in ratios:
                 batch.save(strategy=name, metrics={"sharpe_ratio": ratio})
-    assert "from luck alone: 0.04 to 0.07" in cli("best", "sharpe_ratio", "--deflate").err
+    asked = ("best", "sharpe_ratio", "--family", "strategy")
+    assert "from luck alone: 0.04 to 0.07 in 2 families" in cli(*asked).err
 
 
 def test_best_of_a_window(lake: Lake, cli: Cli):

@@ -125,7 +125,7 @@ class OverfitReport:
     reality_check: RealityCheck | None
     alignment: Alignment | None
     decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
-    gathered: Gathered = Gathered()
+    gathered: Gathered = field(default_factory=Gathered)
 
     def __repr__(self) -> str:
         from bt_lake.overfit.text import render
