@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,11 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factory import START, frames, ids, table
+from factory import START, edit_log, frames, ids, table
 
 from bt_lake.warehouse import log, schema
+from bt_lake.warehouse.digest import digest_of_file, is_whole
 from bt_lake.warehouse.errors import (
     BadInput,
+    CannotRead,
     CannotWrite,
     Damaged,
     FormatTooNew,
@@ -21,6 +24,7 @@ from bt_lake.warehouse.errors import (
     UnknownName,
 )
 from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.ids import children_of
 from bt_lake.warehouse.store import Store
 
 
@@ -172,10 +176,13 @@ def test_a_log_with_unknown_keys_is_read(store, rows):
     store.append(frames(1))
     store.compact()
     path = log.newest_path(store.layout)
-    state = json.loads(path.read_text())
-    for add in state["adds"]:
-        add["novelty"] = 1
-    path.write_text(json.dumps({**state, "another": []}))
+
+    def foretell(state: dict) -> None:
+        for add in state["adds"]:
+            add["novelty"] = 1
+        state["another"] = []
+
+    edit_log(path, foretell)
     assert rows("select count(*) from runs") == [(2,)]
     assert sorted(add.rows for add in log.newest(store.layout).adds) == [2, 4, 10]
 
@@ -302,3 +309,69 @@ def test_threads_look_and_save_on_one_store(store, rows):
 
 def _pairs(one: Frames, two: Frames):
     return zip((one.runs, one.equity, one.trades), (two.runs, two.equity, two.trades), strict=True)
+
+
+def test_a_commit_says_what_belongs_to_it(store):
+    made = frames(2, points=3, trades=1)
+    for given in (made, Frames(frames(1).runs), Frames(frames(1).runs, trades=made.trades)):
+        commit = store.append(given)
+        assert children_of(commit) == tuple(given.children())
+        (path,) = store.path.glob(f"runs/month=*/c-{commit}.parquet")
+        marks = pq.read_metadata(path).metadata
+        assert is_whole(path.read_bytes(), marks[b"digest"].decode())
+        children = json.loads(marks[b"children"])
+        assert children.keys() == given.children().keys()
+        for name, said in children.items():
+            (child,) = store.path.glob(f"{name}/month=*/c-{commit}.parquet")
+            assert said == {
+                "rows": len(given.children()[name]),
+                "bytes": child.stat().st_size,
+                "digest": digest_of_file(child),
+            }
+
+
+def test_the_log_says_the_digests_of_its_files_and_its_own(store):
+    for _ in range(2):
+        store.append(frames(1))
+    store.compact()
+    for add in log.newest(store.layout).adds:
+        assert add.digest == digest_of_file(store.path / add.path)
+    path = log.newest_path(store.layout)
+    text = path.read_text()
+    for spoilt in (text.replace('"rows":2', '"rows":3'), text.replace("written_by", "written_bY")):
+        assert spoilt != text
+        path.write_text(spoilt)
+        with pytest.raises(Damaged, match="digest"):
+            log.newest(store.layout)
+
+
+@pytest.mark.parametrize("folder", ["runs", "events", "_log"])
+def test_a_folder_that_cannot_be_listed_is_no_empty_folder(store, rows, monkeypatch, folder):
+    """As when descriptors are used up or the disk fails: DuckDB's glob would find nothing."""
+    store.append(frames(2))
+    store.append_events("tag", ["x"], "y")
+    listdir, scandir = os.listdir, os.scandir
+
+    def failing(list_):
+        def fail(path):
+            if f"{os.sep}{folder}" in os.fspath(path):
+                raise OSError(errno.EMFILE, "Too many open files", path)
+            return list_(path)
+
+        return fail
+
+    monkeypatch.setattr(os, "listdir", failing(listdir))
+    monkeypatch.setattr(os, "scandir", failing(scandir))
+    with pytest.raises(CannotRead, match="too many files open"):
+        rows("select count(*) from runs")
+    with pytest.raises(CannotRead):
+        Store(store.path).append_new(frames(1))
+    monkeypatch.undo()
+    assert rows("select count(*) from runs") == [(2,)]
+
+
+def test_a_lake_with_curves_and_no_folder_of_runs_is_not_empty(store, tmp_path):
+    store.append(frames(2))
+    store.layout.table("runs").rename(tmp_path / "away")
+    with pytest.raises(Damaged, match="runs is not there"):
+        Store(store.path).ask(lambda c: c.execute("select count(*) from runs").fetchall())

@@ -15,9 +15,10 @@ from factory import frames, ids
 from bt_lake.warehouse import compact, log
 from bt_lake.warehouse.errors import Damaged, FormatTooNew
 from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.maintenance import maintenance_lock
 from bt_lake.warehouse.store import Store
-from bt_lake.warehouse.surface import snapshot_sql, views_sql
+from bt_lake.warehouse.surface import lake_sql
 
 
 def live(store: Store, table: str) -> int:
@@ -95,13 +96,13 @@ def test_large_commits_are_taken_over_without_rewriting(store, rows, monkeypatch
     assert rows("select count(*), (select count(*) from equity) from runs") == [(1, 2000)]
 
 
-def test_a_child_may_move_without_its_commit(store, rows, monkeypatch):
+def test_a_commit_moves_whole(store, rows, monkeypatch):
     for _ in range(2):
         store.append(frames(1))
     monkeypatch.setattr(compact, "FULL_BYTES", next(store.path.glob("runs/*/c-*")).stat().st_size)
     assert store.compact()
     files = "select table_name, count(commit_id), count(*) from lake_files group by 1 order by 1"
-    assert rows(files) == [("equity", 0, 1), ("runs", 2, 2), ("trades", 0, 1)]
+    assert rows(files) == [("equity", 0, 1), ("runs", 0, 2), ("trades", 0, 1)]
     assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
     assert not store.check().findings
     store.append(frames(1))
@@ -341,7 +342,7 @@ def test_a_snapshot_taken_while_files_go_is_no_snapshot(store, at, grace_s):
     """Maintenance between any two statements of `lake.sql`: all runs, or an error, never fewer."""
     for _ in range(3):
         store.append(frames(1))
-    before, here, after = snapshot_sql().partition(f"set variable {at} ")
+    before, here, after = lake_sql().partition(f"set variable {at} ")
     with duckdb.connect() as connection:
         connection.execute("set variable lake = ?", [str(store.path)])
         connection.execute(before)
@@ -352,14 +353,13 @@ def test_a_snapshot_taken_while_files_go_is_no_snapshot(store, at, grace_s):
             assert "open it again" in str(error)
             assert grace_s == 0
             return
-        connection.execute(views_sql())
         assert connection.execute("select count(*) from runs").fetchall() == [(3,)]
 
 
 def test_a_log_that_is_pruned_while_it_is_read_is_no_empty_log(store):
     store.append(frames(1))
     store.compact()
-    before, here, after = snapshot_sql().partition("set variable lake_content ")
+    before, here, after = lake_sql().partition("set variable lake_content ")
     with duckdb.connect() as connection:
         connection.execute("set variable lake = ?", [str(store.path)])
         connection.execute(before)
@@ -392,7 +392,30 @@ def test_a_table_that_is_away_is_not_taken_for_empty(store, rows, tmp_path):
     assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
 
 
-def test_a_curve_that_was_away_when_its_commit_was_folded_is_not_deleted(store, rows, tmp_path):
+def test_a_commit_whose_curve_is_away_is_not_folded(store, rows, tmp_path):
+    for _ in range(3):
+        store.append(frames(1))
+    curve = min(store.path.glob("equity/month=*/c-*"))
+    curve.rename(tmp_path / "curve")
+    for work in (compact.fold, compact.compact):
+        work(store.layout)
+    assert live(store, "runs") == 2
+    assert rows("select count(*) from runs") == [(3,)]
+    with pytest.raises(Damaged, match=curve.name):
+        rows("select count(*) from equity")
+    (finding,) = store.check().findings
+    assert (finding.kind, finding.path) == ("lost", curve.relative_to(store.path).as_posix())
+    (tmp_path / "curve").rename(curve)
+    store.compact(grace_s=0)
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(3, 15)]
+    assert not store.check().findings
+
+
+def test_a_curve_that_was_away_when_its_older_commit_was_folded_is_not_deleted(
+    store, rows, tmp_path, monkeypatch
+):
+    """The ids of older versions did not say what there is."""
+    monkeypatch.setattr("bt_lake.warehouse.commit.new_commit_id", lambda children: uuid7().hex)
     for _ in range(2):
         store.append(frames(1))
     curve = min(store.path.glob("equity/month=*/c-*"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from factory import frames, ids
+from factory import edit_log, frames, ids, resealed
 
 from bt_lake.warehouse import check, compact, folders, log
 from bt_lake.warehouse.errors import Damaged, LakeError
@@ -52,10 +52,7 @@ def victim(tmp_path: Path) -> Path:
 
 
 def change_log(store: Store, change: Callable[[dict], None]) -> None:
-    path = log.newest_path(store.layout)
-    state = json.loads(path.read_bytes())
-    change(state)
-    path.write_text(json.dumps(state))
+    edit_log(log.newest_path(store.layout), change)
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -125,7 +122,7 @@ def test_the_numbers_of_epochs_end(store):
     store.append(frames(1))
     path = log.newest_path(store.layout)
     last = json.loads(path.read_bytes()) | {"epoch": 99_999_999}
-    (store.layout.log / "99999999.json").write_text(json.dumps(last))
+    (store.layout.log / "99999999.json").write_bytes(resealed(last))
     with pytest.raises(Damaged, match="used up"):
         store.compact()
     assert not list(store.layout.log.glob("?????????*.json"))

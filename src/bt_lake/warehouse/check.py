@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
+from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rules import broken_rules
@@ -152,7 +153,27 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
             found = _file(layout, state, listed, commits, table, path)
             if found is not None:
                 findings.append(found)
+    findings += _lost_children(layout, state, on_disk["runs"])
     return sum(map(len, on_disk.values())), findings
+
+
+def _lost_children(layout: Layout, state: log.State, runs: list[Path]) -> Iterator[Finding]:
+    """Files that the id of a standing commit names and that are not there."""
+    for path in runs:
+        relative = layout.relative(path)
+        file = data_file(relative)
+        if file is None or file.commit is None or state.has_removed(relative):
+            continue
+        for child in children_of(file.commit) or ():
+            lost = f"{child}/{relative.partition('/')[2]}"
+            if not (layout.root / lost).is_file():
+                yield Finding(
+                    "lost",
+                    lost,
+                    f"{relative} names this file of its runs, and it is not there",
+                    "restore it from a backup; --repair gives its rows up, so that the rest can be "
+                    "read",
+                )
 
 
 def _table_files(layout: Layout, table: str) -> Iterator[Path]:
@@ -182,7 +203,7 @@ def _file(
         if file.epoch > state.epoch or _young(path):
             return None
         return _leftover(relative, "compaction that did not come to its end")
-    is_child = file.commit is not None and table in log.CHILDREN
+    is_child = file.commit is not None and table in CHILDREN
     if is_child and path.relative_to(layout.table(table)) not in commits:
         return None if _young(path) else _leftover(relative, "child of a commit never made")
     return _torn_or_foreign(table, path, relative)

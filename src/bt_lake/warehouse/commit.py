@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake._version import __version__
+from bt_lake.warehouse.digest import BLANK, described, sealed
+from bt_lake.warehouse.errors import BadInput, LakeError, Unconfirmed
 from bt_lake.warehouse.files import explained, step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.frames import Frames, conform
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
 
 # From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
 _LARGE = 8_192
+WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(layout: Layout, frames: Frames) -> str:
-    """Commit the frames; when this returns they are durable and visible. Gives the commit id."""
+def append(layout: Layout, frames: Frames, commit: str | None = None) -> str:
+    """Commit the frames; when this returns they are durable and visible. Gives the commit id.
+
+    A caller that may have to try again chooses the id, by which it finds what became of a try.
+    """
     if not len(frames.runs):
         raise BadInput("there is no run to commit")
-    commit = new_commit_id()
+    commit = commit or commit_id_of(frames)
     now = datetime.now(UTC)
     tables = {name: conform(name, table) for name, table in frames.children().items()}
     # runs last: its name is the commit
@@ -39,9 +46,13 @@ def append(layout: Layout, frames: Frames) -> str:
 
 def append_events(layout: Layout, events: pa.Table) -> str:
     """Commit events: notes, tags, deletions."""
-    commit = new_commit_id()
+    commit = new_commit_id(())
     _write(layout, commit, datetime.now(UTC), {"events": conform("events", events)})
     return commit
+
+
+def commit_id_of(frames: Frames) -> str:
+    return new_commit_id(frames.children())
 
 
 def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
@@ -57,6 +68,7 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
     staged = {name: f"_stage/{commit}.{name}" for name in tables}
     months = {name: f"{name}/{month_of(now)}" for name in tables}
     finals = {name: f"{months[name]}/c-{commit}.parquet" for name in tables}
+    *children, last = tables
     with Folders(layout.root) as folders:
         with (
             explained(f"nothing was saved to {layout.root}"),
@@ -65,13 +77,15 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
             with contextlib.ExitStack() as files:
                 # All are written before the first is flushed: the later flushes find less to do.
                 written = []
+                named: dict[str, dict[str, object]] = {}
                 for name, table in tables.items():
-                    written.append(files.enter_context(_written(folders, staged[name], table)))
+                    data = encoded(table, children=named if name == "runs" else None)
+                    written.append(files.enter_context(_written(folders, staged[name], data)))
+                    named[name] = {"rows": len(table), **described(data)}
                     step(f"commit.staged.{name}")
                 for file in written:
                     os.fsync(file.fileno())
             step("commit.staged_durable")
-            *children, last = tables
             for name in children:
                 folders.make_folder(months[name])
                 folders.publish(staged[name], finals[name])
@@ -81,11 +95,20 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
             step("commit.children_durable")
             folders.make_folder(months[last])
             folders.publish(staged[last], finals[last])
-            step(f"commit.published.{last}")
+        # Everybody sees it now, and may fold it: nothing takes it back or denies it from here on.
+        step(f"commit.published.{last}")
+        try:
             folders.flush_folder(months[last])
+        except OSError as error:
+            raise Unconfirmed(
+                f"{layout.root}: what you saved is in the lake and every reader sees it, but the "
+                f"disk did not confirm that it would survive a power cut ({error}). Do not save "
+                "it again; look after the disk."
+            ) from error
         step("commit.durable")
         for name in staged.values():
-            folders.remove(name)
+            with contextlib.suppress(OSError, LakeError):  # `check` finds what is left
+                folders.remove(name)
     step("commit.cleaned")
 
 
@@ -93,39 +116,48 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
 def _undone_on_error(
     folders: Folders, staged: dict[str, str], finals: dict[str, str]
 ) -> Iterator[None]:
-    """Take back what an unsuccessful commit left, the commit itself first."""
+    """Take back what an unsuccessful commit left, unless it has its name: then it is successful."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        # The name holds an id that nobody else has: if it is there, we made it.
+        commit = finals[list(finals)[-1]]
+        try:
+            is_there = folders.exists(commit)
+        except (OSError, LakeError) as unknown:
+            if isinstance(error, LakeError):
+                raise  # such as a link in the place of a folder: nothing was published
+            raise Unconfirmed(
+                f"{commit}: this may or may not have been saved ({error}; {unknown}). Look for it "
+                "with `bt-lake list` before you save it again."
+            ) from error
+        if is_there:
+            if isinstance(error, OSError):  # the answer to the link was lost
+                return
+            raise
         with contextlib.suppress(OSError, LakeError):
             for name in reversed(staged):
-                # Only what we linked ourselves: the name holds an id that nobody else has.
                 folders.remove(finals[name])
                 folders.remove(staged[name])
         raise
 
 
 @contextlib.contextmanager
-def _written(folders: Folders, name: str, table: pa.Table) -> Iterator[IO[bytes]]:
-    """A new file that holds the table, still open, so that flushing it need not open it again."""
-    import pyarrow as pa
-
-    buffer = pa.BufferOutputStream()
-    _encode(table, buffer)
+def _written(folders: Folders, name: str, data: bytes) -> Iterator[IO[bytes]]:
+    """A new file that holds the data, still open, so that flushing it need not open it again."""
     with folders.create(name) as file:
-        file.write(buffer.getvalue())
+        file.write(data)
         file.flush()
         yield file
 
 
 def write_file(path: Path, table: pa.Table) -> None:
+    path.write_bytes(encoded(table))
+
+
+def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None = None) -> bytes:
+    """The table as a Parquet file that says who wrote it, what belongs to it, and its digest."""
     import pyarrow as pa
-
-    with pa.OSFile(str(path), "wb") as sink:
-        _encode(table, sink)
-
-
-def _encode(table: pa.Table, sink: pa.NativeFile) -> None:
     import pyarrow.parquet as pq
 
     if len(table) < _LARGE:
@@ -138,7 +170,16 @@ def _encode(table: pa.Table, sink: pa.NativeFile) -> None:
         texts = [f.name for f in table.schema if f.type in ("string", "timestamp[us, tz=UTC]")]
         numbers = [f.name for f in table.schema if f.type == "double"]
         how = {"use_dictionary": texts, "use_byte_stream_split": numbers, "compression": "zstd"}
-    pq.write_table(table, sink, store_schema=False, row_group_size=65_536, **how)
+    marks = {"written_by": WRITTEN_BY, "digest": BLANK}
+    if children is not None:
+        marks["children"] = json.dumps(children, separators=(",", ":"))
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink, table.schema, store_schema=False, write_page_checksum=True, **how
+    ) as writer:
+        writer.write_table(table, row_group_size=65_536)
+        writer.add_key_value_metadata(marks)
+    return sealed(sink.getvalue().to_pybytes())
 
 
 def commits_on_disk(layout: Layout) -> set[str]:

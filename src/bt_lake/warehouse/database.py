@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from bt_lake.warehouse.connecting import connect, keep_for_ever
-from bt_lake.warehouse.errors import Conflict, Damaged, FormatTooNew, LakeError
+from bt_lake.warehouse.errors import CannotRead, Conflict, Damaged, FormatTooNew, LakeError
+from bt_lake.warehouse.files import reason_of
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.listing import Listing
+from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
 
 if TYPE_CHECKING:
@@ -53,7 +57,9 @@ class Database:
         self._missing = [views_sql(), rest_sql()]
         self.connection = connect()
         _databases.add(self)
-        self.connection.execute("set variable lake = ?", [self._layout.root.as_posix()])
+        root = self._layout.root.as_posix()
+        self.connection.execute("set variable lake = ?", [root])
+        self.connection.execute("set variable lake_pattern = ?", [glob_literal(root)])
         self.refresh()
         self._make(files_sql())
         if self._views:
@@ -74,7 +80,7 @@ class Database:
             self.connection.execute(views)
         except Error as error:
             self._layout.check_format()
-            raise explain(error, self._layout) from error
+            raise self._explained(error) from error
 
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
@@ -90,12 +96,33 @@ class Database:
         self._seen = None
         for _ in range(_TRIES):
             try:
-                self.connection.execute(snapshot_sql())
-                return
-            except Error as error:
-                last = error
+                listing = Listing.of(self._layout)
+                self._show(listing)
+                if listing.is_good(self._layout):
+                    self.log_file = listing.log
+                    return
+            except (FileNotFoundError, NotADirectoryError):
                 self._layout.check_format()
-        raise explain(last, self._layout) from None
+            except OSError as error:
+                raise unlistable(error, self._layout) from error
+            except Error as error:
+                self._layout.check_format()
+                raise explain(error, self._layout) from None
+        if not self._layout.log.is_dir():
+            raise Damaged(f"{self._layout.log} is not there. `bt-lake check` says more.")
+        raise _changing(self._layout)
+
+    def _show(self, listing: Listing) -> None:
+        """Give the read rule what was listed."""
+        for name, value in (
+            ("content", listing.content),
+            ("event_commits", listing.events),
+            ("commits", listing.commits),
+            ("found", listing.found),
+        ):
+            cast = "" if name == "content" else "::varchar[]"
+            self.connection.execute(f"set variable lake_{name} = ?{cast}", [value])
+        self.connection.execute(snapshot_sql())
 
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
@@ -121,7 +148,25 @@ class Database:
                     raise explain(error, self._layout) from error
                 last = error
                 self.take_snapshot()
-        raise explain(last, self._layout) from last
+        raise self._explained(last) from last
+
+    def _explained(self, error: Exception) -> LakeError:
+        """A file that vanishes means a newer state; if that names it still, it is lost."""
+        if vanished(error):
+            rows = self.connection.execute("select path from lake_files").fetchall()
+            lost = [path for (path,) in rows if not (self._layout.root / path).exists()]
+            self.take_snapshot()
+            still = {
+                path
+                for (path,) in self.connection.execute("select path from lake_files").fetchall()
+            }
+            if lost := [path for path in lost if path in still]:
+                also = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
+                return Damaged(
+                    f"{self._layout.root / lost[0]}{also} not there, and the lake needs it. "
+                    "`bt-lake check` says what to do."
+                )
+        return explain(error, self._layout)
 
 
 def interrupt() -> None:
@@ -161,7 +206,20 @@ def _fingerprint(layout: Layout) -> dict[str, int] | None:
 
 def vanished(error: Exception) -> bool:
     text = str(error)
-    return "No files found that match" in text or "No such file or directory" in text
+    return any(
+        said in text
+        for said in (
+            "No files found that match",
+            "No such file or directory",
+            "Stale file handle",
+        )
+    )
+
+
+def unlistable(error: OSError, layout: Layout) -> CannotRead:
+    return CannotRead(
+        f"{layout.root} cannot be listed: {reason_of(error)}. Nothing is known of what it holds."
+    )
 
 
 def explain(error: Exception, layout: Layout) -> LakeError:
@@ -170,12 +228,20 @@ def explain(error: Exception, layout: Layout) -> LakeError:
     if "this lake is in format" in text:
         return FormatTooNew(text)
     if "the lake changed while" in text or vanished(error):
-        return Conflict(
-            f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
-            "run `bt-lake check`."
-        )
+        return _changing(layout)
     if "names what is no data file" in text:
         from bt_lake.warehouse.log import newest
 
         newest(layout)  # says which
+    for number in (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EIO, errno.ENOSPC):
+        if os.strerror(number) in text:
+            reason = reason_of(OSError(number, ""))
+            return CannotRead(f"{layout.root}: {reason}. DuckDB says: {text}")
     return Damaged(f"{layout.root}: {text}. `bt-lake check` says what is damaged.")
+
+
+def _changing(layout: Layout) -> Conflict:
+    return Conflict(
+        f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
+        "run `bt-lake check`."
+    )

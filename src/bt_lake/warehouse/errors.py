@@ -61,10 +61,20 @@ class FormatTooNew(Damaged):
     """The lake was written by a newer bt-lake."""
 
 
+class CannotRead(LakeError):
+    """The file system refused: no permission, a disk that fails, a mount that is away."""
+
+    exit_code = 4
+
+
 class CannotWrite(LakeError):
     """The file system refused: no space, no permission, read-only."""
 
     exit_code = 4
+
+
+class Unconfirmed(CannotWrite):
+    """Saved, or perhaps saved, but not known to be durable: saving it again may double it."""
 
 
 class Conflict(LakeError):

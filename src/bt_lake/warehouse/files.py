@@ -61,12 +61,19 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _refusal(what: str, error: OSError) -> CannotWrite:
-    remedy = {
+    place = error.filename if isinstance(error.filename, str) else ""
+    return CannotWrite(f"{what}: {reason_of(error)}." + (f" ({place})" if place else ""))
+
+
+def reason_of(error: OSError) -> str:
+    """What the system refused and what to do, in words."""
+    return {
         errno.ENOSPC: "the disk is full. Free some space and save again",
         errno.EDQUOT: "your disk quota is used up. Free some space and save again",
         errno.EROFS: "the disk is mounted read-only. Choose another lake with --lake or $BT_LAKE",
         errno.EACCES: "permission denied. Check who owns the folder, or choose another lake",
         errno.EPERM: "not permitted. Check who owns the folder, or choose another lake",
+        errno.EMFILE: "this process has too many files open. Raise `ulimit -n`, or close some",
+        errno.ENFILE: "this machine has too many files open",
+        errno.EIO: "the disk failed to read or write. Look after the disk",
     }.get(error.errno or 0, error.strerror or str(error))
-    place = error.filename if isinstance(error.filename, str) else ""
-    return CannotWrite(f"{what}: {remedy}." + (f" ({place})" if place else ""))

@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bt_lake._version import __version__
+from bt_lake.warehouse.digest import BLANK, is_digest, is_whole, sealed
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import step
 from bt_lake.warehouse.folders import Folders
-from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.ids import CHILDREN, children_of, uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import commits_file, data_file, named
 
 KEPT_EPOCHS = 16
 MOST_EPOCHS = 100_000_000  # a log's name has eight digits
-CHILDREN = ("equity", "trades")
 GRACE_S = 60.0
 # An append that compacts unlinks some files; it does not wait until a burst of them is gone.
 UNLINKED_AT_ONCE = 1024
@@ -40,6 +41,8 @@ class Added:
     max_run_id: str | None
     # Of an events file: its events are in the rows of `runs` already.
     folded: bool = False
+    # Of all its bytes; older versions did not write it.
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class State:
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         adds = [{name: getattr(add, name) for name in _ADDED} for add in self.adds]
         parts |= {"adds": adds, "unseen": sorted(self.unseen)}
-        return json.dumps(parts, separators=(",", ":"))
+        parts |= {"written_by": f"bt-lake {__version__}", "digest": BLANK}
+        return sealed(json.dumps(parts, separators=(",", ":")).encode()).decode()
 
 
 _NAME = re.compile(r"\d{8}\.json")
@@ -120,7 +124,9 @@ def newest(layout: Layout) -> State:
 def read(path: Path) -> State:
     text = path.read_bytes()
     try:
-        state = _state(json.loads(text))
+        raw = json.loads(text)
+        _prove(text, raw)
+        state = _state(raw)
         if path.name != os.path.basename(log_name(state.epoch)):
             raise ValueError(f"it says of itself that it is epoch {state.epoch}")
         return state
@@ -144,6 +150,14 @@ def _state(raw: dict[str, Any]) -> State:
     )
 
 
+def _prove(text: bytes, raw: dict[str, Any]) -> None:
+    """Logs of older versions have neither key; one without the other is no such log."""
+    if ("digest" in raw) != ("written_by" in raw):
+        raise ValueError("it lacks digest or written_by")
+    if "digest" in raw and not is_whole(text, str(raw["digest"])):
+        raise ValueError("its digest is not that of its text")
+
+
 def _added(raw: dict[str, Any]) -> Added:
     """Keys that a later version may have added are passed over."""
     file = data_file(named(raw["path"]))
@@ -151,7 +165,10 @@ def _added(raw: dict[str, Any]) -> Added:
         raise Damaged(f"names {raw['path']} as a live file of maintenance of {raw['table']!a:.20}")
     low, high = (_run_id(raw.get(name)) for name in ("min_run_id", "max_run_id"))
     rows, size = _count(raw["rows"]), _count(raw["bytes"])
-    return Added(file.table, raw["path"], rows, size, low, high, raw.get("folded") is True)
+    folded, digest = raw.get("folded") is True, raw.get("digest")
+    if digest is not None and not is_digest(digest):
+        raise ValueError(f"{digest!a:.40} is no digest")
+    return Added(file.table, raw["path"], rows, size, low, high, folded, digest)
 
 
 def _run_id(value: object) -> str | None:
@@ -220,10 +237,12 @@ def goes_with_its_commit(path: str, removed: Container[str]) -> bool:
 
 
 def _children(path: str) -> list[str]:
-    """Where the children of a commit may be, if this is its `runs` file."""
+    """Where the children of a commit are or may be, if this is its `runs` file."""
     table, _, rest = path.partition("/")
-    is_commit = table == "runs" and "/c-" in rest
-    return [f"{child}/{rest}" for child in CHILDREN] if is_commit else []
+    if table != "runs" or "/c-" not in rest:
+        return []
+    known = children_of(rest[-40:-8])
+    return [f"{child}/{rest}" for child in (CHILDREN if known is None else known)]
 
 
 def write(layout: Layout, state: State) -> None:

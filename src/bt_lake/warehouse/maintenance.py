@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
@@ -46,6 +45,8 @@ class Task:
     state: log.State
     rewriter: Rewriter
     drops: set[str] = field(default_factory=set)
+    # What is left of commits that have lost a child: maintenance leaves them as they are.
+    halves: dict[str, list[LiveFile]] = field(default_factory=dict)
 
     @cached_property
     def live(self) -> list[LiveFile]:
@@ -73,20 +74,28 @@ class Task:
             f"max_run_id, folded from lake_files where {condition} order by path",
             values,
         ).fetchall()
-        root = f"{self.layout.root}{os.sep}"
-        return [
-            LiveFile(name, path, commit, count, size or os.stat(root + path).st_size, *rest)
-            for name, path, commit, count, size, *rest in rows
-        ]
+        files, halves = [], set()
+        for name, path, commit, count, size, *rest in rows:
+            try:
+                there = size or os.stat(f"{self.layout.root}{os.sep}{path}").st_size
+            except FileNotFoundError:
+                if name == "runs" or commit is None:
+                    raise  # removed meanwhile
+                halves.add(commit)
+            else:
+                files.append(LiveFile(name, path, commit, count, there, *rest))
+        for half in halves:
+            self.halves[half] = [file for file in files if file.commit_id == half]
+        return [file for file in files if file.commit_id not in halves]
 
     def take_over(self, file: LiveFile) -> None:
         """Keep a file's rows as they are, under a name of maintenance."""
         self.rewriter.adopt(file.table, file.path)
         self.drops.add(file.path)
 
-    def keep_children(self) -> None:
-        """Children live by their commit: where it goes, those that the act left are taken over."""
-        names = (os.path.basename(path) for path in self.drops if path.startswith("runs/"))
+    def keep_together(self) -> None:
+        """A commit goes whole: what the act left of those it touched is taken over."""
+        names = {os.path.basename(path) for path in self.drops}
         gone = [name[2:-8] for name in names if name.startswith("c-")]
         if gone:
             for file in self._files("commit_id in (select unnest(?))", gone):
@@ -151,9 +160,8 @@ def _attempt(
     from duckdb import Error
 
     connection = database.connection
-    seen = connection.execute("select getvariable('lake_log').file").fetchall()[0][0]
     try:
-        state = log.read(Path(seen))
+        state = log.read(database.log_file)
     except FileNotFoundError:
         raise log.Lost from None
     for table in TABLES:
@@ -166,7 +174,7 @@ def _attempt(
     try:
         task = Task(layout, connection, state, rewriter)
         act(task)
-        task.keep_children()
+        task.keep_together()
         if not task.changes and grace_s is None:
             return False
         rewriter.publish()

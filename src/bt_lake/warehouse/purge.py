@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
-from bt_lake.warehouse.commit import stamped
+from bt_lake.warehouse.commit import commit_id_of, stamped
+from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.frames import Frames, conform
-from bt_lake.warehouse.ids import new_commit_id
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
 from bt_lake.warehouse.rewrite import plain_rows
@@ -39,6 +40,12 @@ def _replace(
             if file.table in tables and _holds_any(task, file.table, file.path):
                 task.rewriter.write(file.table, [file.path], without="purged", folded=file.folded)
                 task.drops.add(file.path)
+        for file in chain.from_iterable(task.halves.values()):
+            if _holds_any(task, file.table, file.path):
+                raise Damaged(
+                    f"{file.path} holds one of these runs, and a file of the same commit is lost. "
+                    "`bt-lake check` says what to do first."
+                )
         if frames is not None:
             _add(task, frames)
 
@@ -55,6 +62,6 @@ def _holds_any(task: Task, table: str, path: str) -> bool:
 
 
 def _add(task: Task, frames: Frames) -> None:
-    runs = stamped(frames.runs, new_commit_id(), datetime.now(UTC))
+    runs = stamped(frames.runs, commit_id_of(frames), datetime.now(UTC))
     for table, rows in {"runs": runs, **frames.children()}.items():
         task.rewriter.write_frame(table, conform(table, rows))

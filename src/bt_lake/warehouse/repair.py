@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.founding import create, furnish
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.maintenance import maintenance_lock
+from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
 from bt_lake.warehouse.paths import DataFile, data_file
 from bt_lake.warehouse.rewrite import describe, plain_rows, was_folded
 from bt_lake.warehouse.schema import TABLES
@@ -31,6 +32,8 @@ def mend(layout: Layout, findings: list[Finding]) -> None:
     with maintenance_lock(layout, wait=True), explained(f"cannot repair {layout.root}"):
         for finding in findings:
             finding.repaired = _mend_one(layout, finding)
+        if any(finding.kind in ("torn", "foreign", "lost") for finding in findings):
+            run(layout, _give_up_children)
         lost = [f for f in findings if f.kind in ("torn", "missing", "foreign") and f.damage]
         _strike_from_log(layout, {finding.path for finding in lost})
 
@@ -42,6 +45,8 @@ def _mend_one(layout: Layout, finding: Finding) -> str:
         create(layout)
         furnish(layout)
         return f"written again{old}"
+    if finding.kind == "lost":
+        return "given up"
     if finding.kind == "missing":
         return "struck from the log"
     if finding.kind == "log":
@@ -63,6 +68,16 @@ def _mend_one(layout: Layout, finding: Finding) -> str:
     if finding.kind in ("torn", "leftover") or (finding.kind == "foreign" and finding.damage):
         return _quarantine(layout, path)
     return ""
+
+
+def _give_up_children(task: Task) -> None:
+    """Take over what is left of commits that have lost something, so that it can be read.
+
+    The log remembers what was lost: should it turn up, it is not unlinked.
+    """
+    task.files("runs")  # finds the halves
+    for file in chain.from_iterable(task.halves.values()):
+        task.take_over(file)
 
 
 def _quarantine(layout: Layout, path: Path) -> str:

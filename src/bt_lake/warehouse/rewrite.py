@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.commit import write_file
+from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import step
 from bt_lake.warehouse.folders import Folders
@@ -201,6 +202,7 @@ def plain_rows(table: str, files: Iterable[Path], columns: Iterable[Column] | No
 
 def describe(connection: DuckDBPyConnection, table: str, file: Path, final: str) -> Added:
     """What the log says of a file; reading it back proves that it can be read."""
+    digest = digest_of_file(file)
     count, first, last = connection.execute(
         "select count(*), min(run_id), max(run_id) from "
         + plain_rows(table, [file], [TABLES[table]["run_id"]])
@@ -212,4 +214,5 @@ def describe(connection: DuckDBPyConnection, table: str, file: Path, final: str)
         bytes=file.stat().st_size,
         min_run_id=first,
         max_run_id=last,
+        digest=digest,
     )

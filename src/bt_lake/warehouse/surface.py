@@ -25,7 +25,8 @@ _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
 def lake_sql() -> str:
-    return "\n".join((_HEADER, snapshot_sql(), files_sql(), views_sql(), rest_sql()))
+    snapshot = (_render("listing.sql"), snapshot_sql(), _render("relisting.sql"))
+    return "\n".join((_HEADER, *snapshot, files_sql(), views_sql(), rest_sql()))
 
 
 @cache
