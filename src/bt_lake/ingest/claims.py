@@ -17,6 +17,7 @@ from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
 from bt_lake.metrics import NONE
+from bt_lake.warehouse.definitions import differs
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 
 NUMBERS = {c.name for c in RUNS.columns if c.is_number}
@@ -96,7 +97,7 @@ def _split(run: Run, values: Named, reported: Named, extra: Named) -> None:
         if name in METRICS:
             reported.setdefault(name, value)
     for name, value in reported.items():
-        if name in METRICS:
+        if name in METRICS and not differs(run.columns.get("engine"), name):
             values.setdefault(name, value)
 
 

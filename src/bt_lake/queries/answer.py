@@ -88,12 +88,14 @@ class Answer:
         user_sql: bool = False,
         total: Plan | None = None,
         hint: Callable[[DuckDBPyConnection], str] | None = None,
+        remark: Callable[[DuckDBPyConnection], str] | None = None,
     ) -> None:
         self._reader = reader
         self._plan = plan
         self.user_sql = user_sql
         self._total = total
         self._hint = hint
+        self._remark = remark
         self._columns: list[str] | None = None
         self._count: int | None = None
 
@@ -149,7 +151,8 @@ class Answer:
         return int(rows[0][0])
 
     def note(self) -> str:
-        return self._ask(self._hint) if self._hint and self._count == 0 else ""
+        say = self._hint if self._count == 0 else self._remark
+        return self._ask(say) if say else ""
 
     def _fetch(
         self,

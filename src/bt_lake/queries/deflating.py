@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from bt_lake.overfit.deflation import deflate
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
 from bt_lake.queries.filters import ALL, Filters, Time
-from bt_lake.queries.names import PARAM, dimension
-from bt_lake.queries.ranking import ranked
+from bt_lake.queries.names import PARAM, dimension, metric
+from bt_lake.queries.origins import mixed
+from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, picked, times_of
 from bt_lake.queries.shadowing import Shadow
@@ -37,14 +39,11 @@ class Judged(Answer):
         known = [(kin, luck) for kin, luck in self.families if luck is not None]
         if not known:
             return super().note()
-        if len(known) == 1:
-            kin, luck = known[0]
-            return f"best sharpe expected from luck alone: {luck:.2f} in {kin}"
         lucks = sorted(luck for _, luck in known if luck is not None)
-        return (
-            f"best sharpe expected from luck alone: {lucks[0]:.2f} to {lucks[-1]:.2f} "
-            f"in {len(known):,} families"
-        )
+        span = f"{lucks[0]:.2f}" + (f" to {lucks[-1]:.2f}" if len(known) > 1 else "")
+        where = f"{len(known):,} families" if len(known) > 1 else str(known[0][0])
+        told = f"best sharpe expected from luck alone: {span} in {where}"
+        return " · ".join(filter(None, [told, super().note()]))
 
 
 def best(
@@ -112,7 +111,8 @@ def best(
         plan,
         user_sql=filters.user_sql,
         total=count_of("trials", filters),
-        hint=filters.hint,
+        hint=partial(hint, metric(metric_name), filters),
+        remark=partial(mixed, wanted=metric(metric_name), filters=filters),
     )
     return answer
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
 from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, require
+from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput
@@ -73,7 +75,13 @@ def aggregate(
             require(connection, *(metric(name) for name in names if name.startswith(PARAM)))
         return Query(text, {**condition.values, "above": above}, ())
 
-    return Answer(reader, plan, user_sql=filters.user_sql, hint=filters.hint)
+    return Answer(
+        reader,
+        plan,
+        user_sql=filters.user_sql,
+        hint=filters.hint,
+        remark=partial(mixed, wanted=wanted, filters=filters),
+    )
 
 
 def _families(expressions: Sequence[str], groups: Sequence[str], condition: Condition) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 PARAM = "param."
+REPORTED = "reported."
 PERIODS = ("day", "week", "month", "year")
 DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
 _SORTABLE = ("string", "double", "int64", "timestamp")
@@ -38,9 +39,14 @@ class Metric:
 
 
 def metric(name: str) -> Metric:
-    """A column of `runs`, a parameter as `param.fast`, or a metric of the user's own."""
+    """A column of `runs`, a parameter as `param.fast`, what the source reported as
+    `reported.sharpe_ratio`, or a metric of the user's own."""
     if name.startswith(PARAM):
         return Metric(name, f"try_cast({param(name.removeprefix(PARAM))} as double)", "", False)
+    if name.startswith(REPORTED):
+        theirs = name.removeprefix(REPORTED)
+        better = RUNS[theirs].better if theirs in RUNS else ""
+        return Metric(name, f"reported[{literal(theirs)}]", better, False)
     if name not in RUNS:
         return Metric(name, f"extra[{literal(name)}]", "", False)
     column = RUNS[name]
@@ -92,6 +98,9 @@ def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
             if any_run_has_param(connection, name):
                 continue
             raise UnknownName.near("parameter", name, own_params(connection))
+        if one.name.startswith(REPORTED):
+            known = [REPORTED + name for name in reported_metrics(connection)]
+            raise UnknownName.near("metric", one.name, known, " No source reported it.")
         own = own_metrics(connection)
         known = [*(column.name for column in metrics()), *own]
         raise UnknownName.near("metric", one.name, known, f"\n{_where_they_are(own)}")
@@ -100,6 +109,12 @@ def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
 def own_metrics(connection: DuckDBPyConnection) -> list[str]:
     """Names of the user's own metrics, which live in `extra`."""
     rows = connection.execute("select distinct unnest(map_keys(extra)) from trials order by 1")
+    return [row[0] for row in rows.fetchall()]
+
+
+def reported_metrics(connection: DuckDBPyConnection) -> list[str]:
+    """Names of the numbers that sources reported."""
+    rows = connection.execute("select distinct unnest(map_keys(reported)) from trials order by 1")
     return [row[0] for row in rows.fetchall()]
 
 

@@ -12,6 +12,8 @@ from bt_lake.overfit.report import overfit as judge
 from bt_lake.overfit.results import OverfitReport
 from bt_lake.queries.families import Rows, words
 from bt_lake.queries.filters import ALL, Filters, Time
+from bt_lake.queries.names import metric
+from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.shadowing import Shadow
 from bt_lake.queries.trials import DECAYING, Sampled, Trials, curves_of, grid_of, sampled
@@ -58,6 +60,8 @@ def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | N
     curves, notes = curves_of(connection, trials, rows, window)
     if not trials.gathered.runs and (hint := filters.hint(connection)):
         notes.append(hint)
+    if told := mixed(connection, metric("sharpe_ratio"), filters):
+        notes.append(f"sharpe ratios: {told}")
     if trials.ids and window is not None and curves is not None and not curves.ts.size:
         notes.append(f"no trial has any equity {window.text}")
     family = Family(

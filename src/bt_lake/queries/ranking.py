@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Plan, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
 from bt_lake.queries.names import Metric, dimension, metric, require
+from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, picked, positive, times_of
 from bt_lake.queries.text import sql
@@ -47,8 +49,14 @@ def best(
         plan,
         user_sql=filters.user_sql,
         total=count_of("trials", filters),
-        hint=filters.hint,
+        hint=partial(hint, metric(metric_name), filters),
+        remark=partial(mixed, wanted=metric(metric_name), filters=filters),
     )
+
+
+def hint(wanted: Metric, filters: Filters, connection: DuckDBPyConnection) -> str:
+    """Why no run is ranked."""
+    return filters.hint(connection) or unreported(connection, wanted, filters)
 
 
 def ranked(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.filters import ALL, Filters
 from bt_lake.queries.names import DIMENSIONS, PARAM, PERIODS, dimension, metric, pointer, require
+from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
@@ -34,7 +35,8 @@ Value = int | float | str
 class Grid:
     """The values of one metric over one or two parameters, numbers as numbers.
 
-    `rows` are (x, value, runs) or (x, y, value, runs), sorted; `note` says why there are none.
+    `rows` are (x, value, runs) or (x, y, value, runs), sorted; `note` says why there are none, or
+    that not all of them are of one definition.
     """
 
     strategy: str
@@ -137,7 +139,9 @@ def sweep(
             return [], filters.hint(connection) or _lacking(connection, axes)
         if not wanted.declared and not any(row[-1] for row in rows):
             require(connection, wanted)
-        return _typed(rows, len(axes)), ""
+        if not any(row[-1] for row in rows):
+            return _typed(rows, len(axes)), unreported(connection, wanted, filters)
+        return _typed(rows, len(axes)), mixed(connection, wanted, filters)
 
     rows, note = reader.ask(question, user_sql=filters.user_sql)
     return Grid(

@@ -101,7 +101,8 @@ def _value_of_metric() -> str:
     columns = " ".join(f"when {literal(m.name)} then {m.name}" for m in metrics())
     own = (
         "case when starts_with(metric, 'param.') "
-        "then try_cast(lake_param(params, metric[7:]) as double) else extra[metric] end"
+        "then try_cast(lake_param(params, metric[7:]) as double) "
+        "when starts_with(metric, 'reported.') then reported[metric[10:]] else extra[metric] end"
     )
     return f"case metric {columns} else {own} end"
 
