@@ -60,8 +60,9 @@ def runs(data: bytes, path: Path) -> Iterator[Run | BadRow]:
         "currency": deposit.group(2) if deposit else None,
         "initial_capital": capital,
         "created_at": book.properties.get("Created") or None,
+        # The title names the whole test: where it goes on forward, sampling ended before.
         "start_at": None if forward else _day(known.get("first")),
-        "end_at": None if forward else _day(known.get("last")),
+        "end_at": None if forward or _forward_of(path).exists() else _day(known.get("last")),
         "engine": "metatrader5",
     }
     for number, row in enumerate(book.rows[1:], 2):
@@ -114,11 +115,15 @@ def _number(cells: dict[str, str], name: str) -> float:
 
 def _sweep(title: re.Match[str] | None) -> str | None:
     """The same for an optimisation and its forward file, whatever periods they name."""
-    return title and "{expert} {symbol},{timeframe} {first}-{last}".format(**title.groupdict())
+    return title and "{expert} {symbol},{timeframe} to {last}".format(**title.groupdict())
 
 
 def _stem(path: Path) -> str:
     return path.name.split(".")[0]
+
+
+def _forward_of(path: Path) -> Path:
+    return path.with_name(f"{_stem(path)}.forward.xml")
 
 
 def _day(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,7 @@ def ledger_of(table: Table, clock: Clock, decimal: str | None) -> tuple[Ledger, 
     shown_digits = max((digits(t, figures.decimal) for t in map(str, texts["net"])), default=0)
     half = 0.5 * 10.0**-shown_digits
     if table.has("cum"):
-        # each of three printed figures is off by half of its last digit at the most
-        check_running("the cumulative result", of("cum"), of("net"), 3 * half + 1e-9, places)
+        _check_total(of("cum"), of("net"), still_open, half, places)
     kinds = table.texts("type")
     value = of("value", entries)
     price, quantity = of("price", entries), of("quantity")
@@ -116,6 +116,21 @@ def _pairs(numbers: Floats, table: Table, times: Any) -> tuple[list[int], list[i
         if times[exits[-1]] != NONE and times[exits[-1]] < times[entries[-1]]:
             raise BadInput(f"{name}: the exit is before the entry")
     return entries, exits
+
+
+def _check_total(
+    totals: Floats, nets: Floats, still_open: Any, half: float, places: list[str]
+) -> None:
+    """The running result, with the profit that floats in it or without."""
+    closed = np.where(still_open, 0.0, nets)
+    # each of three printed figures is off by half of its last digit at the most
+    check = partial(check_running, "the cumulative result", slack=3 * half + 1e-9, places=places)
+    try:
+        check(totals, nets)
+    except BadInput:
+        if not still_open.any():
+            raise
+        check(np.where(still_open, np.nan, totals), closed)
 
 
 def _check_end(table: Table, entries: list[int], exits: list[int]) -> None:
