@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -379,6 +381,11 @@ def test_what_a_report_says_of_itself_stays_beside_what_is_computed(lake: Lake) 
     assert row["metrics_from"] == "curve"
     assert dict(row["reported"])["max_drawdown"] == pytest.approx(-0.104)
     assert row["max_drawdown"] > -0.104
+    shown = subprocess.run(
+        [sys.executable, "-m", "bt_lake", "--lake", str(lake.path), "show", run],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "of closed trades: its falls are too small; the platform says -10.4%" in shown
 
 
 def test_an_account_s_history_is_live(tmp_path: Path) -> None:

@@ -97,7 +97,16 @@ def _context(row: Row) -> Section:
         section.add("capital", f"{start} to {end}{currency}")
     if row["metrics_from"] == "reported":
         section.add("metrics", "as the source reported them: there is no curve to check them by")
+    if (row["config"] or {}).get("curve") == "closed trades":
+        section.add("curve", f"of closed trades: its falls are too small{_reported_fall(row)}")
     return section
+
+
+def _reported_fall(row: Row) -> str:
+    reported = (row["reported"] or {}).get("max_drawdown")
+    return (
+        "" if reported is None else f"; the platform says {metric_text('max_drawdown')(reported)}"
+    )
 
 
 def _metrics(row: Row) -> list[Section]:
