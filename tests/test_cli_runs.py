@@ -77,7 +77,7 @@ def test_best_as_markdown(cli: Cli):
     said = cli("best", "calmar_ratio", "-f", "md", "--columns", "run_id,calmar_ratio,tags")
     assert said.out == (
         "| # | run | calmar | tags |\n| ---: | --- | ---: | --- |\n"
-        f"| 1 | {run_id(7)} | 84.49 | q4 |\n"
+        f"| 1 | {run_id(7)} | 78.09 | q4 |\n"
     )
 
 

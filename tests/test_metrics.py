@@ -129,7 +129,9 @@ def reference(ts: Sequence[int], equity: Sequence[float], capital: float, ppy: f
             longest = max(longest, ts[i] - since)
         if peaks[i]:
             since = ts[i]
-    years = (ts[-1] - ts[0]) / (365.25 * DAY)
+    steps = sorted(b - a for a, b in pairwise(ts))
+    step = steps[(len(steps) - 1) // 2] if steps else 365.25 * DAY / ppy
+    years = (ts[-1] - ts[0] + given * step) / (365.25 * DAY)
     cagr = (equity[-1] / base) ** (1 / years) - 1 if years * 365.25 >= 30 else None
     row: Row = {
         "bars": len(equity),
@@ -354,6 +356,8 @@ def sessions(days: Sequence[int], bars: int, step: int) -> list[int]:
         (weekdays(100, MONDAY - 9 * HOUR), 252),  # midnight in Tokyo: Sundays in UTC
         (weekdays(100, MONDAY + 25 * HOUR), 252),  # evening in Chicago: Saturdays in UTC
         ([MONDAY - DAY, *weekdays(50)], 252),  # capital put in on the Sunday before
+        ([*weekdays(700), weekdays(700)[-1] + DAY, weekdays(700)[-1] + 2 * DAY], 252),  # once
+        (daily(9), 365),
         ([MONDAY + i * 7 * DAY for i in range(60)], 52),
         (months(30), 12),
         ([MONDAY + i * HOUR for i in range(24 * 60)], 24 * 365.25),
@@ -497,7 +501,8 @@ def test_trades_equal_plain_loops(drawn: list[tuple[float, int, int]]) -> None:
     pnl = [x for x, _, _ in drawn]
     entry = [MONDAY + at * HOUR for _, at, _ in drawn]
     exit = [MONDAY + (at + held) * HOUR for _, at, held in drawn]
-    same(trades(pnl, entry, exit), trade_reference(pnl, entry, exit))
+    span = (min(entry, default=NONE), max(exit, default=NONE))
+    same(trades(pnl, entry, exit, span), trade_reference(pnl, entry, exit))
 
 
 def test_no_trades() -> None:
@@ -515,10 +520,43 @@ def test_no_trades() -> None:
 
 def test_open_trades_are_left_out_but_for_exposure() -> None:
     at = daily(4)
-    got = trades([5.0, nan, 7.0, -1.0], at, [at[1], at[2], NONE, at[3] + DAY])
+    span = (at[0], at[3] + DAY)
+    got = trades([5.0, nan, 7.0, -1.0], at, [at[1], NONE, NONE, at[3] + DAY], span)
     assert got["total_trades"] == 2
     assert got["expectancy"] == 2
     assert got["exposure"] == pytest.approx(1.0), "held from the first entry to the last exit"
+
+
+def test_without_a_known_period_there_is_no_share_of_it() -> None:
+    assert trades([1.0])["exposure"] is None
+    assert trades([1.0], span=(MONDAY, NONE))["exposure"] is None
+    assert trades([1.0], span=(NONE, MONDAY + DAY))["exposure"] is None
+    assert trades([1.0], span=(MONDAY, MONDAY + 5 * DAY))["exposure"] == pytest.approx(0.2)
+
+
+MONEY = ("profit_factor", "expectancy", "avg_win", "avg_loss", "best_trade", "worst_trade", "sqn")
+
+
+def test_trades_without_profit_are_counted_and_what_does_not_follow_is_undefined() -> None:
+    at = daily(5)
+    span = (at[0], at[4] + DAY)
+    got = trades([nan] * 5, ret=[0.1, -0.2, -0.1, 0.0, 0.4], span=span)
+    assert got["total_trades"] == 5
+    assert (got["winning_trades"], got["losing_trades"], got["win_rate"]) == (2, 2, 0.4)
+    assert got["max_consecutive_losses"] == 2
+    assert got["avg_trade_return"] == pytest.approx(0.04)
+    assert (got["avg_trade_hours"], got["exposure"]) == (24, 1)
+    assert not any(got[name] for name in MONEY)
+    got = trades([5.0, nan, nan, 1.0, -2.0], span=span)
+    assert (got["total_trades"], got["avg_trade_hours"], got["exposure"]) == (5, 24, 1)
+    unknown = (*MONEY, "winning_trades", "losing_trades", "win_rate", "max_consecutive_losses")
+    assert {name: got[name] for name in unknown} == dict.fromkeys(unknown)
+
+
+def test_a_profit_without_any_time_is_that_of_a_closed_trade() -> None:
+    got = trades([5.0, -2.0], [NONE, NONE], [NONE, NONE])
+    assert (got["total_trades"], got["win_rate"], got["profit_factor"]) == (2, 0.5, 2.5)
+    assert got["avg_trade_hours"] is got["exposure"] is None
 
 
 def test_a_position_held_to_the_end_is_exposure() -> None:

@@ -256,8 +256,9 @@ def read_trades(name: str, *, net: bool) -> dict[str, NDArray[Any]]:
 def trades_measured(lists: list[dict[str, NDArray[Any]]]) -> list[dict[str, float | int | None]]:
     offsets = np.cumsum([0, *(len(trades["pnl"]) for trades in lists)])
     columns = {name: np.concatenate([trades[name] for trades in lists]) for name in lists[0]}
-    span = np.full(len(lists), NONE)
-    return rows(trade_metrics(offsets, **columns, span_start=span, span_end=span))
+    start = np.array([min(trades["entry_at"], default=NONE) for trades in lists])
+    end = np.array([max(trades["exit_at"], default=NONE) for trades in lists])
+    return rows(trade_metrics(offsets, **columns, span_start=start, span_end=end))
 
 
 @pytest.mark.parametrize("kind", ["net", "gross"])

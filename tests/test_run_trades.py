@@ -208,4 +208,38 @@ def test_no_trades_is_not_the_same_as_unknown_trades():
             Run("s", equity=POINTS, trades=[{"entry_at": "2024-01-02"}]),
         ]
     )
-    assert found.runs["total_trades"].to_pylist() == [0, None, 4, 4, 0]
+    assert found.runs["total_trades"].to_pylist() == [0, None, 4, 1, 0]
+
+
+def test_the_profit_of_an_open_trade_is_no_profit_yet():
+    trades = [
+        {"entry_at": "2024-01-02", "exit_at": "2024-01-03", "pnl": 5.0},
+        {"entry_at": "2024-01-04", "pnl": 3.0, "extra": {"mark": "last"}},
+    ]
+    found = assemble([Run("s", equity=POINTS, trades=trades)])
+    assert found.trades["pnl"].to_pylist() == [5.0, None]
+    assert found.trades["extra"].to_pylist() == [None, '{"mark":"last","pnl":3.0}']
+    assert found.runs["total_trades"].to_pylist() == [1]
+
+
+def test_trades_without_profit_are_counted_and_it_is_said_once():
+    closed = {"entry_at": "2024-01-02", "exit_at": "2024-01-03"}
+    runs = [
+        Run("s", trades=[{**closed, "return": 0.1}, {**closed, "return": -0.1}]),
+        Run("s", trades=[{**closed, "entry_price": 1, "exit_price": 2, "quantity": 3}]),
+        Run("s", trades=[closed], metrics={"win_rate": 0.7, "profit_factor": 2.0}),
+        Run("s", trades=[{**closed, "pnl": 1.0}], metrics={"win_rate": 0.7, "profit_factor": 9.0}),
+    ]
+    with pytest.warns(UserWarning, match="trades without `pnl` are counted, but") as said:
+        found = assemble(runs).runs
+    assert len(said) == 1
+    assert found["total_trades"].to_pylist() == [2, 1, 1, 1]
+    assert found["win_rate"].to_pylist() == [0.5, None, 0.7, 1.0]
+    assert found["profit_factor"].to_pylist() == [None, None, 2.0, None]
+    assert found["avg_trade_hours"].to_pylist() == [24] * 4
+    assert found["exposure"].to_pylist() == [None] * 4
+
+
+def test_a_reported_drawdown_in_percent_is_noticed_beside_a_curve():
+    with pytest.warns(UserWarning, match="max_drawdown -12 is -1,200%"):
+        assemble([Run("s", equity=POINTS, metrics={"max_drawdown": -12})])

@@ -276,7 +276,7 @@ moments = st.datetimes(datetime(1700, 1, 2), datetime(2299, 12, 30), timezones=s
 trades = st.lists(
     st.fixed_dictionaries({"symbol": texts, "pnl": numbers, "entry_at": st.none() | moments}),
     max_size=3,
-)
+).map(lambda deals: [{**deal, "exit_at": deal["entry_at"]} for deal in deals])
 curves = st.lists(st.tuples(moments, st.floats(1, 1e9)), min_size=1, unique_by=lambda p: p[0])
 
 
@@ -311,9 +311,8 @@ def test_what_is_saved_is_what_is_read(
     assert (row["created_at"], row["tags"] or []) == (made, tags)
     assert dict(row["extra"] or []) == own
     assert [(point["ts"], point["equity"]) for point in points] == sorted(curve or [])
-    assert [{k: trade[k] for k in ("symbol", "pnl", "entry_at")} for trade in found] == (
-        deals or []
-    )
+    names = ("symbol", "pnl", "entry_at", "exit_at")
+    assert [{name: trade[name] for name in names} for trade in found] == (deals or [])
 
 
 @pytest.mark.parametrize(

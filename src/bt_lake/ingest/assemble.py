@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.ingest import jsontext
 from bt_lake.ingest.claims import METRICS
 from bt_lake.ingest.engines import SAMPLED
 from bt_lake.ingest.gathering import Gathered, gather
@@ -18,6 +19,7 @@ from bt_lake.ingest.times import Micros
 from bt_lake.ingest.trades import SIDE_NAMES, Trades
 from bt_lake.metrics import (
     NONE,
+    are_closed,
     curve_metrics,
     timeframe_of,
     trade_metrics,
@@ -52,10 +54,12 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         twice = next(run_id for run_id in run_ids if run_ids.count(run_id) > 1)
         raise BadInput(f"run_id '{twice}' is there twice; every run needs an id of its own")
     curves, trades = batch.curves, batch.trades
+    metrics = _metrics(batch)
+    _warn_of_percent(batch, metrics)
     columns = {
         **batch.labels.texts,
         **batch.labels.times,
-        **_metrics(batch),
+        **metrics,
         "run_id": run_ids,
         "created_at": created_at(batch, made_at),
         "timeframe": _timeframes(batch),
@@ -64,7 +68,6 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         "extra": batch.claims.extra,
         "metrics_from": _metrics_from(batch),
     }
-    _warn_of_percent(batch)
     points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
     return Frames(
         runs=_table(RUNS, columns),
@@ -104,7 +107,10 @@ def _metrics(batch: Gathered) -> Columns:
             claims.get("periods_per_year", nothing),
         )
         _take(columns, computed, curves.given, {**claims, **times})
-    usable = _usable(batch.trades)
+    closed = are_closed(
+        batch.trades.numbers("pnl"), batch.trades.times("entry_at"), batch.trades.times("exit_at")
+    )
+    usable = _usable(batch.trades, closed)
     if usable.any():
         computed = trade_metrics(
             batch.trades.offsets,
@@ -115,16 +121,27 @@ def _metrics(batch: Gathered) -> Columns:
             columns.get("start_at", times.get("start_at", np.full(len(batch), NONE))),
             columns.get("end_at", times.get("end_at", np.full(len(batch), NONE))),
         )
-        _take(columns, computed, usable, claims)
+        untold = _untold(batch.trades, closed)
+        if (usable & untold).any():
+            warnings.warn(
+                "trades without `pnl` are counted, but what follows from profits is NULL: amounts "
+                "such as profit_factor and expectancy, and without `return` win_rate, too",
+                stacklevel=2,
+            )
+        for name, values in computed.items():
+            # A source may know what its trades do not tell.
+            told = usable & ~(untold & undefined(values))
+            _take(columns, {name: values}, told, claims)
     return columns
 
 
-def _warn_of_percent(batch: Gathered) -> None:
+def _warn_of_percent(batch: Gathered, columns: Columns) -> None:
     """More than everything is lost only where equity goes below zero; percent says so oftener."""
     claimed = batch.claims.columns.get("max_drawdown")
     if claimed is None:
         return
-    for value in claimed[(claimed < -1) & ~batch.curves.given][:1].tolist():
+    below_zero = batch.curves.given & (columns["max_drawdown"] < -1)
+    for value in claimed[(claimed < -1) & ~below_zero][:1].tolist():
         warnings.warn(f"max_drawdown {value:g} is {value:,.0%}; write -0.2 for 20 %", stacklevel=2)
 
 
@@ -135,13 +152,25 @@ def _take(columns: Columns, computed: Columns, where: NDArray[np.bool_], claimed
         columns[name] = np.where(where, values, claimed.get(name, nothing))
 
 
-def _usable(trades: Trades) -> NDArray[np.bool_]:
-    """Runs whose trades can be counted: not those where none has both an exit and a profit."""
-    ended, known = trades.times("exit_at") != NONE, ~np.isnan(trades.numbers("pnl"))
-    closed = _per_run(ended & known, trades.offsets)
-    halves = _per_run(ended ^ known, trades.offsets)
-    usable: NDArray[np.bool_] = trades.given & ((closed > 0) | (halves == 0))
+def _usable(trades: Trades, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Runs whose trades can be counted: not those with profits where none has an exit."""
+    halves = _per_run(_open_with_profit(trades), trades.offsets)
+    usable: NDArray[np.bool_] = trades.given & (
+        (_per_run(closed, trades.offsets) > 0) | (halves == 0)
+    )
     return usable
+
+
+def _untold(trades: Trades, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Runs of which a closed trade has no profit."""
+    return _per_run(closed & np.isnan(trades.numbers("pnl")), trades.offsets) > 0
+
+
+def _open_with_profit(trades: Trades) -> NDArray[np.bool_]:
+    """An engine marks what is open to the market; that is no profit yet."""
+    entered, left = trades.times("entry_at") != NONE, trades.times("exit_at") != NONE
+    marked: NDArray[np.bool_] = entered & ~left & ~np.isnan(trades.numbers("pnl"))
+    return marked
 
 
 def _per_run(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -177,6 +206,15 @@ def _metrics_from(batch: Gathered) -> list[str | None]:
 
 def _trade_columns(trades: Trades) -> dict[str, Any]:
     columns = dict(trades.columns)
+    marked = _open_with_profit(trades)
+    if marked.any():
+        # Here and not where trades are read: ids made from content must stay what they are.
+        pnl = columns["pnl"]
+        extra = columns.get("extra", [None] * len(pnl))
+        columns["extra"] = jsontext.objects(
+            {"extra": extra, "pnl": np.where(marked, pnl, np.nan).tolist()}
+        )[0]
+        columns["pnl"] = np.where(marked, np.nan, pnl)
     if "side" in columns:
         columns["side"] = [SIDE_NAMES.get(side) for side in columns["side"].tolist()]
     starts = np.repeat(trades.offsets[:-1], np.diff(trades.offsets))

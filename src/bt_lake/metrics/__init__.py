@@ -8,6 +8,14 @@ from bt_lake.metrics.cleaning import clean
 from bt_lake.metrics.curves import curve_metrics
 from bt_lake.metrics.periods import timeframe_of
 from bt_lake.metrics.segments import NONE, undefined
-from bt_lake.metrics.trades import trade_metrics
+from bt_lake.metrics.trades import are_closed, trade_metrics
 
-__all__ = ["NONE", "clean", "curve_metrics", "timeframe_of", "trade_metrics", "undefined"]
+__all__ = [
+    "NONE",
+    "are_closed",
+    "clean",
+    "curve_metrics",
+    "timeframe_of",
+    "trade_metrics",
+    "undefined",
+]

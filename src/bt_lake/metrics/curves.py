@@ -8,26 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.metrics.drawdowns import drawdown_floats_and_times
-from bt_lake.metrics.periods import DAY, YEAR, infer_periods_per_year
+from bt_lake.metrics.periods import DAY, YEAR, infer_periods_per_year, usual_step
 from bt_lake.metrics.returns import describe, simple_returns
-from bt_lake.metrics.segments import NONE, Floats, Ints, Segments
+from bt_lake.metrics.segments import NONE, Bools, Floats, Ints, Segments
 
 SHORTEST = 30 * DAY  # growth over less says nothing about a year
 
 
 def curve_metrics(
-    ts: Ints, equity: Floats, offsets: Ints, initial_capital: Floats, periods_per_year: Floats
+    ts: Ints,
+    equity: Floats,
+    offsets: Ints,
+    initial_capital: Floats,
+    periods_per_year: Floats,
+    base_at: Ints | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The columns of `runs` that a curve fills, one value a run; `clean` comes first.
 
-    A NaN in `initial_capital` or `periods_per_year` means not given. Undefined floats are NaN,
-    undefined times and counts `NONE`; a run without points is undefined throughout.
+    A NaN in `initial_capital` or `periods_per_year` means not given. `base_at` is when a run had
+    its initial capital, `NONE` where only that it was before the first point. Undefined floats
+    are NaN, undefined times and counts `NONE`; a run without points is undefined throughout.
     """
     some = np.diff(offsets) > 0
+    if base_at is None:
+        base_at = np.full(len(some), NONE)
     filled = offsets[np.append(some, True)]
     with np.errstate(all="ignore"):
         floats, whole = _metrics(
-            ts, equity, Segments(filled), initial_capital[some], periods_per_year[some]
+            ts,
+            equity,
+            Segments(filled),
+            initial_capital[some],
+            periods_per_year[some],
+            base_at[some],
         )
     table = np.full((len(floats), len(some)), np.nan)
     table[:, some] = list(floats.values())
@@ -38,7 +51,12 @@ def curve_metrics(
 
 
 def _metrics(
-    ts: Ints, equity: Floats, points: Segments, capital: Floats, given_periods: Floats
+    ts: Ints,
+    equity: Floats,
+    points: Segments,
+    capital: Floats,
+    given_periods: Floats,
+    base_at: Ints,
 ) -> tuple[dict[str, Floats], dict[str, Ints]]:
     first, last = points.starts, points.ends - 1
     base = np.where(np.isnan(capital), equity[first], capital)
@@ -53,7 +71,7 @@ def _metrics(
     drawdowns, drawdown_times = drawdown_floats_and_times(points, ts, equity, base)
     growth = np.where(base > 0, equity[last] / base, np.nan)
     growth = np.where(ruined, 0.0, growth)
-    span = ts[last] - ts[first]
+    span = ts[last] - _begin(points, ts, ~np.isnan(capital), base_at, periods)
     yearly = np.power(np.where(void, np.nan, growth), YEAR / span) - 1.0
     cagr = np.where(span >= SHORTEST, yearly, np.where(ruined, -1.0, np.nan))
     depth = np.abs(drawdowns["max_drawdown"])
@@ -75,3 +93,18 @@ def _metrics(
         **drawdown_times,
     }
     return floats, whole
+
+
+def _begin(
+    points: Segments, ts: Ints, given: Bools, base_at: Ints, periods_per_year: Floats
+) -> Floats:
+    """When the growth began: at the first point, or with a capital that was there before it.
+
+    Where nobody says when, that was one usual step earlier: n returns take n periods.
+    """
+    first = ts[points.starts]
+    if not (given & (base_at == NONE)).any():
+        return np.where(given, base_at, first)
+    step = usual_step(points, ts)
+    period = np.where(step == NONE, YEAR / periods_per_year, step)
+    return np.where(given, np.where(base_at == NONE, first - period, base_at), first)

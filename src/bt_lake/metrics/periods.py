@@ -32,6 +32,11 @@ def infer_periods_per_year(points: Segments, ts: Ints) -> Floats:
     return np.where(steps.counts > 0, periods, np.nan)
 
 
+def usual_step(points: Segments, ts: Ints) -> Ints:
+    """The median step of each run; NONE for a run of one point."""
+    return _steps(points, ts)[1]
+
+
 def timeframe_of(ts: Ints, offsets: Ints) -> list[str | None]:
     """The bar size of each run, such as 1d, 1h or 5m; None where the steps have no rule."""
     steps, step, all_steps = _steps(Segments(offsets), ts)
@@ -67,13 +72,14 @@ def _within(step: Ints, limits: tuple[int, int]) -> Bools:
 
 
 def _trades_at_weekends(points: Segments, ts: Ints) -> Bools:
-    """Points on Saturdays and on Sundays.
+    """Saturdays and Sundays are usual days: each has half of a seventh of the points, or more.
 
-    On both: in UTC, a five-day week in Tokyo begins on Sunday, and one in Chicago ends on Saturday.
+    Both: in UTC, a five-day week in Tokyo begins on Sunday, and one in Chicago ends on Saturday.
     """
     weekday = (ts // DAY + 3) % 7  # 1970-01-01 was a Thursday
-    both: Bools = points.any(weekday == 5) & points.any(weekday == 6)
-    return both
+    rarer = np.minimum(points.count(weekday == 5), points.count(weekday == 6))
+    usual: Bools = (rarer > 0) & (14 * rarer >= points.counts)
+    return usual
 
 
 def _bars_a_session(points: Segments, ts: Ints) -> Floats:

@@ -1,4 +1,4 @@
-"""Everything that closed trades say about a run."""
+"""Everything that the trades of a run say about it."""
 
 from __future__ import annotations
 
@@ -29,37 +29,52 @@ def trade_metrics(
 ) -> dict[str, NDArray[Any]]:
     """The trade columns of `runs`, one value a run, from the trades that are closed.
 
-    A trade is closed when its exit and its net profit are known. Only `exposure` counts open ones
-    too, up to the end of the span: a position that is held is a position. The span is the run's,
-    or where it is `NONE` from first entry to last exit.
+    Which were won and lost needs the profit or the return of each, and amounts need the profit of
+    each: a mean of some of them would be another number. Only `exposure` counts open trades too,
+    up to the end of the span: a position that is held is a position. Without a span (`NONE`)
+    there is no share of it.
     """
     trades = Segments(offsets)
     with np.errstate(all="ignore"):
         exposure = _exposure(trades, entry_at, exit_at, span_start, span_end)
-    closed = (exit_at != NONE) & ~np.isnan(pnl)
+    closed = are_closed(pnl, entry_at, exit_at)
     if not closed.all():
         trades = Segments.of_counts(trades.count(closed))
         pnl, ret, entry_at, exit_at = (column[closed] for column in (pnl, ret, entry_at, exit_at))
+    outcome = np.where(np.isnan(pnl), ret, pnl)
+    won, lost = outcome > 0, outcome < 0
+    counts = {
+        "winning_trades": trades.count(won),
+        "losing_trades": trades.count(lost),
+        "max_consecutive_losses": _longest_row(trades, lost, exit_at),
+    }
+    unclear = trades.any(np.isnan(outcome))
     with np.errstate(all="ignore"):
-        floats = _results(trades, pnl) | {
+        floats = _amounts(trades, pnl) | {
+            "win_rate": np.where(unclear, np.nan, counts["winning_trades"] / trades.counts),
             "avg_trade_return": _mean_known(trades, ret),
             "avg_trade_hours": _mean_known(trades, _hours(entry_at, exit_at)),
             "exposure": exposure,
         }
-    lost = pnl < 0
     table = np.array(list(floats.values()))
     table[np.isinf(table)] = np.nan
     return {
         "total_trades": trades.counts,
-        "winning_trades": trades.count(pnl > 0),
-        "losing_trades": trades.count(lost),
-        "max_consecutive_losses": _longest_row(trades, lost, exit_at),
+        **{name: np.where(unclear, NONE, column) for name, column in counts.items()},
         **dict(zip(floats, table, strict=True)),
     }
 
 
-def _results(trades: Segments, pnl: Floats) -> dict[str, Floats]:
+def are_closed(pnl: Floats, entry_at: Ints, exit_at: Ints) -> Bools:
+    """Trades that ended: by their exit, or by a profit where nobody says any time."""
+    closed: Bools = (exit_at != NONE) | ((entry_at == NONE) & ~np.isnan(pnl))
+    return closed
+
+
+def _amounts(trades: Segments, pnl: Floats) -> dict[str, Floats]:
+    """What is counted in money; a run that has a trade without it has NaN throughout."""
     n = trades.counts
+    pnl = np.where(trades.spread(trades.any(np.isnan(pnl))), np.nan, pnl)
     won, lost = pnl > 0, pnl < 0
     wins, losses = trades.count(won), trades.count(lost)
     profit, loss = trades.sum(np.where(won, pnl, 0.0)), trades.sum(np.where(lost, pnl, 0.0))
@@ -69,7 +84,6 @@ def _results(trades: Segments, pnl: Floats) -> dict[str, Floats]:
     deviation = np.sqrt(trades.sum(off * off) / (n - 1))
     varied = best - worst > ROUNDING * np.maximum(np.abs(best), np.abs(worst))
     return {
-        "win_rate": wins / n,
         "profit_factor": np.where(losses > 0, profit / -loss, np.nan),
         "expectancy": mean,
         "avg_win": profit / wins,
@@ -81,7 +95,8 @@ def _results(trades: Segments, pnl: Floats) -> dict[str, Floats]:
 
 
 def _hours(entry_at: Ints, exit_at: Ints) -> Floats:
-    return np.where(entry_at == NONE, np.nan, (exit_at - entry_at) / HOUR)
+    unknown = (entry_at == NONE) | (exit_at == NONE)
+    return np.where(unknown, np.nan, (exit_at - entry_at) / HOUR)
 
 
 def _mean_known(trades: Segments, values: Floats) -> Floats:
@@ -110,19 +125,17 @@ def _exposure(
 ) -> Floats:
     """Share of the span with a trade open: the union of the intervals, overlaps counted once.
 
-    Undefined where an entry is unknown.
+    Undefined where the span or an entry is unknown.
     """
-    start = np.where(span_start == NONE, trades.min(entry_at, NONE), span_start)
-    end = np.where(span_end == NONE, trades.max(exit_at, NONE), span_end)
-    exit_at = np.where(exit_at == NONE, trades.spread(end), exit_at)
+    exit_at = np.where(exit_at == NONE, trades.spread(span_end), exit_at)
     order = _in_order_of(trades, entry_at)
-    opened = np.maximum(entry_at[order], trades.spread(start))
-    closed = np.minimum(exit_at[order], trades.spread(end))
+    opened = np.maximum(entry_at[order], trades.spread(span_start))
+    closed = np.minimum(exit_at[order], trades.spread(span_end))
     covered_to = trades.running_max(closed)
     fresh = opened.copy()
     np.maximum(opened[1:], covered_to[:-1], out=fresh[1:])
     heads = trades.starts[trades.counts > 0]
     fresh[heads] = opened[heads]
     covered = trades.sum(np.maximum(closed - fresh, 0).astype(np.float64))
-    known = (end > start) & (start != NONE) & ~trades.any(entry_at == NONE)
-    return np.where(known, covered / (end - start), np.nan)
+    known = (span_start != NONE) & (span_end > span_start) & ~trades.any(entry_at == NONE)
+    return np.where(known, covered / (span_end - span_start), np.nan)

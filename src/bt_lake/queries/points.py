@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from bt_lake.metrics import clean
+from bt_lake.metrics import NONE, clean
 from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles
 
@@ -53,12 +53,13 @@ class Owners:
 @dataclass(frozen=True, slots=True)
 class Points:
     """Run i has the points from offsets[i] to offsets[i + 1]; `base` is the capital before them,
-    NaN where none was given."""
+    NaN where none was given, and `base_at` when that was, NONE where it is not known."""
 
     ts: Ints
     equity: Floats
     offsets: Ints
     base: Floats
+    base_at: Ints
 
     @property
     def runs(self) -> Segments:
@@ -69,8 +70,10 @@ class Points:
         runs = self.runs
         earlier = runs.count(self.ts < start)
         first = runs.starts + earlier
-        base = np.where(earlier > 0, self.equity[np.maximum(first - 1, 0)], self.base)
-        return self._only((self.ts >= start) & (self.ts < stop), base)
+        before = np.maximum(first - 1, 0)
+        base = np.where(earlier > 0, self.equity[before], self.base)
+        base_at = np.where(earlier > 0, self.ts[before], self.base_at)
+        return self._only((self.ts >= start) & (self.ts < stop), base, base_at)
 
     def last_of_each_day(self, zones: Sequence[str | None]) -> Points:
         """The last point of each day in the curve's own zone, as of midnight UTC of that date."""
@@ -83,8 +86,7 @@ class Points:
         last = np.ones(days.size, bool)
         last[:-1] = days[1:] != days[:-1]
         last[self.offsets[1:][self.runs.counts > 0] - 1] = True
-        thin = self._only(last, self.base)
-        return Points(days[last] * DAY, thin.equity, thin.offsets, thin.base)
+        return replace(self._only(last, self.base, self.base_at), ts=days[last] * DAY)
 
     def stitched(self, lengths: Sequence[int]) -> Points:
         """One curve of each `lengths` runs in turn: the next goes on where the last one ends.
@@ -112,11 +114,12 @@ class Points:
         base = np.array(
             [self.base[start] if n else np.nan for start, n in zip(firsts, lengths, strict=False)]
         )
-        return Points(self.ts[kept], equity[kept], np.concatenate(([0], counts.cumsum())), base)
+        offsets = np.concatenate(([0], counts.cumsum()))
+        return Points(self.ts[kept], equity[kept], offsets, base, np.full(base.size, NONE))
 
-    def _only(self, which: np.ndarray, base: Floats) -> Points:
+    def _only(self, which: np.ndarray, base: Floats, base_at: Ints) -> Points:
         offsets = np.concatenate(([0], self.runs.count(which).cumsum()))
-        return Points(self.ts[which], self.equity[which], offsets, base)
+        return Points(self.ts[which], self.equity[which], offsets, base, base_at)
 
 
 def _offsets(ts: Ints, zone: str) -> Ints:
@@ -146,6 +149,7 @@ def joined(parts: list[Points]) -> Points:
         np.concatenate([np.zeros(0), *(part.equity for part in parts)]),
         np.concatenate([np.zeros(1, np.int64), *counts]).cumsum(),
         np.concatenate([np.zeros(0), *(part.base for part in parts)]),
+        np.concatenate([np.zeros(0, np.int64), *(part.base_at for part in parts)]),
     )
 
 
@@ -175,7 +179,8 @@ def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners) -> Po
         place, ts, equity = place[order], ts[order], equity[order]
     offsets = np.searchsorted(place, np.arange(len(owners) + 1))
     ts, equity, offsets, _ = clean(ts, equity, offsets, {})
-    return Points(ts, equity, offsets, _given_capital(owners, equity, Segments(offsets)))
+    base = _given_capital(owners, equity, Segments(offsets))
+    return Points(ts, equity, offsets, base, np.full(len(owners), NONE))
 
 
 def _given_capital(owners: Owners, equity: Floats, runs: Segments) -> Floats:

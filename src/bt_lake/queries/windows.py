@@ -66,7 +66,12 @@ def measured(
         stop = start + inside.base.size
         parts.append(
             curve_metrics(
-                inside.ts, inside.equity, inside.offsets, inside.base, periods_per_year[start:stop]
+                inside.ts,
+                inside.equity,
+                inside.offsets,
+                inside.base,
+                periods_per_year[start:stop],
+                inside.base_at,
             )
         )
         start = stop

@@ -142,13 +142,13 @@ RUNS = Table(
 36  final_equity    double     money     + equity at the end
 [curve]
 37  total_return    double     fraction  + end over start, minus 1
-38  cagr            double     fraction  + compound growth a calendar year of 365.25 days; NULL under 30 days
+38  cagr            double     fraction  + compound growth a calendar year of 365.25 days, a capital before the first point being one usual step earlier; NULL under 30 days
 39  volatility      double     fraction  _ standard deviation of returns (ddof 1), annualised
 40  sharpe_ratio    double     ratio     + mean over standard deviation (ddof 1) of returns, annualised, no risk-free rate
 41  sortino_ratio   double     ratio     + mean over downside deviation of returns, annualised; NULL without a losing period
 42  calmar_ratio    double     ratio     + cagr over the depth of the worst drawdown; NULL without one
 43  max_drawdown    double     fraction  + deepest fall from a running peak; negative or 0
-44  drawdown_peak_at timestamp UTC       - last point at the peak before the deepest fall
+44  drawdown_peak_at timestamp UTC       - last point at the peak before the deepest fall; NULL where that is the initial capital
 45  drawdown_trough_at timestamp UTC     - first point at the bottom of the deepest fall
 46  drawdown_recovered_at timestamp UTC  - first later point at or above that peak; NULL if never
 47  max_underwater_days double days      _ longest time below a peak, still running ones included
@@ -166,10 +166,10 @@ RUNS = Table(
 58  total_trades    int64      count     - closed trades
 59  winning_trades  int64      count     + closed trades with a net profit
 60  losing_trades   int64      count     _ closed trades with a net loss
-61  win_rate        double     fraction  + winning over all closed trades
-62  profit_factor   double     ratio     + gross profit over gross loss; NULL without losses
-63  expectancy      double     money     + mean net profit of a trade
-64  avg_trade_return double    fraction  + mean return of a trade
+61  win_rate        double     fraction  + winning over all closed trades; NULL where one has neither pnl nor return
+62  profit_factor   double     ratio     + gross profit over gross loss; NULL without losses, or where a closed trade has no pnl
+63  expectancy      double     money     + mean net profit of a trade; NULL where a closed one has no pnl
+64  avg_trade_return double    fraction  + mean return of the trades that have one
 65  avg_win         double     money     + mean profit of the winners
 66  avg_loss        double     money     + mean loss of the losers; negative
 67  best_trade      double     money     + largest net profit
@@ -177,9 +177,9 @@ RUNS = Table(
 69  avg_trade_hours double     hours     - mean time in a trade
 70  max_consecutive_losses int64 count   _ longest row of losing trades
 71  sqn             double     ratio     + system quality number: sqrt(n) * mean / standard deviation of net profits
-72  exposure        double     fraction  - share of the period with at least one trade open
+72  exposure        double     fraction  - share of the period with at least one trade open; NULL where the period is not known
 [source]
-73  metrics_from    string     -         - 'curve' where computed by bt-lake, 'reported' where taken from the source
+73  metrics_from    string     -         - 'curve' where computed by bt-lake from the curve, 'reported' where the source claims it; NULL where neither, trade metrics computed or not
 74  reported        map<string,double> - - what the source itself claimed, in the lake's units
 75  extra           map<string,double> - - metrics of the user's own
 76  deleted_at      timestamp  UTC       - when the run was deleted; NULL for a live run
@@ -216,7 +216,7 @@ TRADES = Table(
 7   exit_at         timestamp  UTC       - time of exit; NULL while open
 8   entry_price     double     money     - average entry price
 9   exit_price      double     money     - average exit price
-10  pnl             double     money     - profit net of fees; NULL while open
+10  pnl             double     money     - profit net of fees; NULL while open, when a mark to market is in extra
 11  return          double     fraction  - net return of the trade
 12  fees            double     money     - fees paid
 13  mae             double     money     - maximum adverse excursion
