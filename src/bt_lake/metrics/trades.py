@@ -40,7 +40,8 @@ def trade_metrics(
     closed = are_closed(pnl, entry_at, exit_at)
     if not closed.all():
         trades = Segments.of_counts(trades.count(closed))
-        pnl, ret, entry_at, exit_at = (column[closed] for column in (pnl, ret, entry_at, exit_at))
+        pnl, ret = pnl[closed], ret[closed]
+        entry_at, exit_at = entry_at[closed], exit_at[closed]
     outcome = np.where(np.isnan(pnl), ret, pnl)
     won, lost = outcome > 0, outcome < 0
     counts = {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
@@ -17,8 +18,12 @@ from bt_lake.warehouse.rules import broken_rules
 from bt_lake.warehouse.schema import TABLES, arrow_schema
 from bt_lake.warehouse.surface import lake_sql
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # Younger leftovers may belong to a process that is still at work.
 LEFTOVER_S = 3600.0
+_READ = "nothing needs to be done: its rows are read"
 _TAKEN_OUT = (
     "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
 )
@@ -89,7 +94,7 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
         path = layout.relative(seed)
         if not seed.is_file():
             yield Finding("furniture", path, "the zero-row file is lost", again)
-        elif torn := _torn_or_foreign(table, seed, path):
+        elif (torn := _torn_or_foreign(table, seed, path)) and torn.damage:
             yield Finding("furniture", path, torn.message, again)
     if not layout.sql.is_file():
         yield Finding("furniture", "lake.sql", "the file is lost", again, damage=False)
@@ -147,11 +152,12 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
         if not (layout.root / add.path).is_file()
     ]
     on_disk = {table: sorted(_table_files(layout, table)) for table in TABLES}
+    odd: set[tuple[str, str]] = set()
     commits = {path.relative_to(layout.table("runs")) for path in on_disk["runs"]}
     for table, paths in on_disk.items():
         for path in paths:
             found = _file(layout, state, listed, commits, table, path)
-            if found is not None:
+            if found is not None and not _told(found, table, odd):
                 findings.append(found)
     findings += _lost_children(layout, state, on_disk["runs"])
     return sum(map(len, on_disk.values())), findings
@@ -209,6 +215,14 @@ def _file(
     return _torn_or_foreign(table, path, relative)
 
 
+def _told(finding: Finding, table: str, odd: set[tuple[str, str]]) -> bool:
+    """Thousands of files of one writer have the same odd column: the first stands for them."""
+    told = (table, finding.message) in odd
+    if finding.kind == "column":
+        odd.add((table, finding.message))
+    return told
+
+
 def _leftover(relative: str, what: str) -> Finding:
     return Finding(
         "leftover",
@@ -228,23 +242,39 @@ def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from bt_lake.warehouse.unknown import FIELD_ID
+
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         return _torn(relative, error)
-    declared = arrow_schema(table)
-    wanted = {f.metadata[b"PARQUET:field_id"]: f for f in declared}
-    for found in schema:
-        field_id = (found.metadata or {}).get(b"PARQUET:field_id")
-        known = wanted.get(field_id)
-        if known is None or known.name != found.name or not _same_type(known.type, found.type):
-            return Finding(
-                "foreign",
-                relative,
-                f"column '{found.name}' ({found.type}) is not one of {table}",
-                _TAKEN_OUT,
-            )
+    wanted = {f.metadata[FIELD_ID]: f for f in arrow_schema(table)}
+    there = {(found.metadata or {}).get(FIELD_ID): found for found in schema}
+    for field_id, known in wanted.items():
+        if not known.nullable and field_id not in there:
+            said = f"no column has the field id of {table}.{known.name} ({int(field_id)})"
+            return Finding("foreign", relative, said, _TAKEN_OUT)
+    for field_id, found in there.items():
+        odd = _oddity(table, field_id, wanted.get(field_id), found)
+        if odd:
+            return Finding("column", relative, f"column '{found.name}' {odd}", _READ, damage=False)
     return None
+
+
+def _oddity(table: str, field_id: bytes | None, known: pa.Field | None, found: pa.Field) -> str:
+    """What is unlike the schema in a column, though readers do without or convert it."""
+    if field_id is None:
+        return "has no field id: readers pass it over, and compaction drops it"
+    if known is None:
+        return (
+            f"({found.type}) is not one of {table}: of a later version of bt-lake, maybe. "
+            "Readers pass it over, and compaction keeps it"
+        )
+    if known.name != found.name:
+        return f"is read as {known.name} by its field id"
+    if not _same_type(known.type, found.type):
+        return f"is written as {found.type}, and read as {known.type}"
+    return ""
 
 
 def _same_type(wanted: object, found: object) -> bool:

@@ -210,7 +210,7 @@ def advance(
     following = State(
         epoch=state.epoch + 1,
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        grace_s=state.grace_s if grace_s is None else grace_s,
+        grace_s=GRACE_S if grace_s is None else grace_s,
         adds=(*(add for add in state.adds if add.path not in drops), *adds),
         removed=removed,
         unseen=frozenset(

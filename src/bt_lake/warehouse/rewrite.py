@@ -19,11 +19,13 @@ from bt_lake.warehouse.log import Added, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES, Column
 from bt_lake.warehouse.surface import read_schema, rows_with_events
+from bt_lake.warehouse.unknown import Unknown, unknown_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+AnyColumn = Column | Unknown
 # Rows of one file: enough to be read well, few enough for a file to be rewritten in seconds.
 MAX_ROWS = {"runs": 131_072, "equity": 16_777_216, "trades": 4_194_304, "events": 1_048_576}
 
@@ -69,8 +71,11 @@ class Rewriter:
                 f"{count} rows of {table} to rewrite, {written} written. Nothing changed."
             )
 
-    def _columns(self, table: str, files: Sequence[Path], with_events: bool) -> list[Column]:
-        """The columns that hold something: files need not have the others."""
+    def _columns(self, table: str, files: Sequence[Path], with_events: bool) -> list[AnyColumn]:
+        """The columns that hold something: files need not have the others.
+
+        Those of a later writer, too: who rewrites a row loses nothing of it.
+        """
         found = self._connection.execute(
             f"select distinct field_id from parquet_schema({path_list(files)})"
         ).fetchall()
@@ -80,7 +85,7 @@ class Rewriter:
             column
             for column in TABLES[table].columns
             if column.field_id in there or column.required or column.name in also
-        ]
+        ] + unknown_columns(self._connection, table, files)
 
     def _ranges(self, table: str, source: str, count: int) -> list[tuple[str | None, str | None]]:
         """Split by run_id, so that no file grows too large; one range when all fits."""
@@ -102,7 +107,7 @@ class Rewriter:
     def _write_file(
         self,
         table: str,
-        columns: Sequence[Column],
+        columns: Sequence[AnyColumn],
         source: str,
         low: str | None,
         high: str | None,
@@ -194,7 +199,9 @@ def was_folded(connection: DuckDBPyConnection, file: Path) -> bool:
     return bool(found[0][0])
 
 
-def plain_rows(table: str, files: Iterable[Path], columns: Iterable[Column] | None = None) -> str:
+def plain_rows(
+    table: str, files: Iterable[Path], columns: Iterable[AnyColumn] | None = None
+) -> str:
     """The relation of the rows in some files, with some of the columns or all."""
     schema = read_schema(columns or TABLES[table].columns)
     return f"read_parquet({path_list(files)}, hive_partitioning = false, schema = {schema})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
 from bt_lake.warehouse.schema import EQUITY, EVENTS, RUNS, TRADES, Column, Table, metrics
+from bt_lake.warehouse.unknown import Unknown
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
@@ -123,7 +124,7 @@ def _label_names() -> list[str]:
     return [column.name for column in RUNS.columns if column.kind == "string"]
 
 
-def read_schema(columns: Iterable[Column]) -> str:
+def read_schema(columns: Iterable[Column | Unknown]) -> str:
     """The `schema` argument of read_parquet: columns by field id, so that files may lack some."""
     entries = ", ".join(
         f"{c.field_id}: {{name: {literal(c.name)}, type: {literal(c.duckdb_type)}, "
