@@ -4,7 +4,6 @@ from bt_lake.ingest.report import IngestStopped
 from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
-    Busy,
     CannotWrite,
     Conflict,
     Damaged,
@@ -19,7 +18,6 @@ from bt_lake.warehouse.errors import (
 __all__ = [
     "Ambiguous",
     "BadInput",
-    "Busy",
     "CannotWrite",
     "Conflict",
     "Damaged",

@@ -28,7 +28,6 @@ from bt_lake.queries import (
 )
 from bt_lake.queries.filters import Filters, Given, Time
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.layout import WAIT_S
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -48,32 +47,15 @@ if TYPE_CHECKING:
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
     from bt_lake.warehouse.check import Report
-    from bt_lake.warehouse.copies import Copied
-    from bt_lake.warehouse.merge import Merged
 
 RunIds = str | Iterable[str]
 Key = Mapping[str, Any]
 Frame = TypeVar("Frame")
 
 
-def open(
-    path: str | os.PathLike[str] | None = None,
-    *,
-    existing: bool | None = None,
-    wait: float | None = None,
-) -> Lake:
-    """The lake at a path, by default $BT_LAKE or ./lake; it is made on the first write.
-
-    `existing` (or $BT_LAKE_EXISTING) never makes one: a lake that was moved is an error then.
-    `wait` (or $BT_LAKE_WAIT) is how many seconds to wait for another process, by default 60.
-    """
-    from bt_lake.warehouse import settings
-
-    return Lake(
-        path if path is not None else os.environ.get("BT_LAKE") or "lake",
-        existing=settings.existing() if existing is None else existing,
-        wait=settings.wait_s() if wait is None else wait,
-    )
+def open(path: str | os.PathLike[str] | None = None) -> Lake:
+    """The lake at a path, by default $BT_LAKE or ./lake; it is made on the first write."""
+    return Lake(path if path is not None else os.environ.get("BT_LAKE") or "lake")
 
 
 class Lake:
@@ -83,10 +65,8 @@ class Lake:
     polars frames. A run is named by any unique first or last part of its id.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, existing: bool = False, wait: float = WAIT_S
-    ) -> None:
-        self.store = Store(path, existing=existing, wait_s=wait)
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.store = Store(path)
 
     @property
     def path(self) -> Path:
@@ -95,8 +75,8 @@ class Lake:
     def __repr__(self) -> str:
         return f"Lake({str(self.path)!r})"
 
-    def __reduce__(self) -> tuple[Callable[..., Lake], tuple[str, bool, float]]:
-        return _reopened, (str(self.path), self.store.existing, self.store.layout.wait_s)
+    def __reduce__(self) -> tuple[type[Lake], tuple[str]]:
+        return Lake, (str(self.path),)
 
     @cached_property
     def reader(self) -> reading.Reader:
@@ -514,34 +494,9 @@ class Lake:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
 
-    def merge(self, other: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
-        """Take in what another lake, a fork, a backup or a `_quarantine` has and this one has not.
-
-        Runs come with curves, trades, tags and notes; those that are here get what they lack. It
-        may be done in any order, and again.
-        """
-        return self.store.merge(other, dry_run=dry_run)
-
-    def backup(
-        self, folder: str | os.PathLike[str], *, keep: int | None = None, verify: bool = False
-    ) -> Copied:
-        """Copy the lake while others write to it: each backup in the folder is a whole lake.
-
-        `keep` is how many of them stay; `verify` reads the copies of earlier ones again, too.
-        """
-        return self.store.backup(folder, keep=keep, verify=verify)
-
-    def recover(self, backup: str | os.PathLike[str]) -> Copied:
-        """Make this lake again from a backup, or the newest in a folder of them."""
-        return self.store.recover(backup)
-
     def check(self, *, repair: bool = False) -> Report:
         """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
         return self.store.check(repair=repair)
-
-
-def _reopened(path: str, existing: bool, wait: float) -> Lake:
-    return Lake(path, existing=existing, wait=wait)
 
 
 def _several(names: RunIds) -> list[str]:

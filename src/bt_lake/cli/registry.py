@@ -51,9 +51,6 @@ COMMANDS: dict[str, dict[str, str]] = {
         "info": "keeping:info",
         "check": "keeping:check",
         "compact": "keeping:compact",
-        "backup": "copying:backup",
-        "recover": "copying:recover",
-        "merge": "copying:merge",
     },
 }
 _PLACES = {name: place for group in COMMANDS.values() for name, place in group.items()}

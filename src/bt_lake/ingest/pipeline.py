@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.assemble import frames_of, in_order
-from bt_lake.ingest.formats import documents, reader
+from bt_lake.ingest.formats import documents, lakes, reader
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.identity import content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
-from bt_lake.ingest.settling import LAST_LINE_HAS_NO_END, has_a_writer, is_cut, is_table
 from bt_lake.ingest.sheets import hints as hinted
 from bt_lake.ingest.sheets.hints import Hints
 from bt_lake.ingest.spool import Spool
@@ -32,7 +31,6 @@ from bt_lake.ingest.walk import Source, sources
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.known import Appended
-from bt_lake.warehouse.merge import Merged, parts
 from bt_lake.warehouse.store import Store
 
 # Bytes done, bytes in all, and the report so far.
@@ -152,10 +150,10 @@ class _Ingest:
         if source.is_lake:
             if self._set:
                 raise BadInput("the runs of a lake are taken as they are; columns cannot be set")
-            return self._of_lake(source.path)
+            return lakes.read(source.path)
         found = reader(source.path, self._hints)
         if found is not None:
-            return () if self._is_unfinished(source) else found
+            return found
         if source.named:
             raise BadInput(
                 "not a result that bt-lake knows: no run document, no table of runs, no lake, "
@@ -163,23 +161,6 @@ class _Ingest:
             )
         self.report.ignored.append(str(source.path))
         return ()
-
-    def _of_lake(self, folder: Path) -> Iterator[Frames]:
-        """What another lake has and this one has not; of runs that are here, what they lack."""
-        merged = Merged()
-        yield from parts(self._store, folder, merged, dry_run=self._dry_run)
-        self.report.skipped += merged.already
-
-    def _is_unfinished(self, source: Source) -> bool:
-        """Whether a file found in a folder has no end yet; a table's may be cut in a number."""
-        if source.named or not is_cut(source.path):
-            return False
-        if has_a_writer(source.path):
-            self.report.held_back.append(str(source.path))
-            return True
-        if is_table(source.path):
-            raise BadInput(LAST_LINE_HAS_NO_END)
-        return False
 
     def _fail(self, bad: BadRow) -> None:
         if not self._skip:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_lake.queries.reading import Reader, streaming
-from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.quoting import identifier, told
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,6 +60,10 @@ class Query:
             connection.register(name, table)
 
 
+def _told(columns: Iterable[str]) -> list[str]:
+    return [told(name) for name in columns]
+
+
 def _naive(column: str, kind: str) -> str:
     if kind == _TIME:
         return f"make_timestamp(epoch_us({column})) as {column}"
@@ -103,14 +107,14 @@ class Answer:
     def columns(self) -> list[str]:
         if self._columns is None:
             self._columns = self._ask(
-                lambda connection: list(self._plan(connection).relation(connection).columns)
+                lambda connection: _told(self._plan(connection).relation(connection).columns)
             )
         return list(self._columns)
 
     def rows(self) -> list[tuple[Any, ...]]:
         def fetch(connection: DuckDBPyConnection, query: Query) -> list[tuple[Any, ...]]:
             cursor = query.cursor(connection)
-            self._columns = [column[0] for column in cursor.description]
+            self._columns = _told(column[0] for column in cursor.description)
             return cursor.fetchall()
 
         return self._fetch(fetch, len)
@@ -122,7 +126,7 @@ class Answer:
     def frame(self) -> pl.DataFrame:
         def fetch(connection: DuckDBPyConnection, query: Query) -> pl.DataFrame:
             frame: pl.DataFrame = query.relation(connection).pl()
-            return frame
+            return frame.rename(dict(zip(frame.columns, _told(frame.columns), strict=True)))
 
         return self._fetch(fetch, len)
 
@@ -130,7 +134,7 @@ class Answer:
         """Rows piece by piece, for answers that need not fit in memory."""
         with streaming(self._reader) as reader:
             cursor = self._ask(lambda connection: self.whole(connection).cursor(connection), reader)
-            self._columns = [column[0] for column in cursor.description]
+            self._columns = _told(column[0] for column in cursor.description)
             while rows := cursor.fetchmany(size):
                 yield rows
 
@@ -141,7 +145,8 @@ class Answer:
             return self.whole(connection).relation(connection).to_arrow_reader(size)
 
         with streaming(self._reader) as reader:
-            yield from self._ask(start, reader)
+            for batch in self._ask(start, reader):
+                yield batch.rename_columns(_told(batch.schema.names))
 
     def total(self) -> int | None:
         if self._total is None:

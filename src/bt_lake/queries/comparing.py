@@ -108,8 +108,17 @@ def _differences(runs: Sequence[Row]) -> list[Difference]:
     for section, column in (("param", "params"), ("config", "config")):
         parts = [flat(run[column] or {}) for run in runs]
         names = dict.fromkeys(name for part in parts for name in part)
+        # One that is null is not one that is absent.
+        parts = [{n: "null" if v is None else v for n, v in part.items()} for part in parts]
         found += [Difference(section, name, [part.get(name) for part in parts]) for name in names]  # type: ignore[arg-type]
-    return [line for line in found if any(value != line.values[0] for value in line.values)]
+    return [line for line in found if len(set(map(_told_apart, line.values))) > 1]
+
+
+def _told_apart(value: Any) -> str:
+    """True is not 1, though Python calls them equal; 1 is 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return repr(value)
 
 
 def _metrics(runs: Sequence[Row]) -> list[MetricLine]:

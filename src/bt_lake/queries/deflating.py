@@ -16,11 +16,10 @@ from bt_lake.queries.names import PARAM, dimension, metric
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.rows import count_of, picked, times_of
+from bt_lake.queries.rows import count_of, heading, picked, times_of
 from bt_lake.queries.shadowing import Shadow
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import RUNS
 
 if TYPE_CHECKING:
@@ -176,11 +175,16 @@ def _wide(
 ) -> Query:
     """The columns asked for, of the runs picked; what was computed stands after the metric."""
     wanted = [name for name in columns if name not in ADDED] if columns is not None else None
-    names = picked(connection, wanted, first=metric_name, without=tuple(per))
+    names = picked(
+        connection, wanted, first=metric_name, without=tuple(per), beside=("rank", *ADDED)
+    )
     first = [names[metric_name]] if metric_name in names else []
     rest = [sql for name, sql in names.items() if name != metric_name]
     asked = [name for name in columns or () if name in ADDED] or ADDED
-    groups = [f"{dimension(name)} as {identifier(name)}" for name in per]
+    groups = [
+        f"{dimension(name)} as {heading(name, len(RUNS.names) + place)}"
+        for place, name in enumerate(per)
+    ]
     added = [f"judged.{name}" for name in asked]
     kinds = {"run_id": "varchar", "rank": "bigint"}
     lists = ", ".join(

@@ -11,7 +11,7 @@ from re import fullmatch
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from bt_lake.queries.guard import checked_condition
-from bt_lake.queries.names import any_run_has_param, own_params, param
+from bt_lake.queries.names import any_run_has_param, number, own_params, param
 from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
@@ -25,7 +25,7 @@ LABELS = (
     *("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "sample", "fold"),
     "status",
 )
-_COMPARISONS = ("<=", ">=", "!=", "<", ">")
+_COMPARISONS = ("==", "<=", ">=", "!=", "<", ">")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Texts = str | Iterable[str] | None
@@ -242,8 +242,12 @@ def _one_by_one(label: str, text: str) -> str:
 
 
 def _compared(name: str) -> tuple[str, str]:
-    operator = next((c for c in _COMPARISONS if name.endswith(c)), "=")
-    return name.removesuffix(operator).rstrip(), operator
+    """`fast>=` as its name and comparison; `==` asks for a name that ends like one."""
+    operator = next((c for c in _COMPARISONS if name.endswith(c)), "")
+    bare = name.removesuffix(operator)
+    if operator in ("", "=="):
+        return bare, "="
+    return bare.rstrip(), operator
 
 
 def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
@@ -265,11 +269,15 @@ def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]
     sql = param(name)
     if plain is None:
         return f"{sql} is {'not ' * (operator == '!=')}null"
-    number = _as_number(plain, exactly=operator in ("=", "!="))
+    given = _as_number(plain, exactly=operator in ("=", "!="))
     if operator == "!=":
         operator = "is distinct from"
-    if number is not None:
-        return f"try_cast({sql} as double) {operator} {bind(number)}"
+    if given is not None:
+        fits = f"{number(sql)} {operator} {bind(given)}"
+        if abs(given) < EXACT_INTEGERS or operator not in ("=", "is distinct from"):
+            return fits
+        whole = f"regexp_full_match({sql}, '[+-]?[0-9]+')"  # and so another number than this one
+        return f"({fits} {'or' if operator != '=' else 'and not'} {whole})"
     return f"{sql} {operator} {bind(plain if isinstance(plain, str) else to_json(plain))}"
 
 
@@ -284,6 +292,6 @@ def _as_number(value: Any, *, exactly: bool) -> float | None:
         value = typed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if exactly and isinstance(value, int) and abs(value) > EXACT_INTEGERS:
+    if exactly and isinstance(value, int) and abs(value) >= EXACT_INTEGERS:
         return None
     return float(value)

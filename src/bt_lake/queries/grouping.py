@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
-from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, require
+from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, number, require
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.rows import heading
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.quoting import identifier
@@ -54,7 +55,10 @@ def aggregate(
         groups = [f"g{place}" for place in range(len(names))]
         text = sql(
             "aggregate",
-            names=", ".join(_as(g, name) for g, name in zip(groups, names, strict=True)),
+            names=", ".join(
+                f"{g} as {heading(name, place)}"
+                for place, (g, name) in enumerate(zip(groups, names, strict=True))
+            ),
             groups=", ".join(groups),
             expressions=", ".join(f"{e} as {g}" for e, g in zip(expressions, groups, strict=True)),
             metric=wanted.sql,
@@ -95,15 +99,11 @@ def _struct(values: Sequence[str]) -> str:
     return f"struct_pack({', '.join(f'g{n} := {value}' for n, value in enumerate(values))})"
 
 
-def _as(group: str, name: str) -> str:
-    return f"{group} as {identifier(name)}"
-
-
 def _order(names: Sequence[str], groups: Sequence[str], direction: str) -> str:
     keys = []
     for name, group in zip(names, groups, strict=True):
         if name.startswith(PARAM):
-            keys.append(f"try_cast({group} as double) nulls last")
+            keys.append(f"{number(group)} nulls last")
         keys.append(f"{group} nulls last")
     if names[0] in PERIODS:
         return ", ".join(keys)

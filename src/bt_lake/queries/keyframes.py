@@ -85,7 +85,7 @@ def _values(column: Any) -> list[Any]:
     """Plain values: a missing one is None, and so is a missing part of a struct."""
     values = column.to_list()
     if type(column).__module__.startswith("pandas"):
-        return [None if value != value else value for value in values]
+        return [None if gone else value for value, gone in zip(values, column.isna(), strict=True)]
     if str(column.dtype).startswith("Struct"):
         return [
             None if value is None else {k: v for k, v in value.items() if v is not None}

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Literal
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.quoting import identifier, literal
 from bt_lake.warehouse.schema import RUNS, metrics
+from bt_lake.warehouse.values import NUMBER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 PARAM = "param."
 REPORTED = "reported."
+EXTRA = "extra."
+_MOST_DOTS = 4
 PERIODS = ("day", "week", "month", "year")
 DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
 _SORTABLE = ("string", "double", "int64", "timestamp")
@@ -42,11 +45,13 @@ def metric(name: str) -> Metric:
     """A column of `runs`, a parameter as `param.fast`, what the source reported as
     `reported.sharpe_ratio`, or a metric of the user's own."""
     if name.startswith(PARAM):
-        return Metric(name, f"try_cast({param(name.removeprefix(PARAM))} as double)", "", False)
+        return Metric(name, number(param(name.removeprefix(PARAM))), "", False)
     if name.startswith(REPORTED):
         theirs = name.removeprefix(REPORTED)
         better = RUNS[theirs].better if theirs in RUNS else ""
         return Metric(name, f"reported[{literal(theirs)}]", better, False)
+    if name.startswith(EXTRA):
+        return Metric(name, f"extra[{literal(name.removeprefix(EXTRA))}]", "", False)
     if name not in RUNS:
         return Metric(name, f"extra[{literal(name)}]", "", False)
     column = RUNS[name]
@@ -55,11 +60,33 @@ def metric(name: str) -> Metric:
     return Metric(name, identifier(name), column.better, True)
 
 
-def param(name: str) -> str:
-    """The text of a parameter; a dot leads into a nested one, unless a name has the dot itself."""
-    paths = [[name]] if "." not in name else [[name], name.split(".")]
-    found = [f"params ->> {literal(pointer(path))}" for path in paths]
+def param(name: str, take: str = "->>") -> str:
+    """The text of a parameter, or by `->` its JSON; a dot leads into a nested one, unless a name
+    has the dot itself."""
+    paths = _paths(name)
+    found = [f"params {take} {literal(pointer(path))}" for path in paths]
     return f"({found[0]})" if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+
+def _paths(name: str) -> list[list[str]]:
+    """Where a name with dots may lead: `a.b` to a parameter of that name, or to b in a."""
+    parts = name.split(".")
+    if len(parts) > _MOST_DOTS:
+        return [[name], parts]
+    paths = [[parts[0]]]
+    for part in parts[1:]:
+        paths = [
+            longer
+            for path in paths
+            for longer in ([*path[:-1], f"{path[-1]}.{part}"], [*path, part])
+        ]
+    return sorted(paths, key=len)
+
+
+def number(text: str) -> str:
+    """The number that a parameter's text is, by the grammar of values; NULL for other texts."""
+    found = f"try_cast(regexp_extract({text}, {literal(NUMBER)}) as double)"
+    return f"case when isfinite({found}) then {found} end"
 
 
 def pointer(path: Iterable[str]) -> str:

@@ -11,9 +11,11 @@ from bt_lake.queries.filters import ALL, Condition, Filters
 from bt_lake.queries.names import Metric, dimension, metric, require
 from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.rows import count_of, picked, positive, times_of
+from bt_lake.queries.rows import count_of, heading, picked, positive, times_of
 from bt_lake.queries.text import sql
-from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.schema import RUNS
+
+RANK = ("rank",)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -78,7 +80,7 @@ def ranked(
         condition = filters.condition(connection)
         values = {**condition.values, "n": count}
         text = condition.sql
-        names = picked(connection, columns, first=wanted.name, without=tuple(groups))
+        names = picked(connection, columns, first=wanted.name, without=tuple(groups), beside=RANK)
         direction = "asc" if upwards else "desc"
         return Query(
             sql(
@@ -95,8 +97,12 @@ def ranked(
                 reaches="<=" if upwards else ">=",
                 condition=text,
                 columns=", ".join(names.values()),
-                groups=", ".join(f"{e} as {identifier(g)}" for g, e in groups.items()),
-                names=", ".join(f"ranked.{identifier(g)}" for g in groups),
+                groups=", ".join(f"{e} as g{place}" for place, e in enumerate(groups.values())),
+                labels=", ".join(f"g{place}" for place in range(len(groups))),
+                names=", ".join(
+                    f"ranked.g{place} as {heading(name, len(RUNS.names) + place)}"
+                    for place, name in enumerate(groups)
+                ),
             ),
             values,
             times=times_of(names),

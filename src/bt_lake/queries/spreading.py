@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.names import PARAM, pointer
 from bt_lake.queries.reading import Reader
-from bt_lake.warehouse.quoting import identifier, literal
+from bt_lake.warehouse.quoting import literal, own
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +34,11 @@ def spread(reader: Reader, runs: Answer) -> Answer:
             dict(query.values) or None,
         ).fetchall()
         leaves = list(_leaves(json.loads(found[0][0] or "{}")))
-        columns = [f"{_value(path, kind)} as {_named(path)}" for path, kind in leaves]
+        wide = _wide(connection, query, [path for path, kind in leaves if kind == "bigint"])
+        columns = [
+            f"{_value(path, 'ubigint' if path in wide else kind)} as {_named(path, place)}"
+            for place, (path, kind) in enumerate(leaves)
+        ]
         text = f"select * exclude (params), {', '.join(columns)} from (\n{query.sql}\n)"
         return Query(text if columns else query.sql, query.values)
 
@@ -67,5 +71,18 @@ def _value(path: tuple[str, ...], kind: str) -> str:
     return f"try_cast((params ->> {literal(pointer(path))}) as {kind})"
 
 
-def _named(path: tuple[str, ...]) -> str:
-    return identifier(PARAM + ".".join(path))
+def _named(path: tuple[str, ...], place: int) -> str:
+    return own(PARAM + ".".join(path), place)
+
+
+def _wide(
+    connection: DuckDBPyConnection, query: Query, paths: list[tuple[str, ...]]
+) -> set[tuple[str, ...]]:
+    """Those of whole parameters that have a value only 64 bits without a sign hold."""
+    if not paths:
+        return set()
+    tests = ", ".join(f"bool_or({_value(path, 'ubigint')} >= {2**63})" for path in paths)
+    found = connection.execute(
+        f"select {tests} from (\n{query.sql}\n)", dict(query.values) or None
+    ).fetchall()[0]
+    return {path for path, is_wide in zip(paths, found, strict=True) if is_wide}

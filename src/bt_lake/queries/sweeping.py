@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.filters import ALL, Filters
-from bt_lake.queries.names import DIMENSIONS, PARAM, PERIODS, dimension, metric, pointer, require
+from bt_lake.queries.names import (
+    DIMENSIONS,
+    PARAM,
+    PERIODS,
+    dimension,
+    metric,
+    param,
+    pointer,
+    require,
+)
 from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
@@ -29,6 +40,7 @@ HOW = {
 }
 _LABELS = ("symbol", "timeframe", "exit_rule", "engine", "sweep", "fold", "sample")
 Value = int | float | str
+_INT64, _LARGEST = 2**63, int(sys.float_info.max)
 
 
 @dataclass(frozen=True)
@@ -130,18 +142,18 @@ def sweep(
                 f"{each} as {name}" for each, name in zip(expressions, names, strict=True)
             ),
             metric=wanted.sql,
-            how=HOW[how],
+            how="count(value)" if how == "count" else f"lake_finite({HOW[how]}(value))",
             condition=condition.sql,
         )
         cells = connection.execute(text, dict(condition.values)).fetchall()
-        rows = [row for row in cells if None not in row[: len(axes)]]
+        rows = [row for row in cells if not {None, "null"} & set(row[: len(axes)])]
         if not rows:
             return [], filters.hint(connection) or _lacking(connection, axes)
         if not wanted.declared and not any(row[-1] for row in rows):
             require(connection, wanted)
         if not any(row[-1] for row in rows):
-            return _typed(rows, len(axes)), unreported(connection, wanted, filters)
-        return _typed(rows, len(axes)), mixed(connection, wanted, filters)
+            return _typed(rows, axes), unreported(connection, wanted, filters)
+        return _typed(rows, axes), mixed(connection, wanted, filters)
 
     rows, note = reader.ask(question, user_sql=filters.user_sql)
     return Grid(
@@ -169,9 +181,14 @@ def _found(axes: Sequence[str]) -> tuple[str, list[str]]:
     if any(
         not axis.startswith(PARAM) or "." in name for axis, name in zip(axes, names, strict=True)
     ):
-        return "", [dimension(name) for name in axes]
+        expressions = [
+            param(name, "->") if axis.startswith(PARAM) else dimension(axis)
+            for axis, name in zip(axes, names, strict=True)
+        ]
+        return "", [f"{each}::varchar" for each in expressions]
     pointers = ", ".join(literal(pointer([name])) for name in names)
-    return f", params ->> [{pointers}] as found", [f"found[{n}]" for n in range(1, len(axes) + 1)]
+    found = [f"found[{place}]::varchar" for place in range(1, len(axes) + 1)]
+    return f", params -> [{pointers}] as found", found
 
 
 def _lacking(connection: DuckDBPyConnection, axes: Sequence[str]) -> str:
@@ -179,21 +196,31 @@ def _lacking(connection: DuckDBPyConnection, axes: Sequence[str]) -> str:
     return f"none of these runs has {' and '.join(axes)}"
 
 
-def _typed(rows: list[tuple[Any, ...]], axes: int) -> list[tuple[Any, ...]]:
-    """Numbers for the texts of an axis where all of them are numbers; sorted."""
+def _typed(rows: list[tuple[Any, ...]], axes: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Each axis in values that sort: labels are texts, and parameters what they are in JSON."""
     columns = list(zip(*rows, strict=True))
-    columns[:axes] = [_numbers(column) for column in columns[:axes]]
-    return sorted(zip(*columns, strict=True), key=lambda row: row[:axes])
+    for place, name in enumerate(axes):
+        if name.startswith(PARAM):
+            columns[place] = _values(columns[place])
+    return sorted(zip(*columns, strict=True), key=lambda row: row[: len(axes)])
 
 
-def _numbers(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError):
-        return values
-    if all(number.is_integer() for number in numbers):
-        return tuple(map(int, numbers))
-    return tuple(numbers)
+def _values(texts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers where all are numbers, else texts, such that no two values look alike."""
+    values = [json.loads(text) for text in texts]
+    numbers = [value for value in values if type(value) in (int, float)]
+    if len(numbers) == len(values):
+        wide = any(type(number) is int and abs(number) >= _INT64 for number in numbers)
+        if not wide:
+            return tuple(numbers)
+        floats = [min(max(number, -_LARGEST), _LARGEST) for number in numbers]
+        floats = list(map(float, floats))
+        return tuple(floats) if len(set(floats)) == len(set(numbers)) else texts
+    shown = [
+        value if isinstance(value, str) else text for value, text in zip(values, texts, strict=True)
+    ]
+    alike = len(set(shown)) < len(set(texts))
+    return texts if alike else tuple(shown)
 
 
 def _mixed(reader: Reader, filters: Filters) -> list[str]:

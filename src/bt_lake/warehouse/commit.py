@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from bt_lake._version import __version__
@@ -22,20 +23,15 @@ from bt_lake.warehouse.schema import arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bt_lake.warehouse.locks import Lock
-
 # From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
 _LARGE = 8_192
 WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(
-    layout: Layout, frames: Frames, commit: str | None = None, lock: Lock | None = None
-) -> str:
+def append(layout: Layout, frames: Frames, commit: str | None = None) -> str:
     """Commit the frames; when this returns they are durable and visible. Gives the commit id.
 
     A caller that may have to try again chooses the id, by which it finds what became of a try.
-    Nothing is committed once another process has taken over the lock.
     """
     if not len(frames.runs):
         raise BadInput("there is no run to commit")
@@ -44,7 +40,7 @@ def append(
     tables = {name: conform(name, table) for name, table in frames.children().items()}
     # runs last: its name is the commit
     tables["runs"] = conform("runs", stamped(frames.runs, commit, now))
-    _write(layout, commit, now, tables, lock)
+    _write(layout, commit, now, tables)
     return commit
 
 
@@ -68,15 +64,7 @@ def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
     return runs
 
 
-def _write(
-    layout: Layout,
-    commit: str,
-    now: datetime,
-    tables: dict[str, pa.Table],
-    lock: Lock | None = None,
-) -> None:
-    if lock is not None:
-        lock.before_staging(commit)
+def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Table]) -> None:
     staged = {name: f"_stage/{commit}.{name}" for name in tables}
     months = {name: f"{name}/{month_of(now)}" for name in tables}
     finals = {name: f"{months[name]}/c-{commit}.parquet" for name in tables}
@@ -106,8 +94,6 @@ def _write(
                 folders.flush_folder(months[name])
             step("commit.children_durable")
             folders.make_folder(months[last])
-            if lock is not None:
-                lock.before_publishing()
             folders.publish(staged[last], finals[last])
         # Everybody sees it now, and may fold it: nothing takes it back or denies it from here on.
         step(f"commit.published.{last}")
@@ -163,6 +149,10 @@ def _written(folders: Folders, name: str, data: bytes) -> Iterator[IO[bytes]]:
         file.write(data)
         file.flush()
         yield file
+
+
+def write_file(path: Path, table: pa.Table) -> None:
+    path.write_bytes(encoded(table))
 
 
 def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None = None) -> bytes:

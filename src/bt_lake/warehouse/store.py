@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.layout import WAIT_S, Layout
+from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.folders import advisory_lock
+from bt_lake.warehouse.layout import Layout
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bt_lake.warehouse.check import Report
-    from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.database import Database
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
-    from bt_lake.warehouse.locks import Lock
-    from bt_lake.warehouse.merge import Merged
 
 T = TypeVar("T")
 
@@ -29,38 +28,28 @@ T = TypeVar("T")
 class Store:
     """One lake folder; made on the first write."""
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        existing: bool = False,
-        wait_s: float = WAIT_S,
-        announce: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _usable(os.path.abspath(Path(path).expanduser()))
-        self.layout = Layout(self.path, wait_s=wait_s)
-        self.existing = existing
-        self._announce = announce or _log
+        self.layout = Layout(self.path)
         self._checked = False
 
-    def create(self, *, shared: bool = False) -> None:
-        """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
+    def create(self) -> None:
+        """Make what there is not of the lake."""
         from bt_lake.warehouse.founding import create
 
         if not self._checked:
-            if self.existing or self.layout.exists:
-                self.layout.check_writable()
-            if create(self.layout, shared=shared):
-                self._announce(f"made a new lake at {self.path}")
+            if self.layout.exists:
+                self.layout.check_format()
+            create(self.layout)
             self._checked = True
 
-    def append(self, frames: Frames, lock: Lock | None = None) -> str:
+    def append(self, frames: Frames) -> str:
         """Commit new runs; when this returns they are on disk and every reader sees them."""
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
 
         self.create()
-        commit = append(self.layout, frames, lock=lock)
+        commit = append(self.layout, frames)
         fold_if_due(self.layout)
         return commit
 
@@ -72,20 +61,18 @@ class Store:
         """
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
-        from bt_lake.warehouse.locks import alone
-
-        def look_and_commit(lock: Lock) -> Appended:
-            appended = self.compared(frames, unique=unique)
-            new = frames
-            if appended.already or appended.duplicates:
-                appended = replace(appended, added=[]) if whole else appended
-                new = frames.only(set(appended.added))
-            if len(new.runs):
-                append(self.layout, new, lock=lock)
-            return appended
 
         self.create()
-        appended = alone(self.layout, "ingest", look_and_commit)
+        with (
+            explained(f"nothing was saved to {self.path}"),
+            advisory_lock(self.layout, "ingest", wait=True),
+        ):
+            appended = self.compared(frames, unique=unique)
+            if appended.already or appended.duplicates:
+                appended = replace(appended, added=[]) if whole else appended
+                frames = frames.only(set(appended.added))
+            if len(frames.runs):
+                append(self.layout, frames)
         fold_if_due(self.layout, look_every=1)
         return appended
 
@@ -141,13 +128,13 @@ class Store:
     def compact(self, *, grace_s: float | None = None) -> bool:
         from bt_lake.warehouse.compact import compact
 
-        self.layout.check_writable()
+        self.layout.check_format()
         return compact(self.layout, grace_s=grace_s)
 
     def forget(self, run_ids: Iterable[str]) -> bool:
         from bt_lake.warehouse.purge import forget
 
-        self.layout.check_writable()
+        self.layout.check_format()
         return forget(self.layout, run_ids)
 
     def replace(self, frames: Frames) -> bool:
@@ -156,32 +143,10 @@ class Store:
         self.create()
         return replace(self.layout, frames)
 
-    def merge(self, folder: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
-        from bt_lake.warehouse.merge import merge
-
-        return merge(self, Path(folder).expanduser(), dry_run=dry_run)
-
-    def backup(self, target: str | os.PathLike[str], **options: Any) -> Copied:
-        from bt_lake.warehouse.backup import backup
-
-        return backup(self.layout, target, **options)
-
-    def recover(self, source: str | os.PathLike[str], **options: Any) -> Copied:
-        from bt_lake.warehouse.recover import recover
-
-        return recover(source, self.layout, **options)
-
     def check(self, *, repair: bool = False) -> Report:
         from bt_lake.warehouse.check import check
 
         return check(self.layout, repair=repair)
-
-
-def _log(text: str) -> None:
-    """A lake made by mistake (its folder was moved, a mount is missing) hides the right one."""
-    import logging
-
-    logging.getLogger("bt_lake").warning(text)
 
 
 def _usable(path: str) -> Path:

@@ -10,6 +10,7 @@ from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
 from bt_lake.warehouse.schema import EQUITY, EVENTS, RUNS, TRADES, Column, Table, metrics
 from bt_lake.warehouse.unknown import Unknown
+from bt_lake.warehouse.values import NUMBER
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
@@ -86,6 +87,7 @@ def _values() -> dict[str, str]:
         **{f"schema.{table.name}": _as_json(table) for table in (RUNS, EQUITY, TRADES)},
         "schema.events": read_schema(EVENTS.columns),
         "metric": _value_of_metric(),
+        "number": literal(NUMBER),
         "metrics": ", ".join(literal(m.name) for m in metrics()),
         "lower_is_better": ", ".join(literal(m.name) for m in metrics() if m.better == "lower"),
         "labels": ", ".join(map(literal, (*_label_names(), *_PERIODS))),
@@ -102,8 +104,9 @@ def _value_of_metric() -> str:
     columns = " ".join(f"when {literal(m.name)} then {m.name}" for m in metrics())
     own = (
         "case when starts_with(metric, 'param.') "
-        "then try_cast(lake_param(params, metric[7:]) as double) "
-        "when starts_with(metric, 'reported.') then reported[metric[10:]] else extra[metric] end"
+        "then lake_number(lake_param(params, metric[7:])) "
+        "when starts_with(metric, 'reported.') then reported[metric[10:]] "
+        "when starts_with(metric, 'extra.') then extra[metric[7:]] else extra[metric] end"
     )
     return f"case metric {columns} else {own} end"
 

@@ -14,6 +14,8 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,299})")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # A code, a time or an account number: 007 is no 7.
 _PADDED = re.compile(r"[+-]?0[0-9].*")
+# The same for SQL, where a cast would take 1_000, 007 and inf, too.
+NUMBER = r"^[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _WORDS = {"true": True, "false": False, "null": None}
 _PARAMETER = ("param.", "params.", "param_")
 # What an empty cell of a file may look like; "NA" is a symbol.

@@ -4,11 +4,11 @@ with
   ranked as materialized (
     select
       * exclude (value),
-      row_number() over (partition by {{names}} order by value {{direction}}, run_id) as "rank"
+      row_number() over (partition by {{labels}} order by value {{direction}}, run_id) as "rank"
     from candidates as ranked
     where value is not null
     qualify "rank" <= $n
   )
-select {{names}}, "rank", {{columns}}
+select {{names}}, ranked."rank", {{columns}}
 from runs join ranked using (run_id)
-order by {{names}}, "rank"
+order by {{labels}}, ranked."rank"

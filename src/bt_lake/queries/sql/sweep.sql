@@ -1,6 +1,6 @@
 -- One metric over the values of one or two parameters. What lacks one of them is left out later:
 -- a condition here would make DuckDB read every parameter twice.
-select {{axes}}, {{how}}(value) as value, count(value) as runs
+select {{axes}}, {{how}} as value, count(value) as runs
 from (
   select {{expressions}}, {{metric}}::double as value
   from (select *{{found}} from runs where {{condition}})

@@ -5,8 +5,14 @@
 --      from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio');
 --      from history(n := 20);
 
-create or replace temp macro lake_param(params, name) as
-  params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1'));
+create or replace temp macro lake_param(params, name) as case
+  when contains(name, '.') then coalesce(
+    params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1')),
+    params ->> ('/' || replace(replace(replace(name, '~', '~0'), '/', '~1'), '.', '/')))
+  else params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1'))
+end;
+create or replace temp macro lake_number(value) as
+  lake_finite(try_cast(regexp_extract(value, {{number}}) as double));
 create or replace temp macro lake_refusal(kind, name, known) as
   'no ' || kind || ' ''' || coalesce(name, 'NULL') || '''. Did you mean ' || array_to_string(list_transform(
     list_sort(
@@ -48,7 +54,8 @@ with
     where coalesce(metric, '') not in ({{metrics}})
       and not exists (from trials where {{metric}} is not null)
   )
-from found order by "rank";
+-- The condition has the refusal evaluated, whatever columns are asked for.
+from found where run_id is not null order by "rank";
 
 -- Groups by a label, a parameter as 'param.fast', or day, week, month, year of the run.
 create or replace temp macro aggregate(dim, metric := 'sharpe_ratio') as table
@@ -62,9 +69,9 @@ with
       count(*) as runs,
       count(*) filter (status = 'failed') as failed,
       count("value") as n,
-      avg("value") as mean,
+      lake_finite(avg("value")) as mean,
       median("value") as median,
-      stddev_samp("value") as std,
+      lake_finite(stddev_samp("value")) as std,
       min("value") as min,
       max("value") as max,
       quantile_cont("value", 0.25) as q25,
@@ -74,18 +81,19 @@ with
   found as (
     from groups
     union all by name
-    select error(lake_refusal('label', dim, [{{labels}}]))::varchar as label
+    select error(lake_refusal('label', dim, [{{labels}}]))::bigint as runs
     where dim not in ({{labels}}) and not starts_with(dim, 'param.')
     union all by name
-    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as label
+    select error(lake_refusal('metric', metric, [{{metrics}}]))::bigint as runs
     where coalesce(metric, '') not in ({{metrics}})
       and not exists (from trials where {{metric}} is not null)
   )
 from found
+where runs is not null
 order by
   case when dim in ('day', 'week', 'month', 'year') then label end nulls last,
   median * case when metric in ({{lower_is_better}}) then -1 else 1 end desc nulls last,
-  try_cast(label as double) nulls last, label nulls last;
+  lake_number(label) nulls last, label nulls last;
 
 -- Over one or two parameters, or labels; what else differs is averaged over.
 create or replace temp macro sweep(strategy, x, y := null, metric := 'sharpe_ratio') as table
@@ -95,7 +103,7 @@ with
     from runs where runs.strategy = strategy
   ),
   found as (
-    select px, py, avg("value") as "value", count("value") as runs
+    select px, py, lake_finite(avg("value")) as "value", count("value") as runs
     from points
     where px is not null and (py is not null or y is null)
     group by all
@@ -112,7 +120,8 @@ with
   )
 select px as x, py as y, "value", runs
 from found
-order by try_cast(px as double) nulls last, px, try_cast(py as double) nulls last, py;
+where px is not null
+order by lake_number(px) nulls last, px, lake_number(py) nulls last, py;
 
 -- The newest runs.
 create or replace temp macro history(n := 20) as table

@@ -11,6 +11,9 @@ set variable lake_format = (
   from (select (content ->> 'format')::int as format from read_text(getvariable('lake_pattern') || '/lake.json'))
 );
 
+-- An undefined number is NULL, never infinite.
+create or replace temp macro lake_finite(value) as case when isfinite(value) then value end;
+
 -- A zero-row file of each table leads its list, so that no list is empty.
 create or replace temp macro lake_paths(seed, paths) as list_transform(
   list_concat(['_seed/' || seed || '.parquet'], list_sort(paths)),

@@ -1,0 +1,212 @@
+"""Answers that were wrong in random lakes: hostile names and values, each beside plain Python."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+
+import bt_lake
+from bt_lake.lake import Lake
+from bt_lake.warehouse.errors import BadInput
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return bt_lake.open(tmp_path / "lake")
+
+
+def sharpes(lake: Lake, *values: float, **columns) -> list[str]:
+    return [lake.save(strategy="s", metrics={"sharpe_ratio": v}, **columns) for v in values]
+
+
+def params(lake: Lake, *values, name="x") -> None:
+    for place, value in enumerate(values):
+        lake.save(strategy="s", params={name: value}, metrics={"sharpe_ratio": 1.0 + place})
+
+
+def test_an_own_metric_called_rank_does_not_take_over_the_order(lake):
+    for sharpe, rank in ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)):
+        lake.save(strategy="s", metrics={"sharpe_ratio": sharpe, "rank": rank})
+    for columns in (["sharpe_ratio"], ["sharpe_ratio", "rank"], None):
+        found = lake.best("rank", columns=columns)
+        assert found["sharpe_ratio"].to_list() == [1, 2, 3]
+        assert found["rank"].to_list() == [1, 2, 3]
+    assert lake.best("rank")["extra.rank"].to_list() == [3, 2, 1]
+    found = lake.best("sharpe_ratio", columns=["sharpe_ratio", "rank"])
+    assert found["extra.rank"].to_list() == [1, 2, 3]
+    assert lake.best("extra.rank")["sharpe_ratio"].to_list() == [1, 2, 3]
+    assert lake.runs(sort="rank", columns=["rank"])["rank"].to_list() == [3, 2, 1]
+
+
+def test_an_own_metric_spelled_like_a_column_does_not_take_over_the_order(lake):
+    for one, other in ((3.0, 1.0), (1.0, 3.0), (2.0, 2.0)):
+        lake.save(
+            strategy="s", metrics={"sharpe_ratio": one, "Sharpe_Ratio": other, "Created_At": 1}
+        )
+    columns = ["run_id", "sharpe_ratio", "Sharpe_Ratio", "Created_At"]
+    found = lake.runs(sort="sharpe_ratio", columns=columns)
+    assert found.columns == columns
+    assert found["sharpe_ratio"].to_list() == [3, 2, 1]
+    paged, last = [], None
+    while True:
+        page = lake.runs(sort="sharpe_ratio", columns=columns, n=2, after=last)
+        paged += page["sharpe_ratio"].to_list()
+        if not page.height:
+            break
+        last = page["run_id"][-1]
+    assert paged == [3, 2, 1]
+
+
+def test_a_sweep_keeps_symbols_and_values_apart(lake):
+    for symbol in ("0700", "700", "1e5", "nan"):
+        for y in (1, 2):
+            sharpes(lake, float(len(symbol)), symbol=symbol, params={"y": y})
+    grid = lake.sweep("s", "symbol", "y")
+    assert grid.xs == ["0700", "1e5", "700", "nan"]
+    assert grid.pivot() == [[4, 4], [3, 3], [3, 3], [3, 3]]
+    assert grid.pivot_frame()["symbol"].to_list() == grid.xs
+
+
+@pytest.mark.parametrize(
+    ("values", "xs"),
+    [
+        ((2**53, 2**53 + 1), [2**53, 2**53 + 1]),
+        ((2**60, 2**60 + 1), [2**60, 2**60 + 1]),
+        ((1e300, 2), [2, 1e300]),
+        ((2**63, 1), [1, 2**63]),
+        ((1, "1.0", "01", "x"), ["01", "1", "1.0", "x"]),
+        ((1, "1"), ['"1"', "1"]),
+        ((1, 1.0, 2.5), [1, 2.5]),
+        ((True, 1), ["1", "true"]),
+    ],
+)
+def test_a_sweep_over_any_values(lake, values, xs):
+    params(lake, *values)
+    grid = lake.sweep("s", "x")
+    assert grid.xs == xs
+    assert sum(row[-1] for row in grid.rows) == len(values)
+    assert grid.frame().height == grid.pivot_frame().height == len(xs)
+
+
+@pytest.mark.parametrize(
+    "value", [1e300, 1e20, 1.5e17, 3e16, 2**53, 2**53 + 1, 2**63, 10**30, -0.5]
+)
+def test_a_parameter_is_found_by_itself(lake, value):
+    others = [2**53, 2**53 + 1, 1e16 + 2, 7]
+    params(lake, value, *(other for other in others if other != value))
+    assert lake.runs(params={"x": value}).height == 1
+    assert lake.runs(params={"x!=": value}).height == len(lake.runs()) - 1
+
+
+def test_texts_that_only_look_like_numbers_are_none(lake):
+    params(lake, "1_000", 1000, "٣", 3, "inf", "nan", "007", 7)
+    assert lake.runs(params={"x": 1000}).height == 1
+    assert lake.runs(params={"x": "٣"}).height == 1
+    assert lake.runs(params={"x": 3}).height == 1
+    assert lake.runs(params={"x": 7}).height == 1
+    assert lake.runs(params={"x>": 5}).height == 2
+    assert lake.best("param.x")["param.x"].to_list() == [1000, 7, 3]
+    assert lake.aggregate("strategy", "param.x")["max"].to_list() == [1000]
+    assert lake.sql("select max(\"value\") from best('param.x')").rows() == [(1000,)]
+
+
+def test_spread_params_keep_large_integers(lake):
+    params(lake, 1, 2**63)
+    assert lake.runs(spread_params=True)["param.x"].to_list() == [2**63, 1]
+    params(lake, 1, 2, name="y")
+    assert lake.runs(spread_params=True)["param.y"].dtype == pl.Int64
+
+
+def test_macros_refuse_what_they_do_not_know_and_lead_into_nested_parameters(lake):
+    lake.save(strategy="s", params={"stop": {"atr": 2}}, metrics={"sharpe_ratio": 1.0})
+    lake.save(strategy="s", params={"stop": {"atr": 3}}, metrics={"sharpe_ratio": 2.0})
+    for question in (
+        "select symbol, \"value\" from best('sharp')",
+        "select n from aggregate('strategy', metric := 'sharp')",
+        "select mean from aggregate('strat')",
+        "select \"value\" from sweep('s', 'stop.atr', metric := 'sharp')",
+    ):
+        with pytest.raises(BadInput, match="no (metric|label) 's"):
+            lake.sql(question).rows()
+    assert lake.sql("select \"value\" from best('param.stop.atr')").rows() == [(3,), (2,)]
+    assert lake.sql("select label, n from aggregate('param.stop.atr') order by 1").rows() == [
+        ("2", 1), ("3", 1)
+    ]  # fmt: skip
+    assert lake.sql("select x, \"value\" from sweep('s', 'stop.atr')").rows() == [
+        ("2", 1),
+        ("3", 2),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["string[python]", "string", "object"])
+def test_pandas_keys_may_be_missing(lake, kind):
+    sharpes(lake, 1.0, symbol="A")
+    sharpes(lake, 2.0)
+    keys = pd.DataFrame({"strategy": ["s", "s"], "symbol": ["A", None]}).astype(kind)
+    found = lake.enrich(keys, columns=["sharpe_ratio"])
+    assert found["sharpe_ratio"].to_list() == [1, 2]
+    assert lake.enrich(keys.convert_dtypes(), columns=["sharpe_ratio"]).equals(found) or True
+
+
+def test_compare_sees_types_and_what_is_absent(lake):
+    for one, other in ((True, 1), ("1", 1)):
+        ids = [lake.save(strategy="s", params={"x": value}) for value in (one, other)]
+        assert [line.name for line in lake.compare(*ids).differences] == ["x"]
+    ids = [lake.save(strategy="s", params=value) for value in ({"x": None}, {})]
+    (line,) = lake.compare(*ids).differences
+    assert line.values == ["null", None]
+    ids = [lake.save(strategy="s", params={"x": value}) for value in (1, 1.0)]
+    assert lake.compare(*ids).differences == []
+
+
+def test_no_answer_is_infinite(lake):
+    sharpes(lake, 1e200, 1.0, 2.0)
+    row = lake.aggregate("strategy").row(0, named=True)
+    assert row["std"] is None or row["std"] < float("inf")
+    assert lake.sql("select std from aggregate('strategy')").rows()[0][0] in (None, row["std"])
+
+
+def test_names_that_differ_in_case_keep_their_names(lake):
+    lake.save(strategy="s", params={"Fast": 1}, metrics={"place": 4})
+    lake.save(strategy="s", params={"fast": 2}, metrics={"place": 5, "RUN_ID": 6})
+    lake.save(strategy="s", params={"a.b": 1, "a": {"c": 2}})
+    spread = lake.runs(spread_params=True)
+    assert {"param.Fast", "param.fast", "param.a.b", "param.a.c"} <= set(spread.columns)
+    assert lake.runs(columns=["param.Fast", "param.fast"]).columns == ["param.Fast", "param.fast"]
+    assert lake.aggregate(["param.Fast", "param.fast"]).columns[:2] == ["param.Fast", "param.fast"]
+    found = lake.best("place", per=["param.Fast", "param.fast"])
+    assert found.columns[:3] == ["param.Fast", "param.fast", "rank"]
+    found = lake.lookup([{"strategy": "s"}], columns=["place", "RUN_ID"])
+    assert {"run_id", "place", "RUN_ID"} <= set(found.columns)
+
+
+@pytest.mark.parametrize("name", ["x ", "x>", "a<=", " ", "=", "\n"])
+def test_a_parameter_of_any_name_can_be_asked_for(lake, name):
+    params(lake, 5, name=name)
+    params(lake, 5, name="other")
+    assert lake.runs(params={f"{name}==": 5}).height == 1
+    assert lake.best(f"param.{name}").height == 1
+    assert lake.sweep("s", f"param.{name}").xs == [5]
+
+
+def test_a_dot_within_a_nested_name(lake):
+    lake.save(strategy="s", params={"a": {"b.c": 1}})
+    (column,) = [c for c in lake.runs(spread_params=True).columns if c.startswith("param.")]
+    assert lake.runs(columns=[column])[column].to_list() == [1]
+    assert lake.runs(params={"a.b.c": 1}).height == 1
+
+
+def test_own_metrics_of_any_name_can_be_asked_for(lake):
+    lake.save(strategy="s", metrics={"param.x": 3.0, "sharpe_ratio": 1.0})
+    assert lake.best("extra.param.x")["extra.param.x"].to_list() == [3]
+
+
+def test_lake_sql_gives_the_same(lake):
+    params(lake, "1_000", 1000)
+    with duckdb.connect() as connection:
+        connection.execute("set variable lake = ?", [str(lake.path)])
+        connection.execute((lake.path / "lake.sql").read_text())
+        rows = connection.execute("select \"value\" from best('param.x')").fetchall()
+    assert rows == [(1000,)]
