@@ -28,14 +28,11 @@ _LARGE = 8_192
 WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(layout: Layout, frames: Frames, commit: str | None = None) -> str:
-    """Commit the frames; when this returns they are durable and visible. Gives the commit id.
-
-    A caller that may have to try again chooses the id, by which it finds what became of a try.
-    """
+def append(layout: Layout, frames: Frames) -> str:
+    """Commit the frames; when this returns they are durable and visible. Gives the commit id."""
     if not len(frames.runs):
         raise BadInput("there is no run to commit")
-    commit = commit or commit_id_of(frames)
+    commit = commit_id_of(frames)
     now = datetime.now(UTC)
     tables = {name: conform(name, table) for name, table in frames.children().items()}
     # runs last: its name is the commit
@@ -183,10 +180,12 @@ def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None
 
 
 def commits_on_disk(layout: Layout) -> set[str]:
-    """The names of the commits' `runs` files, removed ones that linger included."""
+    """The names of the commits' own files, removed ones that linger included."""
     return {
         name
-        for month in os.scandir(layout.table("runs"))
+        for table in ("runs", "events")
+        if table == "runs" or layout.table(table).is_dir()
+        for month in os.scandir(layout.table(table))
         if month.is_dir()
         for name in os.listdir(month.path)
         if name.startswith("c-")

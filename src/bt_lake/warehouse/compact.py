@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import warnings
@@ -51,10 +52,17 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
         if standing >= FOLD_AT and not fold(layout) and standing >= CROWDED:
             time.sleep(min(1.0, PAUSE_SECONDS * standing / CROWDED))
     except (LakeError, Error, OSError) as error:
-        warnings.warn(
-            f"the run is saved, but compaction failed: {error} Run `bt-lake compact`.",
-            stacklevel=2,
-        )
+        _warn(f"the run is saved, but compaction failed: {error} Run `bt-lake compact`.")
+
+
+def _warn(text: str) -> None:
+    """Even where warnings are errors: the save that is behind us is none."""
+    try:
+        warnings.warn(text, stacklevel=3)
+    except UserWarning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn(text, stacklevel=3)
 
 
 def _standing_commits(layout: Layout) -> int:
@@ -69,7 +77,7 @@ def _standing_commits(layout: Layout) -> int:
 def _removed_commits(log_file: Path) -> frozenset[str]:
     """Names of commits that may linger. A log never changes, and many saves look at the same."""
     removed = log.read(log_file).removed
-    return frozenset(os.path.basename(path) for path in removed if path.startswith("runs/"))
+    return frozenset(os.path.basename(path) for path in removed if "/c-" in path)
 
 
 def fold(layout: Layout) -> bool:
@@ -138,7 +146,11 @@ def compact(layout: Layout, *, grace_s: float | None = None) -> bool:
     """
     with maintenance_lock(layout, wait=True):
         changed = run(layout, _compact_all, grace_s=grace_s)
-        log.unlink_overdue(layout, log.newest(layout))
+        state = log.newest(layout)
+        if log.overdue(layout, state):
+            with contextlib.suppress(log.Lost):  # then somebody else is at it
+                log.advance(layout, state, adds=[], drops=set(), most=None)
+            changed = True
         return changed
 
 

@@ -68,8 +68,8 @@ def _refusal(what: str, error: OSError) -> CannotWrite:
 def reason_of(error: OSError) -> str:
     """What the system refused and what to do, in words."""
     return {
-        errno.ENOSPC: "the disk is full. Free some space and save again",
-        errno.EDQUOT: "your disk quota is used up. Free some space and save again",
+        errno.ENOSPC: "the disk is full. Free some space and try again",
+        errno.EDQUOT: "your disk quota is used up. Free some space and try again",
         errno.EROFS: "the disk is mounted read-only. Choose another lake with --lake or $BT_LAKE",
         errno.EACCES: "permission denied. Check who owns the folder, or choose another lake",
         errno.EPERM: "not permitted. Check who owns the folder, or choose another lake",

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,10 @@ _NO_BLOCK = getattr(os, "O_NONBLOCK", 0)
 _AS_IT_IS = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _REPARSE_LINKS = {0xA000000C, 0xA0000003}  # symbolic links and junctions of Windows
+
+# Folders whose names are surely on disk; the system has flushed what is older.
+_sure: set[tuple[str, str]] = set()
+_LATELY_S = 3600.0
 
 
 class Folders:
@@ -64,6 +69,16 @@ class Folders:
             with self._at(name) as (last, folder), contextlib.suppress(FileExistsError):
                 os.mkdir(last, dir_fd=folder)
             self.flush_folder(above)
+        else:
+            self._make_sure_of(name)
+
+    def _make_sure_of(self, name: str) -> None:
+        """Whoever made a folder lately may have died before its name was durable."""
+        if (self._root, name) not in _sure:
+            above = name.rpartition("/")[0]
+            if time.time() - os.stat(f"{self._root}{os.sep}{above}").st_mtime < _LATELY_S:
+                self.flush_folder(above)
+            _sure.add((self._root, name))
 
     def create(self, name: str) -> IO[bytes]:
         """A new file, open for writing."""
@@ -73,10 +88,16 @@ class Folders:
 
     def write(self, name: str, data: bytes) -> None:
         """A new file with this content, durable."""
-        with self.create(name) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.create(name) as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                with contextlib.suppress(OSError):  # a full disk needs no half files
+                    self.remove(name)
+            raise
 
     def publish(self, staged: str, final: str) -> None:
         """Give a staged file its final name, or raise FileExistsError: a name is never replaced."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from bt_lake._version import __version__
 from bt_lake.warehouse.digest import BLANK, is_digest, is_whole, sealed
-from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.errors import Damaged, Unconfirmed
 from bt_lake.warehouse.files import step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import CHILDREN, children_of, uuid7
@@ -196,10 +197,11 @@ def advance(
     adds: list[Added],
     drops: set[str],
     grace_s: float | None = None,
+    most: int | None = UNLINKED_AT_ONCE,
 ) -> State:
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
     now = time.time()
-    gone = unlink_overdue(layout, state, now, most=UNLINKED_AT_ONCE)
+    gone = _unlink(layout, state, overdue(layout, state)[:most])
     removed: dict[str, float | None] = {
         path: now if at is None else min(at, now)  # a clock may have gone back
         for path, at in state.removed.items()
@@ -218,6 +220,24 @@ def advance(
         ),
     )
     write(layout, following)
+    with _done_already(layout):
+        _prune(layout, following)
+    return following
+
+
+@contextlib.contextmanager
+def _done_already(layout: Layout) -> Iterator[None]:
+    """What the system refuses after a log has its name does not undo what the log says."""
+    try:
+        yield
+    except OSError as error:
+        raise Unconfirmed(
+            f"{layout.root}: this is done, but the disk did not confirm that it would survive a "
+            f"power cut, or something was left behind ({error}). Look after the disk."
+        ) from error
+
+
+def _prune(layout: Layout, following: State) -> None:
     with Folders(layout.root) as folders:
         # Others this far ahead have used and pruned the number before we took it.
         if epochs(layout)[-1] - following.epoch >= KEPT_EPOCHS:
@@ -227,7 +247,6 @@ def advance(
             if number <= following.epoch - KEPT_EPOCHS:
                 folders.remove(log_name(number))
     step("log.pruned")
-    return following
 
 
 def goes_with_its_commit(path: str, removed: Container[str]) -> bool:
@@ -258,19 +277,32 @@ def write(layout: Layout, state: State) -> None:
         except FileExistsError:
             raise Lost from None
         finally:
-            folders.remove(staged)
+            with contextlib.suppress(OSError):
+                folders.remove(staged)
         step("log.published")
-        folders.flush_folder("_log")
+        with _done_already(layout):
+            folders.flush_folder("_log")
 
 
-def unlink_overdue(
-    layout: Layout, state: State, now: float | None = None, *, most: int | None = None
-) -> set[str]:
-    """Unlink files removed longer ago than the grace period; the paths that are gone for good."""
-    now = time.time() if now is None else now
+def overdue(layout: Layout, state: State) -> list[str]:
+    """Files that were removed longer ago than the grace period."""
+    now = time.time()
+    since = min(now, _published(layout, state))
+    ages = {path: now - (since if at is None else at) for path, at in state.removed.items()}
+    return sorted(path for path, age in ages.items() if age >= state.grace_s)
+
+
+def _published(layout: Layout, state: State) -> float:
+    """A time at which the log had its name: its link count has changed since it was written."""
+    try:
+        return os.stat(log_path(layout, state.epoch)).st_ctime if os.name == "posix" else math.inf
+    except FileNotFoundError:
+        return math.inf
+
+
+def _unlink(layout: Layout, state: State, overdue: list[str]) -> set[str]:
+    """Unlink removed files; gives the paths that are gone for good."""
     gone = set()
-    ages = {path: 0.0 if at is None else now - at for path, at in state.removed.items()}
-    overdue = sorted(path for path, age in ages.items() if age >= state.grace_s)[:most]
     with Folders(layout.root) as folders:
         for path in overdue:
             with contextlib.suppress(PermissionError):  # Windows: somebody still reads it

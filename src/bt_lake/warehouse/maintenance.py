@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
-from bt_lake.warehouse.database import Database, interruptible, vanished
+from bt_lake.warehouse.database import Database, explain, interruptible, vanished
 from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.folders import Folders, advisory_lock
@@ -190,5 +190,7 @@ def _attempt(
             rewriter.discard()
         if isinstance(error, (Error, FileNotFoundError)) and vanished(error):
             raise log.Lost from None
+        if isinstance(error, Error):
+            raise explain(error, layout) from error
         raise
     return True

@@ -141,7 +141,8 @@ class Store:
         from bt_lake.warehouse.purge import replace
 
         self.create()
-        return replace(self.layout, frames)
+        with advisory_lock(self.layout, "ingest", wait=True):  # `append_new` looks under it
+            return replace(self.layout, frames)
 
     def check(self, *, repair: bool = False) -> Report:
         from bt_lake.warehouse.check import check
