@@ -97,7 +97,7 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
 
     def question(connection: DuckDBPyConnection) -> Comparison:
         runs = whole_rows(connection, ids)
-        alike, days = _correlation(connection, ids)
+        alike, days = _correlation(connection, ids, [run["time_zone"] for run in runs])
         return Comparison(ids, runs, _differences(runs), _metrics(runs), alike, days)
 
     return reader.ask(question)
@@ -141,9 +141,12 @@ def _best(values: Sequence[Any], better: str) -> list[int]:
     return [place for place, value in enumerate(values) if value == best]
 
 
-def _correlation(connection: DuckDBPyConnection, ids: Sequence[str]) -> tuple[Matrix, Matrix]:
+def _correlation(
+    connection: DuckDBPyConnection, ids: Sequence[str], zones: Sequence[str | None]
+) -> tuple[Matrix, Matrix]:
     points = rows_of(connection, "equity", ids)
-    rows = connection.execute(sql("correlation", points=points)).fetchall()
+    values = {"ids": list(ids), "zones": list(zones)}
+    rows = connection.execute(sql("correlation", points=points), values).fetchall()
     places = {run_id: place for place, run_id in enumerate(ids)}
     alike: Matrix = [[1.0 if i == j else None for j in range(len(ids))] for i in range(len(ids))]
     days: Matrix = [[0] * len(ids) for _ in ids]

@@ -1,8 +1,15 @@
--- How alike the daily returns of some runs are, over the days that two have in common.
+-- How alike the daily returns of some runs are, over the days that two have in common: each
+-- curve's days are those of its own time zone.
 with
   closes as (
-    select run_id, date_trunc('day', timezone('UTC', ts)) as day, max_by(equity, ts) as equity
-    from {{points}} as points group by run_id, day
+    select
+      run_id,
+      date_trunc('day', timezone(coalesce(time_zone::varchar, 'UTC'), ts)) as day,
+      max_by(equity, ts) as equity
+    from {{points}} as points join (
+      select unnest($ids) as run_id, unnest($zones::varchar[]) as time_zone
+    ) as owners using (run_id)
+    group by run_id, day
   ),
   returns as (
     select run_id, day, equity / lag(equity) over (partition by run_id order by day) - 1 as r
