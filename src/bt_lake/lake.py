@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bt_lake.ingest.report import IngestReport
     from bt_lake.ingest.run import Run
     from bt_lake.overfit.results import OverfitReport
+    from bt_lake.overfit.walking import Walk
     from bt_lake.queries.answer import Answer
     from bt_lake.running.planning import Options
     from bt_lake.running.reproduce import Reproduction
@@ -405,6 +406,39 @@ class Lake:
             end=end,
             filters=Filters.of(filters),
         )
+
+    def walkforward(
+        self,
+        strategy: str,
+        /,
+        metric: str = "sharpe_ratio",
+        *,
+        seed: int = 0,
+        **filters: Unpack[Given],
+    ) -> Walk:
+        """What was best in sample in each fold, traded out of sample.
+
+        `print` it, or take `.picks`, `.traded`, `.efficiency`, `.verdict`, `.frame()`,
+        `.equity()`, `.to_dict()`. Beside it stand the best and the median fixed configuration and
+        random choice.
+        """
+        from bt_lake.queries.walking import walkforward
+
+        return walkforward(
+            self.reader, strategy, metric_name=metric, seed=seed, filters=Filters.of(filters)
+        )
+
+    def decay(
+        self,
+        metric: str = "sharpe_ratio",
+        n: int | None = None,
+        **filters: Unpack[Given],
+    ) -> pl.DataFrame:
+        """In sample and out of sample side by side, what got worse most first."""
+        from bt_lake.queries.decaying import decay
+
+        found = decay(self.reader, metric, n=n, filters=Filters.of(filters))
+        return spreading.numbers(found.frame())
 
     def compare(self, *runs: RunIds) -> comparing.Comparison:
         """Runs side by side: what differs, who is better in what, how alike their returns are."""

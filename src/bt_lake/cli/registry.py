@@ -33,6 +33,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",
         "overfit": "overfitting:overfit",
+        "walkforward": "walking:walkforward",
+        "decay": "walking:decay",
         "equity": "curves:equity",
         "trades": "curves:trades",
         "lookup": "runs:lookup",

@@ -86,7 +86,7 @@ def curves_of(
     Daily and longer curves count by their own local days. So do all where bar sizes differ, or
     where the points would not fit into memory: then the last point of each day counts.
     """
-    owners = _owners(connection, [run_id for each in trials.pieces for run_id in each], rows)
+    owners = owners_of(connection, [run_id for each in trials.pieces for run_id in each], rows)
     periods = trials.periods_per_year
     mixed = mix_bar_sizes(periods) and bool(np.nanmax(periods) > DAYS_A_YEAR)
     whole_days = bool(known_periods(periods).max(initial=0.0) <= DAYS_A_YEAR)
@@ -111,7 +111,7 @@ def curves_of(
     return Curves(whole.ts, whole.equity, whole.offsets, whole.base), notes
 
 
-def _owners(connection: DuckDBPyConnection, run_ids: list[str], rows: Rows) -> Owners:
+def owners_of(connection: DuckDBPyConnection, run_ids: list[str], rows: Rows) -> Owners:
     found = connection.execute(
         "select run_id, commit_id, coalesce(bars, 0)::bigint as bars, "
         "coalesce(initial_capital, 'nan'::double) as capital, "
