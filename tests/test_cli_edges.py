@@ -18,6 +18,7 @@ from bt_lake.cli import main
 from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
+    Busy,
     CannotWrite,
     Conflict,
     Damaged,
@@ -46,6 +47,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (FormatTooNew, 4),
         (Conflict, 4),
         (CannotWrite, 4),
+        (Busy, 5),
     ],
 )
 def test_exit_codes(cli: Cli, monkeypatch, error: type[LakeError], code: int):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cli_lake import COMMAND, TOOK, Cli, documents, environment
 
+from bt_lake.warehouse.store import Store
+
 pytest_plugins = ["cli_fixtures"]
 
 GOOD = {"strategy": "a", "metrics": {"sharpe_ratio": 1.0}}
@@ -19,6 +21,7 @@ GOOD = {"strategy": "a", "metrics": {"sharpe_ratio": 1.0}}
 
 @pytest.fixture
 def empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    Store(tmp_path / "lake").create()
     return Cli(tmp_path / "lake", capsys)
 
 
@@ -52,7 +55,10 @@ def test_a_folder_and_files_of_no_known_format(empty: Cli, tmp_path: Path):
 def test_dry_run_changes_nothing(empty: Cli, tmp_path: Path):
     file = write(tmp_path / "a.json", GOOD)
     assert empty("ingest", file, "--dry-run").err == "1 would be added · 0 already there · T\n"
-    assert not empty.lake.exists()
+    assert count(empty) == 0
+    never = tmp_path / "never"
+    empty("--lake", never, "ingest", file, "--dry-run")
+    assert not never.exists()
 
 
 def test_columns_can_be_set(empty: Cli, tmp_path: Path):

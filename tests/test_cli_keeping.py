@@ -16,7 +16,7 @@ pytest_plugins = ["cli_fixtures"]
 def test_init_makes_a_lake_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     new = Cli(tmp_path / "new", capsys)
     said = new("init")
-    assert (said.code, said.out, said.err) == (0, "", f"made a lake at {new.lake}\n")
+    assert (said.code, said.out, said.err) == (0, "", f"made a new lake at {new.lake}\n")
     assert new("init").err == f"there is a lake at {new.lake} already\n"
     assert new("list").err.startswith("0 of 0 runs")
 

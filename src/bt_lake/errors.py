@@ -4,6 +4,7 @@ from bt_lake.ingest.report import IngestStopped
 from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
+    Busy,
     CannotWrite,
     Conflict,
     Damaged,
@@ -18,6 +19,7 @@ from bt_lake.warehouse.errors import (
 __all__ = [
     "Ambiguous",
     "BadInput",
+    "Busy",
     "CannotWrite",
     "Conflict",
     "Damaged",

@@ -28,6 +28,7 @@ from bt_lake.queries import (
 )
 from bt_lake.queries.filters import Filters, Given, Time
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.layout import WAIT_S
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -54,9 +55,24 @@ Key = Mapping[str, Any]
 Frame = TypeVar("Frame")
 
 
-def open(path: str | os.PathLike[str] | None = None) -> Lake:
-    """The lake at a path, by default $BT_LAKE or ./lake; it is made on the first write."""
-    return Lake(path if path is not None else os.environ.get("BT_LAKE") or "lake")
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    existing: bool | None = None,
+    wait: float | None = None,
+) -> Lake:
+    """The lake at a path, by default $BT_LAKE or ./lake; it is made on the first write.
+
+    `existing` (or $BT_LAKE_EXISTING) never makes one: a lake that was moved is an error then.
+    `wait` (or $BT_LAKE_WAIT) is how many seconds to wait for another process, by default 60.
+    """
+    from bt_lake.warehouse import settings
+
+    return Lake(
+        path if path is not None else os.environ.get("BT_LAKE") or "lake",
+        existing=settings.existing() if existing is None else existing,
+        wait=settings.wait_s() if wait is None else wait,
+    )
 
 
 class Lake:
@@ -66,8 +82,10 @@ class Lake:
     polars frames. A run is named by any unique first or last part of its id.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.store = Store(path)
+    def __init__(
+        self, path: str | os.PathLike[str], *, existing: bool = False, wait: float = WAIT_S
+    ) -> None:
+        self.store = Store(path, existing=existing, wait_s=wait)
 
     @property
     def path(self) -> Path:
@@ -76,8 +94,8 @@ class Lake:
     def __repr__(self) -> str:
         return f"Lake({str(self.path)!r})"
 
-    def __reduce__(self) -> tuple[type[Lake], tuple[str]]:
-        return Lake, (str(self.path),)
+    def __reduce__(self) -> tuple[Callable[..., Lake], tuple[str, bool, float]]:
+        return _reopened, (str(self.path), self.store.existing, self.store.layout.wait_s)
 
     @cached_property
     def reader(self) -> reading.Reader:
@@ -531,6 +549,10 @@ class Lake:
     def check(self, *, repair: bool = False) -> Report:
         """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
         return self.store.check(repair=repair)
+
+
+def _reopened(path: str, existing: bool, wait: float) -> Lake:
+    return Lake(path, existing=existing, wait=wait)
 
 
 def _several(names: RunIds) -> list[str]:

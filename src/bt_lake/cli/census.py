@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bt_lake.queries.reading import Reader
     from bt_lake.warehouse.layout import Layout
+    from bt_lake.warehouse.upkeep import Upkeep
 
 _COUNTS = {
     "runs": "count(*)",
@@ -55,10 +56,12 @@ class Census:
     last_run_at: Any
     pending_events: int
     tables: dict[str, Part]
+    upkeep: Upkeep
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
         from bt_lake.warehouse.log import newest
+        from bt_lake.warehouse.upkeep import upkeep
 
         layout = reader.layout
         counts, parts, pending = reader.ask(lambda connection: _asked(connection, layout))
@@ -72,6 +75,7 @@ class Census:
             **counts,
             pending_events=pending,
             tables=parts,
+            upkeep=upkeep(layout),
         )
 
     @property

@@ -15,9 +15,11 @@ from bt_lake.cli.binding import Interrupted
 from bt_lake.cli.output import Output, ReaderGone
 from bt_lake.cli.registry import SETTINGS, Commands
 from bt_lake.cli.session import Session
+from bt_lake.warehouse import settings
 from bt_lake.warehouse.errors import LakeError
 
 INTERRUPTED = 130
+_EVERYWHERE = ("--lake", "--wait")
 
 app = typer.Typer(
     name="bt-lake",
@@ -43,6 +45,19 @@ def bt_lake(
     lake: Annotated[
         Path, typer.Option(envvar="BT_LAKE", metavar="PATH", help="The lake's folder.")
     ] = Path("lake"),
+    existing: Annotated[
+        bool,
+        typer.Option("--existing", help="Never make a lake: it must be there. $BT_LAKE_EXISTING."),
+    ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            show_default="60",
+            help="How long to wait for another process. $BT_LAKE_WAIT.",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
@@ -56,7 +71,11 @@ def bt_lake(
       bt-lake sweep sma_cross -x fast -y slow -m sharpe_ratio
       bt-lake --lake ~/lakes/crypto list --since 2026-11-01
     """
-    context.obj = Session(lake)
+    context.obj = Session(
+        lake,
+        existing=existing or settings.existing(),
+        wait_s=settings.wait_s() if wait is None else wait,
+    )
 
 
 def main() -> None:
@@ -89,15 +108,17 @@ def _invoke(arguments: list[str]) -> Any:
 
 
 def lake_first(arguments: Sequence[str]) -> list[str]:
-    """`--lake PATH` may stand anywhere; Typer wants it before the command."""
-    lakes, rest, left = list[str](), list[str](), list(arguments)
+    """What every command takes may stand anywhere; Typer wants it before the command."""
+    first, rest, left = list[str](), list[str](), list(arguments)
     while left and left[0] != "--":
         argument = left.pop(0)
-        if argument == "--lake" and left:
-            lakes += [argument, left.pop(0)]
+        name, sign, _ = argument.partition("=")
+        if argument in _EVERYWHERE and left:
+            first += [argument, left.pop(0)]
         else:
-            (lakes if argument.startswith("--lake=") else rest).append(argument)
-    return lakes + rest + left
+            common = argument == "--existing" or (sign and name in _EVERYWHERE)
+            (first if common else rest).append(argument)
+    return first + rest + left
 
 
 def _misused(error: typer.TyperException) -> int:

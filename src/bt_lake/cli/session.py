@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 @dataclass
 class Session:
     lake: Path
+    existing: bool = False
+    wait_s: float = 60.0
     started: float = field(default_factory=time.perf_counter)
 
     @cached_property
     def store(self) -> Store:
         """The lake to write to, whether it is there already or not."""
+        from bt_lake.cli import messages
         from bt_lake.warehouse.store import Store
 
-        return Store(self.lake)
+        return Store(self.lake, existing=self.existing, wait_s=self.wait_s, announce=messages.say)
 
     @cached_property
     def reader(self) -> Reader:

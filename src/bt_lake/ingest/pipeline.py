@@ -23,6 +23,7 @@ from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.identity import content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.settling import LAST_LINE_HAS_NO_END, has_a_writer, is_cut, is_table
 from bt_lake.ingest.sheets import hints as hinted
 from bt_lake.ingest.sheets.hints import Hints
 from bt_lake.ingest.spool import Spool
@@ -153,7 +154,7 @@ class _Ingest:
             return lakes.read(source.path)
         found = reader(source.path, self._hints)
         if found is not None:
-            return found
+            return () if self._is_unfinished(source) else found
         if source.named:
             raise BadInput(
                 "not a result that bt-lake knows: no run document, no table of runs, no lake, "
@@ -161,6 +162,17 @@ class _Ingest:
             )
         self.report.ignored.append(str(source.path))
         return ()
+
+    def _is_unfinished(self, source: Source) -> bool:
+        """Whether a file found in a folder has no end yet; a table's may be cut in a number."""
+        if source.named or not is_cut(source.path):
+            return False
+        if has_a_writer(source.path):
+            self.report.held_back.append(str(source.path))
+            return True
+        if is_table(source.path):
+            raise BadInput(LAST_LINE_HAS_NO_END)
+        return False
 
     def _fail(self, bad: BadRow) -> None:
         if not self._skip:

@@ -27,7 +27,8 @@ class BadRow:
 class IngestReport:
     """`added` and `skipped` (in already) are run ids, `ignored` files of no known format.
 
-    `barer` are those of `skipped` that the lake has without the curve or trades of the files.
+    `held_back` are files that are still being written; the next ingest takes them. `barer` are
+    those of `skipped` that the lake has without the curve or trades of the files.
     """
 
     files: int = 0
@@ -37,6 +38,7 @@ class IngestReport:
     barer: list[str] = field(default_factory=list)
     failed: list[BadRow] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         counts = ", ".join(

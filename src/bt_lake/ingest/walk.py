@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bt_lake.ingest.formats.lakes import is_lake
+from bt_lake.ingest.settling import is_left_behind
 from bt_lake.warehouse.errors import BadInput, NotFound
 
 STDIN = "-"
@@ -29,7 +30,7 @@ class Source:
 
 
 def sources(paths: Iterable[str | os.PathLike[str]], own: Path) -> list[Source]:
-    """The files and lakes below the paths; the own lake and hidden files are left out."""
+    """The files and lakes below the paths; the own lake, hidden files and drafts are left out."""
     found: dict[Path, Source] = {}
     for path in paths:
         if not os.fspath(path):
@@ -61,7 +62,7 @@ def _below(folder: Path, own: Path) -> Iterator[Source]:
                 yield Source(here, named=False, is_lake=True)
             continue
         folders[:] = sorted(name for name in folders if not _hidden(name))
-        for name in sorted(name for name in names if not _hidden(name)):
+        for name in sorted(name for name in names if not (_hidden(name) or is_left_behind(name))):
             if source := _file(here / name, named=False):
                 yield source
 

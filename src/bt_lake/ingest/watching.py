@@ -9,6 +9,7 @@ from typing import Any
 
 from bt_lake.ingest.pipeline import ingest_sources
 from bt_lake.ingest.report import IngestReport
+from bt_lake.ingest.settling import has_a_writer
 from bt_lake.ingest.walk import Source, sources
 from bt_lake.warehouse.store import Store
 
@@ -26,7 +27,11 @@ def watch(
     before: set[Source] = set()
     while True:
         now = sources(paths, store.path)
-        settled = [source for source in now if source in before and source not in taken]
+        settled = [
+            source
+            for source in now
+            if source in before and source not in taken and not has_a_writer(source.path)
+        ]
         if settled:
             taken.update(settled)
             yield ingest_sources(store, settled, **options)

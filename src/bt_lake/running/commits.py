@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
 from bt_lake.running.calling import Job, Outcome, Trial, frames_of_all
 from bt_lake.running.held import Held, held
-from bt_lake.warehouse.folders import advisory_lock
-from bt_lake.warehouse.founding import create
+from bt_lake.warehouse.locks import Lock, alone
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -58,19 +57,24 @@ class Commits:
     def flush(self) -> Flushed:
         if not self._pending:
             return Flushed(None, [], [])
-        create(self._store.layout)
-        with advisory_lock(self._store.layout, "sweep", wait=True):
-            there = held(self._store, self._job, [trial for trial, _ in self._pending])
-            fresh = [each for place, each in enumerate(self._pending) if place not in there]
-            runs = self._commit([outcome for _, outcome in fresh]) if fresh else None
+        self._store.create()
+        there, fresh, runs = alone(self._store.layout, "sweep", self._look_and_commit)
         trials = [trial for trial, outcome in fresh for _ in outcome.run_ids]
         late = [(self._pending[place][1], found) for place, found in there.items()]
         self._pending.clear()
         self._bytes = 0
         return Flushed(runs, trials, late)
 
-    def _commit(self, outcomes: list[Outcome]) -> pa.Table:
+    def _look_and_commit(
+        self, lock: Lock
+    ) -> tuple[dict[int, Held], list[tuple[Trial, Outcome]], pa.Table | None]:
+        there = held(self._store, self._job, [trial for trial, _ in self._pending])
+        fresh = [each for place, each in enumerate(self._pending) if place not in there]
+        runs = self._commit([outcome for _, outcome in fresh], lock) if fresh else None
+        return there, fresh, runs
+
+    def _commit(self, outcomes: list[Outcome], lock: Lock) -> pa.Table:
         frames = frames_of_all(outcomes)
-        self._store.append(frames)
+        self._store.append(frames, lock)
         self.saved += frames.runs["run_id"].to_pylist()
         return frames.runs

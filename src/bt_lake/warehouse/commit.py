@@ -23,13 +23,18 @@ from bt_lake.warehouse.schema import arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bt_lake.warehouse.locks import Lock
+
 # From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
 _LARGE = 8_192
 WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(layout: Layout, frames: Frames) -> str:
-    """Commit the frames; when this returns they are durable and visible. Gives the commit id."""
+def append(layout: Layout, frames: Frames, lock: Lock | None = None) -> str:
+    """Commit the frames; when this returns they are durable and visible. Gives the commit id.
+
+    Nothing is committed once another process has taken over the lock.
+    """
     if not len(frames.runs):
         raise BadInput("there is no run to commit")
     commit = commit_id_of(frames)
@@ -37,7 +42,7 @@ def append(layout: Layout, frames: Frames) -> str:
     tables = {name: conform(name, table) for name, table in frames.children().items()}
     # runs last: its name is the commit
     tables["runs"] = conform("runs", stamped(frames.runs, commit, now))
-    _write(layout, commit, now, tables)
+    _write(layout, commit, now, tables, lock)
     return commit
 
 
@@ -61,7 +66,15 @@ def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
     return runs
 
 
-def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Table]) -> None:
+def _write(
+    layout: Layout,
+    commit: str,
+    now: datetime,
+    tables: dict[str, pa.Table],
+    lock: Lock | None = None,
+) -> None:
+    if lock is not None:
+        lock.before_staging(commit)
     staged = {name: f"_stage/{commit}.{name}" for name in tables}
     months = {name: f"{name}/{month_of(now)}" for name in tables}
     finals = {name: f"{months[name]}/c-{commit}.parquet" for name in tables}
@@ -91,6 +104,8 @@ def _write(layout: Layout, commit: str, now: datetime, tables: dict[str, pa.Tabl
                 folders.flush_folder(months[name])
             step("commit.children_durable")
             folders.make_folder(months[last])
+            if lock is not None:
+                lock.before_publishing()
             folders.publish(staged[last], finals[last])
         # Everybody sees it now, and may fold it: nothing takes it back or denies it from here on.
         step(f"commit.published.{last}")

@@ -83,6 +83,12 @@ class Conflict(LakeError):
     exit_code = 4
 
 
+class Busy(LakeError):
+    """Another process holds a lock for longer than the caller would wait."""
+
+    exit_code = 5
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 

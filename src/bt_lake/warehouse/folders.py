@@ -19,8 +19,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from bt_lake.warehouse.errors import CannotWrite, Damaged
-from bt_lake.warehouse.files import make_folder
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.sharing import is_shared, share_file, share_folder
 
 _WINDOWS = sys.platform == "win32"
 # Windows has no descriptors of folders: there each is looked at before it is used.
@@ -53,6 +52,9 @@ class Folders:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         for descriptor in self._held.values():
             if descriptor is not None:
                 os.close(descriptor)
@@ -68,6 +70,7 @@ class Folders:
                 self.make_folder(above)
             with self._at(name) as (last, folder), contextlib.suppress(FileExistsError):
                 os.mkdir(last, dir_fd=folder)
+                self._share(name, folder)
             self.flush_folder(above)
         else:
             self._make_sure_of(name)
@@ -79,6 +82,13 @@ class Folders:
             if time.time() - os.stat(f"{self._root}{os.sep}{above}").st_mtime < _LATELY_S:
                 self.flush_folder(above)
             _sure.add((self._root, name))
+
+    def _share(self, name: str, above: int | None) -> None:
+        """A new folder in one that is its group's is the group's, too."""
+        if above is not None and is_shared(above):
+            descriptor = self._folder(name)
+            if descriptor is not None:
+                share_folder(descriptor)
 
     def create(self, name: str) -> IO[bytes]:
         """A new file, open for writing."""
@@ -102,6 +112,8 @@ class Folders:
     def publish(self, staged: str, final: str) -> None:
         """Give a staged file its final name, or raise FileExistsError: a name is never replaced."""
         with self._at(staged) as (old, old_folder), self._at(final) as (new, new_folder):
+            if new_folder is not None and is_shared(new_folder):
+                self._give_to_group(old, old_folder)
             try:
                 os.link(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder, **_AS_IT_IS)
             except FileExistsError:
@@ -110,6 +122,13 @@ class Folders:
                 if error.errno not in _NO_LINKS:
                     raise
                 _rename_without_replacing(old, old_folder, new, new_folder)
+
+    def _give_to_group(self, last: str, folder: int | None) -> None:
+        descriptor = os.open(last, os.O_RDONLY | _NO_FOLLOW | _NO_BLOCK, dir_fd=folder)
+        try:
+            share_file(descriptor)
+        finally:
+            os.close(descriptor)
 
     def copy(self, name: str, target: str) -> None:
         """A second name for a file, or a copy where there are no hard links; durable either way."""
@@ -173,9 +192,29 @@ class Folders:
             os.fsync(descriptor)
 
     def open_lock(self, name: str) -> int:
-        how = os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_BLOCK
+        """The file of a lock, made if need be; open for writing, where this user may write it."""
+        how = _NO_FOLLOW | _NO_BLOCK
         with self._at(name) as (last, folder):
-            return os.open(last, how, 0o666, dir_fd=folder)
+            try:
+                descriptor = os.open(last, os.O_RDWR | os.O_CREAT | how, 0o666, dir_fd=folder)
+            except PermissionError:
+                return os.open(last, os.O_RDONLY | how, dir_fd=folder)
+            if folder is not None and is_shared(folder):
+                share_file(descriptor)
+            return descriptor
+
+    def replace(self, name: str, target: str) -> None:
+        """Put a lock's file in the place of another."""
+        with self._at(name) as (old, old_folder), self._at(target) as (new, new_folder):
+            os.replace(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+
+    def is_file_of(self, descriptor: int, name: str) -> bool:
+        """Whether the name still means the file that is open."""
+        try:
+            with self._at(name) as (last, folder):
+                return os.path.samestat(self._status(last, folder), os.fstat(descriptor))
+        except FileNotFoundError:
+            return False
 
     def path(self, name: str) -> Path:
         """For libraries that write to paths: the whole one, looked at for links."""
@@ -197,7 +236,7 @@ class Folders:
         try:
             yield (f"{self._root}{os.sep}{name}" if folder is None else last), folder
         except OSError as error:
-            if error.filename is not None:
+            if error.filename is not None and not os.path.isabs(error.filename):
                 error.filename = f"{self._root}{os.sep}{name}"
             if error.errno == errno.ELOOP:
                 raise _a_link(error.filename) from None
@@ -263,38 +302,3 @@ def _rename_without_replacing(
             f"{new}: this file system has neither hard links nor a rename that does not replace, "
             "so no write to it would be safe. Put the lake on another disk."
         )
-
-
-@contextlib.contextmanager
-def advisory_lock(layout: Layout, name: str, *, wait: bool) -> Iterator[bool]:
-    """Hold a lock that the system frees when the process ends; gives whether it was obtained."""
-    make_folder(layout.root)
-    with Folders(layout.root) as folders:
-        folders.make_folder("_stage")
-        descriptor = folders.open_lock(f"_stage/{name}.lock")
-    try:
-        yield _lock(descriptor, wait)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, wait: bool) -> bool:
-    if sys.platform == "win32":
-        import msvcrt
-        import time
-
-        while True:
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-                return True
-            except OSError:
-                if not wait:
-                    return False
-                time.sleep(0.05)
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True

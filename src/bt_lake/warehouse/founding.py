@@ -11,21 +11,28 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import FORMAT_VERSION, Layout
 from bt_lake.warehouse.log import State
 from bt_lake.warehouse.schema import TABLES, arrow_schema
+from bt_lake.warehouse.sharing import share_folder
 from bt_lake.warehouse.surface import lake_sql
 
 
-def create(layout: Layout) -> None:
-    """Make what there is not of the lake; safe from any number of processes at once."""
+def create(layout: Layout, *, shared: bool = False) -> bool:
+    """Make what there is not of the lake; safe from any number of processes at once.
+
+    Gives whether there was none before. What is made in a `shared` one is its group's.
+    """
     with explained(f"cannot make a lake at {layout.root}"):
         make_folder(layout.root)
+        if shared:
+            share_folder(layout.root)
         with Folders(layout.root) as folders:
             for folder in layout.folders:
                 folders.make_folder(layout.relative(folder))
             if layout.exists:
-                return
+                return False
             step("create.folders")
             _publish(folders, layout, f"_log/{0:08d}.json", State.empty().to_json())
         furnish(layout)
+    return True
 
 
 def furnish(layout: Layout) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
 
 FORMAT_VERSION = 1
+# How long somebody waits for a lock who does not say.
+WAIT_S = 60.0
 
 
 class Layout:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, wait_s: float = WAIT_S) -> None:
         self.root = root
+        self.wait_s = wait_s
 
     @property
     def card(self) -> Path:

@@ -13,8 +13,9 @@ from bt_lake.warehouse import log
 from bt_lake.warehouse.database import Database, explain, interruptible, vanished
 from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
 from bt_lake.warehouse.files import explained
-from bt_lake.warehouse.folders import Folders, advisory_lock
+from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.locks import locked
 from bt_lake.warehouse.rewrite import Rewriter
 from bt_lake.warehouse.schema import TABLES
 
@@ -111,10 +112,10 @@ class Task:
 def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
     """Saves two processes of one machine the same work; correctness rests on the epochs."""
     with (
+        locked(layout, "maintenance", wait=wait) as lock,
         explained(f"cannot maintain {layout.root}"),
-        advisory_lock(layout, "maintenance", wait=wait) as held,
     ):
-        yield held
+        yield lock is not None
 
 
 def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = None) -> bool:

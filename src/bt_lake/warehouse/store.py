@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.files import explained
-from bt_lake.warehouse.folders import advisory_lock
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.layout import WAIT_S, Layout
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.database import Database
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
+    from bt_lake.warehouse.locks import Lock
 
 T = TypeVar("T")
 
@@ -28,28 +27,38 @@ T = TypeVar("T")
 class Store:
     """One lake folder; made on the first write."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        existing: bool = False,
+        wait_s: float = WAIT_S,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
         self.path = _usable(os.path.abspath(Path(path).expanduser()))
-        self.layout = Layout(self.path)
+        self.layout = Layout(self.path, wait_s=wait_s)
+        self.existing = existing
+        self._announce = announce or _log
         self._checked = False
 
-    def create(self) -> None:
-        """Make what there is not of the lake."""
+    def create(self, *, shared: bool = False) -> None:
+        """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
         from bt_lake.warehouse.founding import create
 
         if not self._checked:
-            if self.layout.exists:
+            if self.existing or self.layout.exists:
                 self.layout.check_format()
-            create(self.layout)
+            if create(self.layout, shared=shared):
+                self._announce(f"made a new lake at {self.path}")
             self._checked = True
 
-    def append(self, frames: Frames) -> str:
+    def append(self, frames: Frames, lock: Lock | None = None) -> str:
         """Commit new runs; when this returns they are on disk and every reader sees them."""
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
 
         self.create()
-        commit = append(self.layout, frames)
+        commit = append(self.layout, frames, lock=lock)
         fold_if_due(self.layout)
         return commit
 
@@ -61,18 +70,20 @@ class Store:
         """
         from bt_lake.warehouse.commit import append
         from bt_lake.warehouse.compact import fold_if_due
+        from bt_lake.warehouse.locks import alone
 
-        self.create()
-        with (
-            explained(f"nothing was saved to {self.path}"),
-            advisory_lock(self.layout, "ingest", wait=True),
-        ):
+        def look_and_commit(lock: Lock) -> Appended:
             appended = self.compared(frames, unique=unique)
+            new = frames
             if appended.already or appended.duplicates:
                 appended = replace(appended, added=[]) if whole else appended
-                frames = frames.only(set(appended.added))
-            if len(frames.runs):
-                append(self.layout, frames)
+                new = frames.only(set(appended.added))
+            if len(new.runs):
+                append(self.layout, new, lock=lock)
+            return appended
+
+        self.create()
+        appended = alone(self.layout, "ingest", look_and_commit)
         fold_if_due(self.layout, look_every=1)
         return appended
 
@@ -148,6 +159,13 @@ class Store:
         from bt_lake.warehouse.check import check
 
         return check(self.layout, repair=repair)
+
+
+def _log(text: str) -> None:
+    """A lake made by mistake (its folder was moved, a mount is missing) hides the right one."""
+    import logging
+
+    logging.getLogger("bt_lake").warning(text)
 
 
 def _usable(path: str) -> Path:

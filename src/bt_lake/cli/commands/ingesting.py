@@ -154,12 +154,15 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
         messages.say(str(bad))
     if len(report.failed) > _SHOWN:
         messages.say(f"... and {len(report.failed) - _SHOWN:,} more")
+    for path in report.held_back[:_SHOWN]:
+        messages.say(f"{path}: held back, it is still being written; the next ingest takes it")
     messages.barer(len(report.barer))
     would = "would be " if dry_run else ""
     messages.note(
         f"{len(report.added):,} {would}added",
         f"{len(report.skipped):,} already there",
         f"{len(report.failed):,} failed" if report.failed else "",
+        f"{messages.many(len(report.held_back), 'file')} held back" if report.held_back else "",
         f"{messages.many(len(report.ignored), 'file')} of no known format"
         if report.ignored
         else "",

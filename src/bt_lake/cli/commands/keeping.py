@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,25 +15,55 @@ from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import count, one_line, size, times
 
+if TYPE_CHECKING:
+    from bt_lake.warehouse.layout import Layout
+    from bt_lake.warehouse.upkeep import Upkeep
+
 _DAMAGED = 4
 _WIDTH = 80
 
 
-def init(session: Session) -> None:
+def init(
+    session: Session,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared", help="Let the folder's group write, whatever the umask of each user."
+        ),
+    ] = False,
+) -> None:
     """Make an empty lake. (The first write makes one, too.)
+
+    With `--shared` a lake that is there is given to its group; the group is that of its folder.
 
     \b
     Examples:
       bt-lake init
       bt-lake init --lake ~/lakes/crypto
+      bt-lake init --shared --lake /srv/quant/lake
     """
     layout = session.store.layout
     if layout.exists:
         layout.check_format()
         messages.say(f"there is a lake at {layout.root} already")
-        return
-    session.store.create()
-    messages.say(f"made a lake at {layout.root}")
+    else:
+        session.store.create(shared=shared)
+    if shared:
+        _give_to_group(layout)
+
+
+def _give_to_group(layout: Layout) -> None:
+    from bt_lake.warehouse.errors import CannotWrite
+    from bt_lake.warehouse.sharing import owner, share
+
+    if left := share(layout):
+        first = left[0]
+        raise CannotWrite(
+            f"{messages.many(len(left), 'folder or file')} of others could not be given to the "
+            f"group, the first is {first} of {owner(first.stat())}. "
+            "Its owner must run `bt-lake init --shared`, too."
+        )
+    messages.say(f"its group may write it: {owner(layout.root.stat()).partition(':')[2]}")
 
 
 def info(session: Session, out: Output) -> None:
@@ -44,6 +74,8 @@ def info(session: Session, out: Output) -> None:
       bt-lake info
       bt-lake info --format json
     """
+    from bt_lake.warehouse.upkeep import MANY_COMMITS, why_unfolded
+
     census = Census.of(session.reader)
     tables = [
         (name, part.rows, part.files, part.bytes, part.fresh)
@@ -59,6 +91,8 @@ def info(session: Session, out: Output) -> None:
         out.rows(["table", "rows", "files", "bytes", "fresh_files"], tables)
     if census.spared:
         messages.note(f"`bt-lake compact` would spare {messages.many(census.spared, 'file')}")
+    if census.upkeep.standing_commits >= MANY_COMMITS:
+        messages.warn(why_unfolded(census.upkeep))
     messages.note(messages.took(session.started))
 
 
@@ -74,7 +108,22 @@ def _described(census: Census) -> Section:
         section.add("of", f"{count(census.strategies)} {strategies}, {symbols}")
         section.add("made", " to ".join(times([census.first_run_at, census.last_run_at])))
     section.add("size", f"{size(census.bytes)} in {messages.many(census.files, 'file')}")
+    _add_upkeep(section, census.upkeep)
     return section
+
+
+def _add_upkeep(section: Section, upkeep: Upkeep) -> None:
+    """What an operator should know, where there is something to know."""
+    for work in upkeep.at_work:
+        state = f", {work.state}" if work.state else ""
+        who = f"pid {work.pid} of {work.user} on {work.host}, since {work.since}{state}"
+        section.add(work.lock, who)
+    if upkeep.quarantined_files:
+        files = messages.many(upkeep.quarantined_files, "file")
+        section.add("set aside", f"{size(upkeep.quarantined_bytes)} in {files} in _quarantine")
+    if upkeep.free_bytes < 2 * upkeep.compaction_needs_bytes:
+        needs = size(upkeep.compaction_needs_bytes)
+        section.add("room", f"{size(upkeep.free_bytes)} free; compaction needs up to {needs}")
 
 
 def _info_fields() -> list[Field]:

@@ -1,0 +1,31 @@
+"""What the environment says where a caller says nothing."""
+
+from __future__ import annotations
+
+import os
+
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.layout import WAIT_S
+
+_YES = ("1", "true", "yes", "on")
+_NO = ("", "0", "false", "no", "off")
+
+
+def existing() -> bool:
+    """Whether a lake must be there already: $BT_LAKE_EXISTING."""
+    text = os.environ.get("BT_LAKE_EXISTING", "").strip().lower()
+    if text not in (*_YES, *_NO):
+        raise BadInput(f"BT_LAKE_EXISTING is '{text}': write 1 or 0")
+    return text in _YES
+
+
+def wait_s() -> float:
+    """How long to wait for a lock: $BT_LAKE_WAIT."""
+    text = os.environ.get("BT_LAKE_WAIT", "").strip()
+    try:
+        seconds = float(text or WAIT_S)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise BadInput(f"BT_LAKE_WAIT is '{text}': write a number of seconds")
+    return seconds
