@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
     from bt_lake.warehouse.check import Report
+    from bt_lake.warehouse.copies import Copied
 
 RunIds = str | Iterable[str]
 Key = Mapping[str, Any]
@@ -545,6 +546,19 @@ class Lake:
     def compact(self, *, grace_s: float | None = None) -> bool:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
+
+    def backup(
+        self, folder: str | os.PathLike[str], *, keep: int | None = None, verify: bool = False
+    ) -> Copied:
+        """Copy the lake while others write to it: each backup in the folder is a whole lake.
+
+        `keep` is how many of them stay; `verify` reads the copies of earlier ones again, too.
+        """
+        return self.store.backup(folder, keep=keep, verify=verify)
+
+    def recover(self, backup: str | os.PathLike[str]) -> Copied:
+        """Make this lake again from a backup, or the newest in a folder of them."""
+        return self.store.recover(backup)
 
     def check(self, *, repair: bool = False) -> Report:
         """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""

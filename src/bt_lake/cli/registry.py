@@ -53,6 +53,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "info": "keeping:info",
         "check": "keeping:check",
         "compact": "keeping:compact",
+        "backup": "copying:backup",
+        "recover": "copying:recover",
     },
 }
 _PLACES = {name: place for group in COMMANDS.values() for name, place in group.items()}

@@ -130,6 +130,11 @@ class Folders:
         finally:
             os.close(descriptor)
 
+    def link(self, name: str, target: str) -> None:
+        """A second name for a file."""
+        with self._at(name) as (old, old_folder), self._at(target) as (new, new_folder):
+            os.link(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder, **_AS_IT_IS)
+
     def copy(self, name: str, target: str) -> None:
         """A second name for a file, or a copy where there are no hard links; durable either way."""
         with self._at(name) as (old, old_folder), self._at(target) as (new, new_folder):

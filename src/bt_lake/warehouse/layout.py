@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
+from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
 
 FORMAT_VERSION = 1
 # How long somebody waits for a lock who does not say.
@@ -84,6 +84,18 @@ class Layout:
             raise FormatTooNew(
                 f"{self.root} is in lake format {version}; this bt-lake reads up to format "
                 f"{FORMAT_VERSION}. Upgrade with: pip install -U bt-lake"
+            )
+
+    def check_writable(self) -> None:
+        """Refuse to change a copy: what is added to it nobody would look for there."""
+        import json
+
+        self.check_format()
+        copy_of = json.loads(self.card.read_bytes()).get("backup")
+        if copy_of:
+            raise CannotWrite(
+                f"{self.root} is a backup (of {copy_of.get('of')}, {copy_of.get('at')}) and stays "
+                "as it is. `bt-lake recover` makes a lake of it, `bt-lake merge` takes it into one."
             )
 
 

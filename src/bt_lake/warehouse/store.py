@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.layout import WAIT_S, Layout
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bt_lake.warehouse.check import Report
+    from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.database import Database
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
@@ -47,7 +48,7 @@ class Store:
 
         if not self._checked:
             if self.existing or self.layout.exists:
-                self.layout.check_format()
+                self.layout.check_writable()
             if create(self.layout, shared=shared):
                 self._announce(f"made a new lake at {self.path}")
             self._checked = True
@@ -139,13 +140,13 @@ class Store:
     def compact(self, *, grace_s: float | None = None) -> bool:
         from bt_lake.warehouse.compact import compact
 
-        self.layout.check_format()
+        self.layout.check_writable()
         return compact(self.layout, grace_s=grace_s)
 
     def forget(self, run_ids: Iterable[str]) -> bool:
         from bt_lake.warehouse.purge import forget
 
-        self.layout.check_format()
+        self.layout.check_writable()
         return forget(self.layout, run_ids)
 
     def replace(self, frames: Frames) -> bool:
@@ -154,6 +155,16 @@ class Store:
         self.create()
         with advisory_lock(self.layout, "ingest", wait=True):  # `append_new` looks under it
             return replace(self.layout, frames)
+
+    def backup(self, target: str | os.PathLike[str], **options: Any) -> Copied:
+        from bt_lake.warehouse.backup import backup
+
+        return backup(self.layout, target, **options)
+
+    def recover(self, source: str | os.PathLike[str], **options: Any) -> Copied:
+        from bt_lake.warehouse.recover import recover
+
+        return recover(source, self.layout, **options)
 
     def check(self, *, repair: bool = False) -> Report:
         from bt_lake.warehouse.check import check

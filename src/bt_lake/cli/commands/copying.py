@@ -1,0 +1,76 @@
+"""backup, recover, merge: copies of a lake, and lakes that went apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.session import Session
+from bt_lake.cli.values import size
+
+
+def backup(
+    session: Session,
+    target: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups are.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Keep the newest N backups.", show_default="all"),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read the copies of earlier backups again, too.")
+    ] = False,
+) -> None:
+    """Copy the lake, while others write to it for however long it takes.
+
+    Each backup is a whole lake to ask; files that did not change are shared with the one before.
+    What was copied is read again and compared; a backup that was stopped goes on where it was.
+
+    \b
+    Examples:
+      bt-lake backup /mnt/backups/lake
+      bt-lake backup /mnt/backups/lake --keep 30
+      bt-lake recover /mnt/backups/lake --lake lake-again
+    """
+    with _progress() as progress:
+        done = session.store.backup(target, keep=keep, verify=verify, progress=progress)
+    for path in done.mended:
+        messages.warn(f"{path} had rotted in the earlier backup; it was copied again")
+    messages.say(f"backed up to {done.path}")
+    messages.note(
+        f"{messages.many(done.files, 'file')}, {size(done.bytes)} copied",
+        f"{done.reused:,} from before" if done.reused else "",
+        f"{messages.many(len(done.pruned), 'old backup')} removed" if done.pruned else "",
+        messages.took(session.started),
+    )
+
+
+def recover(
+    session: Session,
+    source: Annotated[
+        str, typer.Argument(metavar="BACKUP", help="One backup, or the folder of them: the newest.")
+    ],
+) -> None:
+    """Make the lake again from a backup, in an empty folder.
+
+    Every file is compared with what was backed up. Over a lake it is refused: `merge` takes in what
+    that does not have.
+
+    \b
+    Examples:
+      bt-lake recover /mnt/backups/lake --lake lake-again
+      bt-lake recover /mnt/backups/lake/000012-20261128T040000Z --lake lake-of-friday
+    """
+    with _progress() as progress:
+        done = session.store.recover(source, progress=progress)
+    messages.say(f"made the lake at {done.path} again")
+    messages.note(messages.many(done.files, "file"), messages.took(session.started))
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    with messages.progress("files", size) as shown:
+        yield shown
