@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bt_lake.running.target import Function
     from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.copies import Copied
+    from bt_lake.warehouse.merge import Merged
 
 RunIds = str | Iterable[str]
 Key = Mapping[str, Any]
@@ -546,6 +547,14 @@ class Lake:
     def compact(self, *, grace_s: float | None = None) -> bool:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
+
+    def merge(self, other: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
+        """Take in what another lake, a fork, a backup or a `_quarantine` has and this one has not.
+
+        Runs come with curves, trades, tags and notes; those that are here get what they lack. It
+        may be done in any order, and again.
+        """
+        return self.store.merge(other, dry_run=dry_run)
 
     def backup(
         self, folder: str | os.PathLike[str], *, keep: int | None = None, verify: bool = False

@@ -55,6 +55,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "compact": "keeping:compact",
         "backup": "copying:backup",
         "recover": "copying:recover",
+        "merge": "copying:merge",
     },
 }
 _PLACES = {name: place for group in COMMANDS.values() for name, place in group.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.assemble import frames_of, in_order
-from bt_lake.ingest.formats import documents, lakes, reader
+from bt_lake.ingest.formats import documents, reader
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
@@ -32,6 +32,7 @@ from bt_lake.ingest.walk import Source, sources
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.known import Appended
+from bt_lake.warehouse.merge import Merged, parts
 from bt_lake.warehouse.store import Store
 
 # Bytes done, bytes in all, and the report so far.
@@ -151,7 +152,7 @@ class _Ingest:
         if source.is_lake:
             if self._set:
                 raise BadInput("the runs of a lake are taken as they are; columns cannot be set")
-            return lakes.read(source.path)
+            return self._of_lake(source.path)
         found = reader(source.path, self._hints)
         if found is not None:
             return () if self._is_unfinished(source) else found
@@ -162,6 +163,12 @@ class _Ingest:
             )
         self.report.ignored.append(str(source.path))
         return ()
+
+    def _of_lake(self, folder: Path) -> Iterator[Frames]:
+        """What another lake has and this one has not; of runs that are here, what they lack."""
+        merged = Merged()
+        yield from parts(self._store, folder, merged, dry_run=self._dry_run)
+        self.report.skipped += merged.already
 
     def _is_unfinished(self, source: Source) -> bool:
         """Whether a file found in a folder has no end yet; a table's may be cut in a number."""

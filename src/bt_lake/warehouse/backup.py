@@ -12,7 +12,6 @@ meanwhile is still there to be copied, however long that takes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bt_lake.warehouse import digest, log
 from bt_lake.warehouse.copies import (
     CARD,
     FILES,
@@ -38,7 +38,7 @@ from bt_lake.warehouse.copies import (
     write_text,
 )
 from bt_lake.warehouse.database import Database
-from bt_lake.warehouse.errors import BadInput, Conflict
+from bt_lake.warehouse.errors import BadInput, Conflict, Damaged
 from bt_lake.warehouse.files import explained, fsync_folder, make_folder, step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
@@ -137,7 +137,7 @@ class _Backup:
             raise Conflict(
                 f"{self._layout.root} changed faster than it could be copied. Try again."
             )
-        final = self._finish(1 + (number_of(earlier[-1]) if earlier else 0), snapshot.epoch)
+        final = self._finish(1 + (number_of(earlier[-1]) if earlier else 0), snapshot.state.epoch)
         pruned = _prune(self._root, keep) if keep else []
         return Copied(final, len(self._files), self._bytes, self._reused, self._mended, pruned)
 
@@ -177,7 +177,18 @@ class _Backup:
                 self._reused += 1
                 return Listed(path, size, digest)
         self._bytes += size
-        return Listed(path, size, copy_file(source, final))
+        copy = Listed(path, size, copy_file(source, final))
+        self._check_origin(copy, snapshot)
+        return copy
+
+    def _check_origin(self, copy: Listed, snapshot: _Snapshot) -> None:
+        """Copy nothing that has rotted in the lake: the earlier backup may have it whole."""
+        written = [add.digest for add in snapshot.state.adds if add.path == copy.path]
+        if written and written[0] and written[0] != copy.digest:
+            raise Damaged(
+                f"{self._layout.root / copy.path} is not what was written: it has rotted in the "
+                "lake. Nothing was backed up; `bt-lake check --deep` tells more."
+            )
 
     def _reuse(self, earlier: Path, final: Path, known: Listed) -> bool:
         """Whether the earlier copy is as it was made; it gets a second name."""
@@ -185,7 +196,7 @@ class _Backup:
             whole = earlier.stat().st_size == known.bytes
         except FileNotFoundError:
             whole = False
-        if not whole or (self._verify and digest_of(earlier) != known.sha256):
+        if not whole or (self._verify and digest_of(earlier) != known.digest):
             return False
         if final.exists() and os.path.samefile(final, earlier):
             return True
@@ -194,7 +205,7 @@ class _Backup:
         try:
             os.link(earlier, final)
         except OSError:
-            return copy_file(earlier, final) == known.sha256
+            return copy_file(earlier, final) == known.digest
         return True
 
     def _finish(self, number: int, epoch: int) -> Path:
@@ -204,10 +215,10 @@ class _Backup:
         text = json.dumps(card, indent=2) + "\n"
         write_text(self._underway / "lake.json", text)
         self._files["lake.json"] = Listed(
-            "lake.json", len(text.encode()), hashlib.sha256(text.encode()).hexdigest()
+            "lake.json", len(text.encode()), digest.digest_of(text.encode())
         )
         files = [
-            {"path": each.path, "bytes": each.bytes, "sha256": each.sha256}
+            {"path": each.path, "bytes": each.bytes, "digest": each.digest}
             for _, each in sorted(self._files.items())
         ]
         write_text(self._underway / FILES, json.dumps({"epoch": epoch, "files": files}))
@@ -225,7 +236,7 @@ class _Snapshot:
     """The lake at one moment: its files with their sizes, and where each can be read."""
 
     layout: Layout
-    epoch: int
+    state: log.State
     sizes: dict[str, int]
     hold: str
 
@@ -249,9 +260,9 @@ def _held(layout: Layout) -> Iterator[_Snapshot]:
             folders.make_folder(hold)
             stack.callback(_let_go, layout, hold)
         for _ in range(_TRIES):
-            epoch, paths = _live(layout)
             sizes = {}
             try:
+                state, paths = _live(layout)
                 for path in paths:
                     if writable:
                         _hold(folders, path, f"{hold}/{path.replace('/', '+')}")
@@ -262,7 +273,7 @@ def _held(layout: Layout) -> Iterator[_Snapshot]:
         else:
             raise Conflict(f"{layout.root} changed again and again while it was listed. Try again.")
         step("backup.held")
-        yield _Snapshot(layout, epoch, sizes, hold)
+        yield _Snapshot(layout, state, sizes, hold)
 
 
 def _hold(folders: Folders, path: str, second: str) -> None:
@@ -285,19 +296,17 @@ def _is_old(entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def _live(layout: Layout) -> tuple[int, list[str]]:
-    """The newest epoch and everything that a copy of the lake needs."""
-    connection = Database(layout, views=False).connection
+def _live(layout: Layout) -> tuple[log.State, list[str]]:
+    """The newest state and everything that a copy of the lake needs."""
+    database = Database(layout, views=False)
     try:
-        log_file, paths = connection.execute(
-            "select getvariable('lake_log').file, (select list(path order by path) from lake_files)"
-        ).fetchall()[0]
+        paths = database.connection.execute("select path from lake_files order by path").fetchall()
+        log_file = database.log_file
     finally:
-        connection.close()
-    log_name = Path(log_file).name
-    around = [f"_log/{log_name}", *(f"_seed/{table}.parquet" for table in TABLES)]
+        database.connection.close()
+    around = [f"_log/{log_file.name}", *(f"_seed/{table}.parquet" for table in TABLES)]
     around += [name for name in ("lake.sql",) if (layout.root / name).is_file()]
-    return int(log_name[:8]), [*map(named, paths or []), *around, "lake.json"]
+    return log.read(log_file), [*(named(row[0]) for row in paths), *around, "lake.json"]
 
 
 def _prune(root: Path, keep: int) -> list[str]:

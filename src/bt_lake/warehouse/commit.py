@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from bt_lake._version import __version__
@@ -161,10 +160,6 @@ def _written(folders: Folders, name: str, data: bytes) -> Iterator[IO[bytes]]:
         file.write(data)
         file.flush()
         yield file
-
-
-def write_file(path: Path, table: pa.Table) -> None:
-    path.write_bytes(encoded(table))
 
 
 def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None = None) -> bytes:

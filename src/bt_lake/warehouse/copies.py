@@ -42,7 +42,7 @@ class Listed:
 
     path: str
     bytes: int
-    sha256: str
+    digest: str
 
 
 def folder_of(target: str | os.PathLike[str]) -> Path:
@@ -81,7 +81,7 @@ def listed(backup: Path) -> list[Listed]:
     try:
         raw = json.loads((backup / FILES).read_bytes())
         files = [
-            Listed(_inside(each["path"]), int(each["bytes"]), str(each["sha256"]))
+            Listed(_inside(each["path"]), int(each["bytes"]), str(each["digest"]))
             for each in raw["files"]
         ]
     except FileNotFoundError:
@@ -101,13 +101,13 @@ def rotten(backup: Path) -> list[str]:
     return [
         each.path
         for each in listed(backup)
-        if not (backup / each.path).is_file() or digest_of(backup / each.path) != each.sha256
+        if not (backup / each.path).is_file() or digest_of(backup / each.path) != each.digest
     ]
 
 
 def digest_of(path: Path) -> str:
     with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -136,7 +136,7 @@ def _copied(source: BinaryIO, target: BinaryIO) -> str:
     while piece := source.read(_PIECE):
         digest.update(piece)
         target.write(piece)
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -39,9 +39,9 @@ def recover(
             make_folder(final.parent)
             if each.path == "lake.json":
                 continue  # the last: a folder that has it is a whole lake
-            if final.is_file() and digest_of(final) == each.sha256:
+            if final.is_file() and digest_of(final) == each.digest:
                 reused += 1
-            elif copy_file(_whole(origin / each.path), final) != each.sha256:
+            elif copy_file(_whole(origin / each.path), final) != each.digest:
                 final.unlink()
                 raise Damaged(
                     f"{origin / each.path} is not what was backed up: the copy has rotted. "

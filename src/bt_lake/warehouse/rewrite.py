@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse.commit import write_file
 from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import step
@@ -134,11 +133,14 @@ class Rewriter:
         step(f"rewrite.staged.{table}")
         return self._add(table, staged, final, folded=folded).rows
 
-    def write_frame(self, table: str, rows: pa.Table) -> None:
+    def write_frame(self, table: str, rows: pa.Table, *, folded: bool = False) -> None:
         """Write rows that were not in the lake before."""
-        staged, final = self._new_file(table)
-        write_file(self._path(staged), rows)
-        self._add(table, staged, final)
+        columns = [column for column in TABLES[table].columns if column.name in rows.column_names]
+        self._connection.register("lake_new_rows", rows)
+        try:
+            self._write_file(table, columns, "lake_new_rows", None, None, folded)
+        finally:
+            self._connection.unregister("lake_new_rows")
 
     def adopt(self, table: str, path: str) -> None:
         """Take a large file of a commit over as it is, under a name of maintenance."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
     from bt_lake.warehouse.locks import Lock
+    from bt_lake.warehouse.merge import Merged
 
 T = TypeVar("T")
 
@@ -155,6 +156,11 @@ class Store:
         self.create()
         with advisory_lock(self.layout, "ingest", wait=True):  # `append_new` looks under it
             return replace(self.layout, frames)
+
+    def merge(self, folder: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
+        from bt_lake.warehouse.merge import merge
+
+        return merge(self, Path(folder).expanduser(), dry_run=dry_run)
 
     def backup(self, target: str | os.PathLike[str], **options: Any) -> Copied:
         from bt_lake.warehouse.backup import backup

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import size
+
+if TYPE_CHECKING:
+    from bt_lake.warehouse.merge import Merged
 
 
 def backup(
@@ -68,6 +71,50 @@ def recover(
         done = session.store.recover(source, progress=progress)
     messages.say(f"made the lake at {done.path} again")
     messages.note(messages.many(done.files, "file"), messages.took(session.started))
+
+
+def merge(
+    session: Session,
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER...", help="Lakes, backups, a lake's _quarantine.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which runs would come in.")
+    ] = False,
+) -> None:
+    """Take in what other lakes have and this one has not.
+
+    Another lake, a fork of this one, a backup, the two halves of a lake that were edited apart:
+    missing runs come with curves, trades, tags and notes, and runs that are here get what they
+    lack. Of each tag, and of a deletion, the last act counts. Any order, any number of times. A run
+    that was forgotten here comes back from a copy that has it.
+
+    \b
+    Examples:
+      bt-lake merge ~/laptop/lake
+      bt-lake merge /mnt/backups/lake
+      bt-lake merge lake/_quarantine
+      bt-lake merge lake            # files of the lake's own folder that no log names
+    """
+    for other in others:
+        done = session.store.merge(other, dry_run=dry_run)
+        would = "would be " if dry_run else ""
+        messages.note(
+            f"{other}: {len(done.added):,} {would}added",
+            f"{len(done.already):,} already there",
+            _got(done),
+            messages.took(session.started),
+        )
+
+
+def _got(done: Merged) -> str:
+    """What runs that were here had lacked."""
+    parts = [
+        messages.many(done.curves, "run") + " got a curve" if done.curves else "",
+        messages.many(done.trades, "run") + " got trades" if done.trades else "",
+        messages.many(done.events, "event") if done.events else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 @contextmanager
