@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from bt_lake.warehouse import digest, log
@@ -183,8 +184,8 @@ class _Backup:
 
     def _check_origin(self, copy: Listed, snapshot: _Snapshot) -> None:
         """Copy nothing that has rotted in the lake: the earlier backup may have it whole."""
-        written = [add.digest for add in snapshot.state.adds if add.path == copy.path]
-        if written and written[0] and written[0] != copy.digest:
+        written = snapshot.digests.get(copy.path)
+        if written is not None and written != copy.digest:
             raise Damaged(
                 f"{self._layout.root / copy.path} is not what was written: it has rotted in the "
                 "lake. Nothing was backed up; `bt-lake check --deep` tells more."
@@ -239,6 +240,11 @@ class _Snapshot:
     state: log.State
     sizes: dict[str, int]
     hold: str
+
+    @cached_property
+    def digests(self) -> dict[str, str | None]:
+        """Of the files that maintenance wrote, as the log has them."""
+        return {add.path: add.digest for add in self.state.adds}
 
     def place(self, path: str) -> Path:
         held = self.layout.root / self.hold / path.replace("/", "+")
