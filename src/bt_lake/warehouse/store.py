@@ -151,10 +151,11 @@ class Store:
         return forget(self.layout, run_ids)
 
     def replace(self, frames: Frames) -> bool:
+        from bt_lake.warehouse.locks import locked
         from bt_lake.warehouse.purge import replace
 
         self.create()
-        with advisory_lock(self.layout, "ingest", wait=True):  # `append_new` looks under it
+        with locked(self.layout, "ingest"):  # `append_new` looks under it
             return replace(self.layout, frames)
 
     def merge(self, folder: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
