@@ -323,5 +323,5 @@ def test_a_condition_that_cannot_be_read_is_told_in_the_users_words(cli: Cli):
     assert said.code == 2
     assert "where: 'max_drawdown > -20%' is not complete: something is missing" in said.err
     said = cli("list", "--where", "fast = 10")
-    assert said.code == 2 and "If it is a parameter, write: params ->> 'fast'" in said.err
+    assert said.code == 2 and "If it is a parameter, write: param.fast" in said.err
     assert cli("list", "--where", "params ->> 'fast' = 10", "-f", "csv").code == 0

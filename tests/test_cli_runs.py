@@ -221,7 +221,7 @@ def test_lookup_of_a_file_of_keys_keeps_its_order(cli: Cli, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["best", "sharp"], "no metric 'sharp'. Did you mean sharpe_period, sharpe_ratio?"),
+        (["best", "sharp"], "no metric 'sharp'. Did you mean sharpe_ratio, sharpe_period?"),
         (["best", "strategy"], "'strategy' is not a number"),
         (["best", "param.fats"], "no parameter 'fats'. Did you mean fast?"),
         (["best", "sharpe_ratio", "--per", "symbl"], "Did you mean symbol?"),

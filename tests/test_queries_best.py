@@ -107,7 +107,7 @@ def test_a_filter_that_fits_nothing_is_hinted_at(golden):
 @pytest.mark.parametrize(
     ("metric", "error", "words"),
     [
-        ("sharp", UnknownName, "Did you mean sharpe_period, sharpe_ratio?"),
+        ("sharp", UnknownName, "Did you mean sharpe_ratio, sharpe_period?"),
         ("my_scor", UnknownName, "Did you mean my_score?"),
         ("param.fats", UnknownName, "no parameter 'fats'. Did you mean fast?"),
         ("strategy", BadInput, "'strategy' is not a number"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_lake.queries.reading import Reader, streaming
+from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.quoting import identifier, told
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class Answer:
         return [dict(zip(self.columns, row, strict=True)) for row in rows]
 
     def frame(self) -> pl.DataFrame:
+        refuse_frames()
+
         def fetch(connection: DuckDBPyConnection, query: Query) -> pl.DataFrame:
             frame: pl.DataFrame = query.relation(connection).pl()
             return frame.rename(dict(zip(frame.columns, _told(frame.columns), strict=True)))

@@ -13,6 +13,7 @@ from bt_lake.queries.resolving import TAIL
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import Row, flat, whole_rows
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Comparison:
 
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
+        refuse_frames()
         import polars as pl
 
         lines = [(line.section, line.name, *map(_text, line.values)) for line in self.differences]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.queries.names import PARAM, pointer
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.quoting import glob_literal
 
@@ -45,7 +46,8 @@ def lock(connection: DuckDBPyConnection, root: Path) -> None:
 def checked_select(connection: DuckDBPyConnection, text: str) -> str:
     """The one SELECT a user wrote, fit to stand in parentheses."""
     tree = _select(connection, text)
-    if not _read_numbers(tree) and ";" not in text:
+    spelt = _spell_parameters(connection, tree)
+    if not (_read_numbers(tree) or spelt) and ";" not in text:
         return text
     written = _text(connection, tree)
     _select(connection, written)
@@ -57,6 +59,7 @@ def checked_condition(connection: DuckDBPyConnection, text: str) -> str:
     plain = _parse(connection, "select 1")
     condition = _condition(connection, text, plain)
     plain["statements"][0]["node"]["select_list"] = [{**condition, "alias": ""}]
+    _spell_parameters(connection, plain)
     _read_numbers(plain)
     written = _text(connection, plain).removeprefix("SELECT ")
     _condition(connection, written, plain)
@@ -131,6 +134,40 @@ def _walk(tree: object) -> Iterator[Node]:
     elif isinstance(tree, list):
         for value in tree:
             yield from _walk(value)
+
+
+def _spell_parameters(connection: DuckDBPyConnection, tree: Node) -> bool:
+    """Let `param.fast`, as frames call it, and `params.fast` stand for `params ->> '/fast'`."""
+    nodes = list(_walk(tree))
+    taken = {node.get(key) for node in nodes for key in ("alias", "table_name", "key")}
+    found = [(node, path) for node in nodes if (path := _path(node, taken))]
+    if not found:
+        return False
+    shown = {
+        id(node)
+        for each in nodes
+        if isinstance(each.get("select_list"), list)
+        for node in each["select_list"]
+    }
+    extract = _parse(connection, "select params ->> '/'")["statements"][0]["node"]["select_list"][0]
+    for node, path in found:
+        spelt = json.loads(json.dumps(extract))
+        spelt["arguments"][1]["expression"]["literal"]["text"] = pointer(path)
+        named = PARAM + ".".join(path) if id(node) in shown else ""
+        spelt["alias"] = node["alias"] or named
+        node.clear()
+        node.update(spelt)
+    return True
+
+
+def _path(node: Node, taken: set[Any]) -> list[str]:
+    """The keys of a parameter that a column of a statement means, unless a table is called so."""
+    if node.get("class") != "COLUMN_REF":
+        return []
+    first, *rest = node["column_names"]
+    if not rest and first.startswith(PARAM):
+        return [first.removeprefix(PARAM)]
+    return rest if first in ("param", "params") and first not in taken else []
 
 
 def _read_numbers(tree: Node) -> bool:

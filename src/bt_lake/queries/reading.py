@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
 from bt_lake.warehouse.database import Database, explain, interruptible
-from bt_lake.warehouse.errors import BadInput, Damaged
+from bt_lake.warehouse.errors import BadInput, Damaged, did_you_mean
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.schema import TABLES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,7 +36,7 @@ class Reader:
         except (Damaged, duckdb.Error) as error:
             cause = error.__cause__ if isinstance(error, Damaged) else error
             if user_sql and isinstance(cause, _slips()):
-                raise BadInput(f"SQL: {_words(cause)}") from error
+                raise BadInput(f"SQL: {_words(cause)}") from cause
             if isinstance(error, duckdb.Error):
                 raise explain(error, self.layout) from error
             raise
@@ -90,4 +91,8 @@ def _words(error: BaseException) -> str:
     column = re.search('Referenced column "([^"]+)" not found', said)
     if column is None:
         return said
-    return f"{said.rstrip('.')}. If it is a parameter, write: params ->> '{column[1]}'"
+    name = column[1]
+    offered = re.findall('"([^"]+)"', said.partition("Candidate bindings:")[2])
+    known = {*offered, *(each.name for table in TABLES.values() for each in table.columns)}
+    near = did_you_mean(name, known)
+    return f"there is no column '{name}' here{near} If it is a parameter, write: param.{name}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bt_lake.queries.livefiles import LiveFiles
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import UnknownName
+from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def scan(reader: Reader, table: str) -> pl.LazyFrame:
     Of `runs` the tags, notes and deletions are those of now, and deleted runs are left out;
     `equity` and `trades` hold the rows of deleted runs until compaction drops them.
     """
+    refuse_frames()
     import polars as pl
 
     if table not in TABLES:

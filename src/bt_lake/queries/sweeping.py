@@ -24,6 +24,7 @@ from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.quoting import identifier, literal
 
 if TYPE_CHECKING:
@@ -90,12 +91,14 @@ class Grid:
 
     def frame(self) -> pl.DataFrame:
         """The long table."""
+        refuse_frames()
         import polars as pl
 
         return pl.DataFrame(self.rows, schema=self.columns, orient="row", infer_schema_length=None)
 
     def pivot_frame(self) -> pl.DataFrame:
         """The grid as a table: a row for each x, a column for each y."""
+        refuse_frames()
         import polars as pl
 
         names = [self.x, *([str(y) for y in self.ys] if self.y else [self.metric])]

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from bt_lake.warehouse.connecting import connect, keep_for_ever
-from bt_lake.warehouse.errors import CannotRead, Conflict, Damaged, FormatTooNew, LakeError
+from bt_lake.warehouse.errors import (
+    CannotRead,
+    Conflict,
+    Damaged,
+    FormatTooNew,
+    Interrupted,
+    LakeError,
+)
 from bt_lake.warehouse.files import reason_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.listing import Listing
@@ -224,6 +231,10 @@ def unlistable(error: OSError, layout: Layout) -> CannotRead:
 
 def explain(error: Exception, layout: Layout) -> LakeError:
     """The lake's own words for what DuckDB found wrong with its files."""
+    from duckdb import InterruptException
+
+    if isinstance(error, InterruptException):
+        return Interrupted("the question was stopped before it was answered")
     text = str(error).split("\n")[0]
     if "this lake is in format" in text:
         return FormatTooNew(text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Self
+
+_LIKE = 0.6
+_WORDS = re.compile(r"[_.\s-]+")
 
 
 class LakeError(Exception):
@@ -67,6 +71,12 @@ class CannotRead(LakeError):
     exit_code = 4
 
 
+class Interrupted(LakeError):
+    """Somebody stopped the question while it ran: `connection.interrupt()` from another thread."""
+
+    exit_code = 130
+
+
 class CannotWrite(LakeError):
     """The file system refused: no space, no permission, read-only."""
 
@@ -90,10 +100,33 @@ class Busy(LakeError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    names = sorted(set(known))
-    small = get_close_matches(name.lower(), {n.lower() for n in names}, n=3, cutoff=0.6)
-    near = [n for each in small for n in names if n.lower() == each][:3]
-    near += [n for n in names if name and n.startswith(name) and n not in near][: 3 - len(near)]
+    near = nearest(name, known)
     return f". Did you mean {', '.join(near)}?" if near else "."
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The names that a misspelt one may stand for, the likeliest first."""
+    wanted = name.lower()
+    scored = sorted((-_likeness(wanted, each.lower()), len(each), each) for each in set(known))
+    return [each for score, _, each in scored[:most] if score <= -_LIKE]
+
+
+def _likeness(given: str, known: str) -> float:
+    """From 0 to 1; as people shorten names, its beginning or one of its words may be meant."""
+    if not given:
+        return 0.0
+    if known.startswith(given):
+        return 1.0
+    count = len(_WORDS.split(given))
+    words = _WORDS.split(known)
+    parts = ["_".join(words[at : at + count]) for at in range(len(words))] if words[1:] else []
+    return max(_ratio(given, known), *(0.9 * _ratio(given, part) for part in parts), 0.0)
+
+
+def _ratio(one: str, other: str) -> float:
+    from difflib import SequenceMatcher
+
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    if matcher.real_quick_ratio() < _LIKE or matcher.quick_ratio() < _LIKE:
+        return 0.0
+    return matcher.ratio()

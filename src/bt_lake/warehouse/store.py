@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.merge import Merged
 
 T = TypeVar("T")
+# More letters than the drives of Windows have; a Path has lost one of the two slashes.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 class Store:
@@ -37,7 +40,7 @@ class Store:
         wait_s: float = WAIT_S,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        self.path = _usable(os.path.abspath(Path(path).expanduser()))
+        self.path = _usable(os.fspath(path))
         self.layout = Layout(self.path, wait_s=wait_s)
         self.existing = existing
         self._announce = announce or _log
@@ -188,6 +191,13 @@ def _log(text: str) -> None:
 
 def _usable(path: str) -> Path:
     """The path of a lake, unless DuckDB could not read from it."""
+    scheme = _SCHEME.match(path)
+    if scheme:
+        raise BadInput(
+            f"{path}: a lake is a folder of this machine, and {scheme[1]}: is none; give the path "
+            "of a folder (`export` makes a copy, which any tool can upload)"
+        )
+    path = os.path.abspath(Path(path).expanduser())
     try:
         path.encode()
     except UnicodeEncodeError:
