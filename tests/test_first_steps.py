@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from golden import Golden
+from polars.testing import assert_frame_equal
 
 import bt_lake
 from bt_lake.lake import Lake
@@ -139,3 +140,109 @@ def test_a_parameter_in_sql_keeps_its_name_unless_a_table_has_it(golden: Golden)
         golden.lake.sql("with params as (select 7 as fast) select params.fast from params").item()
         == 7
     )
+
+
+def test_the_lake_does_what_python_expects_of_a_collection(golden: Golden, lake: Lake) -> None:
+    ours, some = golden.lake, golden.rows[0]["run_id"]
+    assert len(ours) == len(golden.rows)
+    assert ours[some[-6:]].run_id == some and some in ours and "nope" not in ours
+    assert lake and len(lake.path.parts) > 1  # a lake that is not there yet is a lake
+    with pytest.raises(TypeError, match="not iterable"):
+        list(ours)
+
+
+def test_the_words_that_one_tries_first(golden: Golden) -> None:
+    lake = golden.lake
+    by, other = lake.aggregate("symbol", "cagr"), lake.aggregate("cagr", by="symbol")
+    assert_frame_equal(by, other)
+    assert by.height == 3
+    assert_frame_equal(lake.aggregate(by="symbol", metric="cagr"), by)
+    assert lake.runs(limit=3).equals(lake.runs(n=3))
+    first = lake.best("sharpe_ratio", 2)
+    assert lake.compare(first).ids == first["run_id"].to_list()
+    assert lake.lookup(strategy="momentum").equals(lake.lookup({"strategy": "momentum"}))
+    with pytest.raises(bt_lake.errors.UnknownName, match="Did you mean"):
+        lake.lookup(strategi="momentum")
+
+
+@pytest.mark.parametrize(
+    "heading, metric",
+    [
+        ("sharpe", "sharpe_ratio"),
+        ("max dd", "max_drawdown"),
+        ("return", "total_return"),
+        ("trades", "total_trades"),
+        ("win rate", "win_rate"),
+    ],
+)
+def test_a_heading_is_a_name_of_its_metric(golden: Golden, heading: str, metric: str) -> None:
+    lake = golden.lake
+    assert lake.best(heading, 5).equals(lake.best(metric, 5))
+    assert lake.runs(sort=heading)["run_id"].equals(lake.runs(sort=metric)["run_id"])
+    assert_frame_equal(lake.aggregate("symbol", heading), lake.aggregate("symbol", metric))
+
+
+def test_a_metric_of_ones_own_comes_before_a_heading(lake: Lake) -> None:
+    for own, theirs in ((1.0, 9.0), (2.0, 8.0)):
+        lake.save(strategy="a", metrics={"sharpe": own, "sharpe_ratio": theirs})
+    assert lake.best("sharpe", columns=["sharpe"])["sharpe"].to_list() == [2.0, 1.0]
+    assert lake.best("max dd", columns=["sharpe"]).is_empty()
+
+
+def test_a_parameter_whose_name_goes_on_is_named(golden: Golden) -> None:
+    with pytest.raises(bt_lake.errors.UnknownName, match="Did you mean fast"):
+        golden.lake.sweep("sma_cross", x="fas")
+
+
+def test_tags_in_one_text_are_several(lake: Lake) -> None:
+    lake.save(strategy="a", tags="paper, live,")
+    assert lake.runs()["tags"].to_list() == [["paper", "live"]]
+
+
+def test_numbers_that_are_none_are_null_with_a_word(lake: Lake) -> None:
+    with pytest.warns(UserWarning, match="metrics.profit_factor: inf is no number, so it is NULL"):
+        run_id = lake.save(strategy="a", metrics={"profit_factor": float("inf"), "mine": 1.0})
+    assert lake[run_id].row["profit_factor"] is None
+    with pytest.warns(UserWarning, match=r"metrics.mine: nan is no number"):
+        lake.save(strategy="a", metrics={"mine": float("nan")})
+    with pytest.raises(bt_lake.errors.BadInput, match="params.stop is not a finite number"):
+        lake.save(strategy="a", params={"stop": float("inf")})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"strategy": "a", "params": {"fast": 1, "slow": 2, "fast": 3}}',
+        '{"strategy": "a", "strategy": "b"}',
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_by_name(lake: Lake, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(text)
+    with pytest.raises(bt_lake.LakeError, match="the key '(fast|strategy)' stands in it twice"):
+        lake.ingest(file)
+    from bt_lake.warehouse.values import value
+
+    with pytest.raises(bt_lake.errors.BadInput, match="the key 'a' stands in it twice"):
+        value('{"a": 1, "a": 2}')
+    assert value("None") is None and value("none") == "none"
+
+
+def test_an_export_for_a_spreadsheet(golden: Golden, tmp_path: Path) -> None:
+    done = golden.lake.export(tmp_path / "runs.csv", strategy="momentum", n=5, spread_params=True)
+    found = pl.read_csv(tmp_path / "runs.csv")
+    assert (done.runs, found.height) == (5, 5)
+    assert {"param.fast", "param.slow"} <= set(found.columns) and "params" not in found.columns
+    assert (
+        found["run_id"].to_list() == golden.lake.runs(strategy="momentum", n=5)["run_id"].to_list()
+    )
+    with pytest.raises(bt_lake.errors.BadInput, match=".csv and .parquet"):
+        golden.lake.export(tmp_path / "other", spread_params=True)
+
+
+def test_a_long_error_does_not_widen_a_list(lake: Lake, capsys) -> None:
+    from bt_lake.cli.main import run
+
+    lake.save(strategy="a", error="ValueError: " + "x" * 3000 + "\nand more")
+    assert run(["--lake", str(lake.path), "list"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 200

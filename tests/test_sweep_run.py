@@ -62,6 +62,9 @@ STRATEGY = """
     def tells_more(n):  # as engines do
         return {"params": {"n": n, "stop": 0.1}, "config": {"fee": 1}, "metrics": {"total_return": n}}
 
+    def hopeless(n):
+        raise RuntimeError("no such symbol")
+
     def several(n):
         return [{"symbol": s, "run_id": f"same-{s}", "metrics": {"total_return": n}} for s in "ab"]
 """
@@ -76,7 +79,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sweep(store: Store, function: str, grid: dict, jobs: int = 2, **options) -> Swept:
-    how = {name: options.pop(name) for name in ("fail_fast", "progress") if name in options}
+    how = {
+        name: options.pop(name)
+        for name in ("fail_fast", "keep_going", "progress")
+        if name in options
+    }
     return run(store, plan(f"strat.py:{function}", grid, **options), jobs=jobs, **how)
 
 
@@ -413,3 +420,12 @@ def test_what_another_process_runs_meanwhile_is_left_to_it(here, rows):
 def count(store: Store, what: str = "*") -> int:
     found = store.ask(lambda c: c.execute(f"select count({what}) from runs").fetchall())
     return found[0][0]
+
+
+def test_a_sweep_whose_first_runs_fail_alike_gives_up(store, rows):
+    swept = sweep(store, "hopeless", {"n": "1:300:1"}, jobs=2)
+    assert swept.gave_up and 10 <= swept.failed == swept.done < 100
+    assert "gave up as the first" in str(swept)
+    assert rows("select count(*) from runs where status = 'failed'") == [(swept.failed,)]
+    done = sweep(store, "hopeless", {"n": "1:40:1"}, jobs=2, keep_going=True)
+    assert (done.gave_up, done.total, done.already_failed + done.failed) == (False, 40, 40)

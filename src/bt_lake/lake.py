@@ -99,6 +99,21 @@ class Lake:
     def __reduce__(self) -> tuple[Callable[..., Lake], tuple[str, bool, float]]:
         return _reopened, (str(self.path), self.store.existing, self.store.layout.wait_s)
 
+    def __len__(self) -> int:
+        """How many runs there are, deleted ones left out."""
+        return int(self.sql("select count(*) from runs").item())
+
+    def __bool__(self) -> bool:
+        return True  # an empty lake is one, too
+
+    def __contains__(self, run_id: object) -> bool:
+        return isinstance(run_id, str) and bool(self.store.known([run_id]))
+
+    def __getitem__(self, run: str) -> detail.Detail:
+        return self.run(run)
+
+    __iter__ = None  # over what? `lake.runs()` gives a frame
+
     @cached_property
     def reader(self) -> reading.Reader:
         return reading.Reader(self.store.layout)
@@ -198,6 +213,7 @@ class Lake:
         *,
         jobs: int | None = None,
         fail_fast: bool = False,
+        keep_going: bool = False,
         metric: str = "sharpe_ratio",
         progress: Callable[[Swept], None] | None = None,
         **options: Unpack[Options],
@@ -208,13 +224,20 @@ class Lake:
         (the same in all), conditions=["fast < slow"], random=200 and seed, folds=5 and train with
         start and end, strategy, symbol, timeframe, exit_rule, sweep (the label). Worker processes
         import the function by name, so it must be in a file. `metric` is what `.best` goes by.
+        Where the first ten runs fail with one error, the rest is tried only to `keep_going`.
         """
         from bt_lake.running.planning import plan
         from bt_lake.running.sweep import run
 
         made = plan(function, grid, **options)
         return run(
-            self.store, made, jobs=jobs, fail_fast=fail_fast, metric=metric, progress=progress
+            self.store,
+            made,
+            jobs=jobs,
+            fail_fast=fail_fast,
+            keep_going=keep_going,
+            metric=metric,
+            progress=progress,
         )
 
     def reproduce(self, run: str) -> Reproduction:
@@ -282,6 +305,7 @@ class Lake:
         sort: str = "created_at",
         ascending: bool = False,
         n: int | None = None,
+        limit: int | None = None,
         after: str | None = None,
         columns: Sequence[str] | None = None,
         spread_params: bool = False,
@@ -289,8 +313,8 @@ class Lake:
     ) -> pl.DataFrame:
         """Runs, the newest first, or by any column, metric or parameter as `param.fast`.
 
-        All of them, or `n`; `after` is the last run of the page before. `spread_params` makes a
-        column of each parameter: a frame to train on.
+        All of them, or `n` (which may be called `limit`); `after` is the last run of the page
+        before. `spread_params` makes a column of each parameter: a frame to train on.
         """
         columns = _columns(columns)
         if spread_params and columns is not None:
@@ -299,7 +323,7 @@ class Lake:
             self.reader,
             sort=sort,
             ascending=ascending,
-            n=n,
+            n=limit if n is None else n,
             after=after,
             columns=columns,
             filters=Filters.of(filters),
@@ -348,9 +372,12 @@ class Lake:
 
     def aggregate(
         self,
-        by: Sequence[str] | str,
-        metric: str = "sharpe_ratio",
+        first: Sequence[str] | str | None = None,
+        second: str | None = None,
+        /,
         *,
+        by: Sequence[str] | str | None = None,
+        metric: str | None = None,
         quantiles: Sequence[float] = (0.25, 0.75),
         above: float | None = None,
         deflate: bool = False,
@@ -358,12 +385,17 @@ class Lake:
     ) -> pl.DataFrame:
         """How groups of runs did: by labels, parameters, or day, week, month, year.
 
+        `aggregate("symbol", "cagr")` and `aggregate("cagr", by="symbol")` are the same question.
         `deflate` adds the number of trials and what the best Sharpe ratio of each group is worth.
         """
+        if by is None:
+            by, metric = first or (), second or metric
+        else:
+            metric = _one_metric(first, metric)
         found = grouping.aggregate(
             self.reader,
             by=by,
-            metric_name=metric,
+            metric_name=metric or "sharpe_ratio",
             quantiles=quantiles,
             above=above,
             deflate=deflate,
@@ -482,17 +514,21 @@ class Lake:
         ).frame()
 
     @overload
+    def lookup(self, *, columns: Sequence[str] | None = None, **key: Any) -> pl.DataFrame: ...
+    @overload
     def lookup(
         self, keys: Key | Sequence[Key], *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame: ...
     @overload
     def lookup(self, keys: Frame, *, columns: Sequence[str] | None = None) -> Frame: ...
-    def lookup(self, keys: Any, *, columns: Sequence[str] | None = None) -> Any:
+    def lookup(self, keys: Any = None, *, columns: Sequence[str] | None = None, **key: Any) -> Any:
         """For each key the latest run that fits exactly, in one query.
 
         Keys are mappings or a polars or pandas frame (which comes back as one) with columns such
-        as strategy, symbol and params. Where no run fits, the statistics are NULL.
+        as strategy, symbol and params; one key can be given by keywords. Where no run fits, the
+        statistics are NULL.
         """
+        keys = key if keys is None else keys
         return keyframes.lookup_frame(
             self.reader, keys, columns=_columns(columns) or lookup.STATISTICS
         )
@@ -533,13 +569,24 @@ class Lake:
         self,
         target: str | os.PathLike[str],
         *,
+        n: int | None = None,
         curves: bool = False,
         trades: bool = False,
+        spread_params: bool = False,
         **filters: Unpack[Given],
     ) -> exporting.Exported:
-        """Runs to a .csv, .parquet or .sqlite file, or to another lake."""
+        """Runs, or the `n` newest, to a .csv, .parquet or .sqlite file, or to another lake.
+
+        `spread_params` puts each parameter into a column of its own; not for a lake.
+        """
         return exporting.export(
-            self.reader, target, filters=Filters.of(filters), curves=curves, trades=trades
+            self.reader,
+            target,
+            filters=Filters.of(filters),
+            n=n,
+            curves=curves,
+            trades=trades,
+            spread_params=spread_params,
         )
 
     # Looking after
@@ -578,8 +625,17 @@ def _reopened(path: str, existing: bool, wait: float) -> Lake:
     return Lake(path, existing=existing, wait=wait)
 
 
-def _several(names: RunIds) -> list[str]:
+def _several(names: Any) -> list[str]:
+    """Names as a list; a frame of runs names them by its column run_id."""
+    if hasattr(names, "columns") and "run_id" in names.columns:
+        names = names["run_id"]
     return [names] if isinstance(names, str) else list(names)
+
+
+def _one_metric(first: Any, metric: str | None) -> str | None:
+    if first is not None and not isinstance(first, str):
+        raise BadInput('aggregate takes one metric: aggregate("cagr", by=["symbol", "timeframe"])')
+    return first or metric
 
 
 def _columns(names: Sequence[str] | None) -> list[str] | None:

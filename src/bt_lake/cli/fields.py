@@ -20,34 +20,9 @@ from bt_lake.cli.values import (
     text,
     times,
 )
-from bt_lake.warehouse.schema import RUNS, TABLES, Column
+from bt_lake.warehouse.schema import RUNS, TABLES, TITLES, Column
 from bt_lake.warehouse.values import is_number
 
-_TITLES = {
-    "run_id": "run",
-    "created_at": "created",
-    "ingested_at": "ingested",
-    "deleted_at": "deleted",
-    "start_at": "start",
-    "end_at": "end",
-    "duration_s": "took",
-    "total_return": "return",
-    "sharpe_ratio": "sharpe",
-    "sortino_ratio": "sortino",
-    "calmar_ratio": "calmar",
-    "max_drawdown": "max dd",
-    "total_trades": "trades",
-    "win_rate": "win rate",
-    "profit_factor": "pf",
-    "trade_no": "#",
-    "entry_at": "entry",
-    "exit_at": "exit",
-    "entry_price": "in at",
-    "exit_price": "out at",
-    "quantity": "qty",
-    "exit_reason": "reason",
-    "ts": "time",
-}
 _FULL = {
     "max_underwater_days": "days under water",
     "max_consecutive_losses": "losses in a row",
@@ -122,7 +97,7 @@ def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
     if name == "run_id":
         return run_field(full_ids)
     column = TABLES[table].by_name.get(name)
-    title = _TITLES.get(name, name.replace("_", " "))
+    title = TITLES.get(name, name.replace("_", " "))
     telling = _TELLING.get(name, _ORDINARY)
     if name == "drawdown":
         return Field(name, name, _each(_fraction(name)), right=True, telling=telling)
@@ -185,7 +160,7 @@ def parameter(name: str) -> Field:
 
 
 def metric_name(name: str) -> str:
-    return _TITLES.get(name, name.replace("_", " "))
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def full_name(name: str) -> str:

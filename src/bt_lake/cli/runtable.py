@@ -9,6 +9,7 @@ from typing import Any
 
 from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
+from bt_lake.cli.table import shortened
 from bt_lake.cli.values import text
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
@@ -20,6 +21,7 @@ _LABELS = ("timeframe", "exit_rule", "engine", "sweep", "fold", "sample", "strat
 _METRICS = ("sharpe_ratio", "total_return", "max_drawdown", "total_trades")
 # How telling a parameter is that hardly any of the shown runs has, or all; a label they all share.
 _PARTIAL, _WHOLE, _SAME = 46, 80, 47
+_MOST_OF_AN_ERROR = 80
 
 # What a table of runs is made of; the rest of the columns need not be asked for.
 ASKED = (
@@ -88,7 +90,8 @@ def _exception(error: str | None) -> str | None:
     lines = error.strip().splitlines() if error else []
     if not lines:
         return error
-    return lines[-1] if lines[0].startswith("Traceback ") else lines[0]
+    told = lines[-1] if lines[0].startswith("Traceback ") else lines[0]
+    return shortened(told, _MOST_OF_AN_ERROR)
 
 
 def _worth_showing(name: str, values: list[Any]) -> bool:

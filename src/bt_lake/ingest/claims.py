@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -119,10 +120,13 @@ def _numbers(what: str, pairs: Iterable[tuple[Any, Any]]) -> Named:
             raise ValueError(f"{what} has a number without a name")
         if name == "duration_s" and isinstance(value, timedelta):
             value = value.total_seconds()
+        place = f"{what}{'.' if what else ''}{name}"
         try:
             number = numbers.one(value)
         except ValueError as error:
-            raise ValueError(f"{what}{'.' if what else ''}{name}: {error}") from None
+            raise ValueError(f"{place}: {error}") from None
+        if math.isinf(number) or (isinstance(value, float) and math.isnan(value)):
+            warnings.warn(f"{place}: {value} is no number, so it is NULL", stacklevel=2)
         found[str(name)] = number if math.isfinite(number) else None
     return found
 

@@ -143,7 +143,10 @@ def _tags(tags: Any) -> list[str] | None:
         tags = sorted(tags, key=str)
     if not isinstance(tags, (str, list, tuple)) and not hasattr(tags, "tolist"):
         raise ValueError(f"tags: {shown(tags)} is no list of texts")
-    listed = [tags] if isinstance(tags, str) else texts.as_list(tags)
+    if isinstance(tags, str):
+        listed = [tag.strip() for tag in tags.split(",")]
+    else:
+        listed = texts.as_list(tags)
     named = dict.fromkeys(_text("tags", tag) for tag in listed)
     return [tag for tag in named if tag] or None
 

@@ -12,7 +12,7 @@ from bt_lake.overfit.deflation import deflate
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
 from bt_lake.queries.filters import ALL, Filters, Time
-from bt_lake.queries.names import PARAM, dimension, metric
+from bt_lake.queries.names import PARAM, dimension, meant, metric
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
@@ -68,6 +68,7 @@ def best(
     that window; the filters go by the whole runs. `columns` may name some of the
     three.
     """
+    metric_name = meant(reader, metric_name)
     deflated = deflated or family is not None
     kin = None if family is None else label_of(family)
     window = Window.of(start, end)

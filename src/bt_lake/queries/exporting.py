@@ -13,7 +13,10 @@ from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.curves import rows_of
 from bt_lake.queries.filters import ALL, Filters
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.rows import positive
 from bt_lake.queries.sinks import sink_for
+from bt_lake.queries.spreading import spread
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import TABLES, Column
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 # Runs at a time: few where each brings a curve along.
 _RUNS = 65_536
 _RUNS_WITH_ROWS = 2_000
+_SPREAD = (".csv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +51,28 @@ def export(
     target: str | os.PathLike[str],
     *,
     filters: Filters = ALL,
+    n: int | None = None,
     curves: bool = False,
     trades: bool = False,
+    spread_params: bool = False,
 ) -> Exported:
-    """Write the runs to a .csv, .parquet or .sqlite file, or to a lake by any other name.
+    """Write the runs, or the `n` newest, to a .csv, .parquet or .sqlite file, or to a lake.
 
     CSV and Parquet put curves and trades beside it: runs.csv, runs.equity.csv, runs.trades.csv.
     A file that exists is left alone; a lake that exists takes in what it does not have.
     """
+    target = Path(target)
+    if spread_params and target.suffix.lower() not in _SPREAD:
+        raise BadInput(
+            f"parameters become columns in {' and '.join(_SPREAD)} files, not in {target}"
+        )
+    newest = None if n is None else positive("n", n)
     tables = ["runs", *["equity"] * curves, *["trades"] * trades]
     counts = dict.fromkeys(TABLES, 0)
-    with closing(sink_for(Path(target), tables)) as sink:
-        for frames in _parts(reader, filters, tables, as_text=sink.as_text):
+    with closing(sink_for(target, tables)) as sink:
+        runs = _chosen(reader, filters, newest, as_text=sink.as_text)
+        runs = spread(reader, runs) if spread_params else runs
+        for frames in _parts(reader, runs, tables, as_text=sink.as_text):
             added = sink.write(frames)
             for name, table in {"runs": added.runs, **added.children()}.items():
                 counts[name] += len(table)
@@ -68,22 +82,27 @@ def export(
     )
 
 
-def _parts(
-    reader: Reader, filters: Filters, tables: Sequence[str], *, as_text: bool
-) -> Iterator[Frames]:
+def _chosen(reader: Reader, filters: Filters, newest: int | None, *, as_text: bool) -> Answer:
     def plan(connection: DuckDBPyConnection) -> Query:
         condition = filters.condition(connection)
         columns = _columns("runs", as_text)
-        return Query(f"select {columns} from runs where {condition.sql}", condition.values)
+        some = "" if newest is None else f" order by created_at desc, run_id desc limit {newest}"
+        sql = f"select {columns} from runs where {condition.sql}{some}"
+        return Query(sql, condition.values)
 
+    return Answer(reader, plan, user_sql=filters.user_sql)
+
+
+def _parts(
+    reader: Reader, runs: Answer, tables: Sequence[str], *, as_text: bool
+) -> Iterator[Frames]:
     size = _RUNS if len(tables) == 1 else _RUNS_WITH_ROWS
-    answer = Answer(reader, plan, user_sql=filters.user_sql)
     empty = True
-    for batch in answer.batches(size):
+    for batch in runs.batches(size):
         empty = False
         yield _with_rows(reader, batch, tables, as_text)
     if empty:
-        yield _with_rows(reader, answer.frame().to_arrow(), tables, as_text)
+        yield _with_rows(reader, runs.frame().to_arrow(), tables, as_text)
 
 
 def _with_rows(

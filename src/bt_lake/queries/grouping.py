@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
-from bt_lake.queries.names import PARAM, PERIODS, dimension, metric, number, require
+from bt_lake.queries.names import PARAM, PERIODS, dimension, meant, metric, number, require
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import heading
@@ -47,7 +47,7 @@ def aggregate(
     if not names:
         raise BadInput("aggregate needs something to group by, such as strategy")
     expressions = [dimension(name) for name in names]
-    wanted = metric(metric_name)
+    wanted = metric(meant(reader, metric_name))
     fractions = [0.5, *dict.fromkeys(_fraction(quantile) for quantile in quantiles)]
 
     def plan(connection: DuckDBPyConnection) -> Query:

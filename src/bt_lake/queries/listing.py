@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
-from bt_lake.queries.names import metric, require, sort_keys
+from bt_lake.queries.names import meant, metric, require, sort_keys
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find
 from bt_lake.queries.rows import count_of, picked, positive, times_of
@@ -39,6 +39,7 @@ def listing(
     is the last run of the page before, by any unique part of its id; runs that came in meanwhile
     do not shift the pages. `n` None gives all runs. `total()` counts the runs the filters match.
     """
+    sort = meant(reader, sort)
     order = _Order(sort, ascending)
     limit = {} if n is None else {"n": positive("n", n)}
 

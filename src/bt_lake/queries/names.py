@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.quoting import identifier, literal
-from bt_lake.warehouse.schema import RUNS, metrics
+from bt_lake.warehouse.schema import RUNS, TITLES, metrics
 from bt_lake.warehouse.values import NUMBER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from bt_lake.queries.reading import Reader
 
 PARAM = "param."
 REPORTED = "reported."
@@ -22,6 +24,12 @@ PERIODS = ("day", "week", "month", "year")
 DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
 _SORTABLE = ("string", "double", "int64", "timestamp")
 _SHOWN = 3
+_BY_HEADING = {
+    heading: column.name
+    for column in metrics()
+    for heading in (TITLES.get(column.name), column.name.replace("_", " "))
+    if heading and heading not in RUNS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,15 @@ class Metric:
     @property
     def ascending(self) -> bool:
         return self.better == "lower"
+
+
+def meant(reader: Reader, name: str) -> str:
+    """The metric that a heading of a table stands for, such as `sharpe` or `max dd`.
+
+    A metric of the user's own that is called so comes first.
+    """
+    column = _BY_HEADING.get(name)
+    return name if column is None or name in reader.ask(own_metrics) else column
 
 
 def metric(name: str) -> Metric:

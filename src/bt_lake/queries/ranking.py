@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.answer import Answer, Plan, Query
 from bt_lake.queries.filters import ALL, Condition, Filters
-from bt_lake.queries.names import Metric, dimension, metric, require
+from bt_lake.queries.names import Metric, dimension, meant, metric, require
 from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, positive, times_of
@@ -38,6 +38,7 @@ def best(
     metrics of one's own and parameters are better when higher. `total()` counts every trial that
     the filters match, deleted and failed ones too.
     """
+    metric_name = meant(reader, metric_name)
     plan = ranked(
         metric_name,
         n=n,

@@ -15,6 +15,7 @@ from bt_lake.queries.names import (
     PARAM,
     PERIODS,
     dimension,
+    meant,
     metric,
     param,
     pointer,
@@ -131,7 +132,7 @@ def sweep(
     if len(set(axes)) != len(axes):
         raise BadInput(f"sweep: x and y are both {axes[0]}")
     filters = replace(filters, strategy=strategy)
-    wanted = metric(metric_name)
+    wanted = metric(meant(reader, metric_name))
 
     def question(connection: DuckDBPyConnection) -> tuple[list[tuple[Any, ...]], str]:
         condition = filters.condition(connection)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LOOK_EVERY_S = 0.2
+# So many failures with one error, and nothing else: the rest would fail in the same way.
+ALIKE = 10
 
 
 @dataclass
@@ -45,9 +47,12 @@ class Swept:
     best: float | None = None
     best_params: Mapping[str, Any] | None = None
     error: str | None = None  # of the first failure
+    alike: int = 0  # runs that ended with the error of the very first one
+    gave_up: bool = False  # because all that were tried failed alike
     seconds: float = 0.0
     run_ids: list[str] = field(default_factory=list, repr=False)
     held_ids: list[str] = field(default_factory=list, repr=False)  # of the others' trials
+    _first: str | None = field(default=None, repr=False)  # what the very first run failed with
 
     @property
     def per_s(self) -> float:
@@ -62,6 +67,8 @@ class Swept:
             parts.append(f"{self.elsewhere:,} by another process")
         if self.failed or self.already_failed:
             parts.append(f"{self.failed + self.already_failed:,} failed")
+        if self.gave_up:
+            parts.append(f"gave up as the first {self.done:,} all failed alike")
         return ", ".join(parts)
 
     def meet(self, there: Iterable[Held]) -> None:
@@ -76,6 +83,13 @@ class Swept:
         if outcome.error is not None:
             self.failed += 1
             self.error = self.error or f"{trial}: {outcome.error}"
+            said = outcome.error.splitlines()[0]
+            self._first = said if self.done == 1 else self._first
+            self.alike += said == self._first
+
+    @property
+    def hopeless(self) -> bool:
+        return self.done >= ALIKE and self.alike == self.done
 
     def judge(self, trials: Sequence[Trial], runs: pa.Table) -> None:
         """See whether the best is among these runs; own metrics count."""
@@ -98,11 +112,13 @@ def run(
     *,
     jobs: int | None = None,
     fail_fast: bool = False,
+    keep_going: bool = False,
     metric: str = "sharpe_ratio",
     progress: Progress | None = None,
 ) -> Swept:
     """Run what is missing; a failure is saved as a failed run, and raised if `fail_fast`.
 
+    Where the first ones all fail with one error the rest is not tried, unless to `keep_going`.
     Ctrl-C ends it with what is finished in the lake.
     """
     if worker.inside:
@@ -116,7 +132,7 @@ def run(
     swept.meet(there.values())
     if missing:
         sweep = _Sweep(store, plan, missing, swept)
-        sweep.run(min(_jobs(jobs), len(missing)), fail_fast, progress)
+        sweep.run(min(_jobs(jobs), len(missing)), fail_fast, keep_going, progress)
     return swept
 
 
@@ -130,7 +146,7 @@ class _Sweep:
         self._commits = Commits(store, plan.job)
         self._swept = swept
 
-    def run(self, jobs: int, fail_fast: bool, progress: Progress | None) -> None:
+    def run(self, jobs: int, fail_fast: bool, keep_going: bool, progress: Progress | None) -> None:
         swept, commits = self._swept, self._commits
         began = time.perf_counter()
         with _ctrl_c() as stop, Crew(self._job, self._left, jobs) as crew:
@@ -144,6 +160,9 @@ class _Sweep:
                         self._commit()
                     if progress is not None:
                         progress(swept)
+                    if swept.hopeless and not keep_going:
+                        swept.gave_up = crew.busy
+                        break
             finally:
                 for finished in crew.stop():
                     self._take(*finished)

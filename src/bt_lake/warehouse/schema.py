@@ -242,6 +242,32 @@ EVENTS = Table(
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in (RUNS, EQUITY, TRADES, EVENTS)}
+# How tables call a column, where not by its name with blanks.
+TITLES = {
+    "run_id": "run",
+    "created_at": "created",
+    "ingested_at": "ingested",
+    "deleted_at": "deleted",
+    "start_at": "start",
+    "end_at": "end",
+    "duration_s": "took",
+    "total_return": "return",
+    "sharpe_ratio": "sharpe",
+    "sortino_ratio": "sortino",
+    "calmar_ratio": "calmar",
+    "max_drawdown": "max dd",
+    "total_trades": "trades",
+    "win_rate": "win rate",
+    "profit_factor": "pf",
+    "trade_no": "#",
+    "entry_at": "entry",
+    "exit_at": "exit",
+    "entry_price": "in at",
+    "exit_price": "out at",
+    "quantity": "qty",
+    "exit_reason": "reason",
+    "ts": "time",
+}
 STATUSES = ("ok", "failed")
 SAMPLES = ("in", "out", "live")
 EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")

@@ -32,11 +32,11 @@ def is_number(text: str) -> bool:
 
 
 def value(text: str) -> Any:
-    """A number, true, false, null, JSON in quotes or brackets; anything else is text."""
+    """A number, true, false, null or None, JSON in quotes or brackets; anything else is text."""
     bare = text.strip()
     if bare[:1] in ('"', "[", "{"):
         return from_json(bare)
-    word = bare.lower()
+    word = "null" if bare == "None" else bare.lower()
     if word in _WORDS:
         return _WORDS[word]
     if is_integer(bare):
@@ -55,9 +55,19 @@ def found(text: str) -> Any:
 
 def from_json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
+        return json.loads(text, parse_constant=_refused, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{text} begins like JSON and is none: {error}") from None
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of some JSON, of which no key may stand twice: the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{twice}' stands in it twice")
+    return found
 
 
 def _refused(word: str) -> None:

@@ -74,7 +74,7 @@ def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str,
         ("--sweep", _LABEL),
     ]
     _announce(session, out, why, ["run", target, *chain.from_iterable(options)])
-    swept = sweep_with_bar(session, made, jobs=None, fail_fast=False, metric="sharpe_ratio")
+    swept = sweep_with_bar(session, made, metric="sharpe_ratio")
     messages.note(str(swept), f"{swept.per_s:,.0f}/s" if swept.done else "")
 
 

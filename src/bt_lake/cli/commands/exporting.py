@@ -19,8 +19,15 @@ def export(
         typer.Argument(help="A .csv, .parquet or .sqlite file; any other name is a new lake."),
     ],
     which: Which,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Only so many, the newest.")
+    ] = None,
     curves: Annotated[bool, typer.Option("--curves", help="With equity curves.")] = False,
     trades: Annotated[bool, typer.Option("--trades", help="With trades.")] = False,
+    spread_params: Annotated[
+        bool,
+        typer.Option("--spread-params", help="A column for each parameter: param.fast, ..."),
+    ] = False,
 ) -> None:
     """Runs as CSV, Parquet, SQLite or another lake.
 
@@ -29,13 +36,22 @@ def export(
     \b
     Examples:
       bt-lake export runs.csv --strategy sma_cross
+      bt-lake export runs.csv -n 500 --spread-params
       bt-lake export runs.sqlite --curves --trades
       bt-lake export ~/lakes/for-anna --tag q4 --curves --trades
     """
     from bt_lake.queries.exporting import export as question
 
     filters = which.filters()
-    done = question(session.reader, target, filters=filters, curves=curves, trades=trades)
+    done = question(
+        session.reader,
+        target,
+        filters=filters,
+        n=limit,
+        curves=curves,
+        trades=trades,
+        spread_params=spread_params,
+    )
     found = done.runs or done.already
     messages.barer(done.barer)
     messages.note(

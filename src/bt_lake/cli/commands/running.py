@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -81,6 +81,12 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", rich_help_panel=_GRID, help="Stop at a failed run.")
     ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going", rich_help_panel=_GRID, help="Even if the first runs all fail alike."
+        ),
+    ] = False,
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -122,7 +128,7 @@ def run(
     exit_rule: Annotated[
         list[str] | None,
         typer.Option(
-            "--exit-rule", rich_help_panel=_LABELS, help="As symbol; each may be several."
+            "--exit-rule", rich_help_panel=_LABELS, help="As symbol; each may be several: A,B."
         ),
     ] = None,
 ) -> int:
@@ -155,14 +161,23 @@ def run(
             start=start,
             end=end,
             strategy=strategy,
-            symbol=symbol,
-            timeframe=timeframe,
-            exit_rule=exit_rule,
+            symbol=_each(symbol),
+            timeframe=_each(timeframe),
+            exit_rule=_each(exit_rule),
             sweep=sweep,
         )
     if made.sweep is None:
         return _once(session, out, made)
-    return _swept(session, out, made, jobs, fail_fast, metric, limit)
+    how = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going}
+    return _swept(session, out, made, how, metric, limit)
+
+
+def _each(given: list[str] | None) -> list[str] | None:
+    """Several in one option, as in `--grid`: A,B,C."""
+    if given is None:
+        return None
+    parts = [part.strip() for text in given for part in text.split(",")]
+    return [part for part in parts if part] or None
 
 
 def _once(session: Session, out: Output, plan: Plan) -> int:
@@ -183,14 +198,13 @@ def _swept(
     session: Session,
     out: Output,
     plan: Plan,
-    jobs: int | None,
-    fail_fast: bool,
+    how: Mapping[str, Any],
     metric: str,
     limit: int,
 ) -> int:
     from bt_lake.cli.commands.runs import best
 
-    swept = sweep_with_bar(session, plan, jobs=jobs, fail_fast=fail_fast, metric=metric)
+    swept = sweep_with_bar(session, plan, metric=metric, **how)
     if swept.error is not None:
         messages.warn(f"the first failure was {swept.error.splitlines()[0]}")
     if swept.failed or swept.already_failed:
@@ -200,7 +214,9 @@ def _swept(
         )
     rate = f"{swept.per_s:,.0f}/s" if swept.done else ""
     messages.note(str(swept), rate, f"sweep {plan.sweep}")
-    if swept.failed + swept.already_failed == swept.total:
+    if swept.gave_up:
+        messages.say("--keep-going tries the others as well")
+    if swept.gave_up or swept.failed + swept.already_failed == swept.total:
         return _FAILED
     best(session, metric, _Asked(run_ids=[*swept.held_ids, *swept.run_ids]), out, limit)
     return 0
@@ -224,7 +240,13 @@ class _Asked(Which):
 
 
 def sweep_with_bar(
-    session: Session, plan: Plan, *, jobs: int | None, fail_fast: bool, metric: str
+    session: Session,
+    plan: Plan,
+    *,
+    metric: str,
+    jobs: int | None = None,
+    fail_fast: bool = False,
+    keep_going: bool = False,
 ) -> Swept:
     from bt_lake.running.sweep import run as run_sweep
 
@@ -235,7 +257,13 @@ def sweep_with_bar(
             bar.draw(swept.done / left, _so_far(swept, left))
 
         return run_sweep(
-            session.store, plan, jobs=jobs, fail_fast=fail_fast, metric=metric, progress=tell
+            session.store,
+            plan,
+            jobs=jobs,
+            fail_fast=fail_fast,
+            keep_going=keep_going,
+            metric=metric,
+            progress=tell,
         )
 
 

@@ -14,7 +14,7 @@ from bt_lake.cli.options import From, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
 from bt_lake.cli.session import Session
-from bt_lake.queries.names import PARAM
+from bt_lake.queries.names import PARAM, meant
 from bt_lake.warehouse.errors import NotFound
 
 
@@ -68,6 +68,7 @@ def list_runs(
     """
     from bt_lake.queries.listing import listing
 
+    sort = meant(session.reader, sort)
     answer = listing(
         session.reader,
         sort=sort,
@@ -135,6 +136,7 @@ def best(
 
         judging = {}
     groups = names(per)
+    metric = meant(session.reader, metric)
     answer = question(
         session.reader,
         metric,

@@ -15,6 +15,7 @@ from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import MISSING, count, percent
+from bt_lake.queries.names import meant
 from bt_lake.warehouse.errors import BadInput
 
 _COUNTS = {"runs": 90, "trials": 89, "failed": 35, "n": 20}
@@ -25,6 +26,9 @@ def aggregate(
     session: Session,
     which: Which,
     out: Output,
+    of: Annotated[
+        str | None, typer.Argument(metavar="[METRIC]", help="As --metric.", show_default=False)
+    ] = None,
     by: Annotated[
         str,
         typer.Option(
@@ -48,6 +52,7 @@ def aggregate(
     \b
     Examples:
       bt-lake aggregate
+      bt-lake aggregate cagr --by symbol
       bt-lake aggregate --by exit_rule -m total_return --strategy sma_cross
       bt-lake aggregate --by symbol,timeframe --above 1 --since 30d
       bt-lake aggregate --by param.fast -m sharpe_ratio --quantiles 0.05,0.95
@@ -56,6 +61,7 @@ def aggregate(
     from bt_lake.queries.grouping import aggregate as question
 
     dimensions = names(by)
+    metric = meant(session.reader, of or metric)
     answer = question(
         session.reader,
         by=dimensions,

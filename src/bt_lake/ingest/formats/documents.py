@@ -16,6 +16,7 @@ from bt_lake.ingest.run import KEYS, Run
 from bt_lake.ingest.times import shown
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, TRADES, Table
+from bt_lake.warehouse.values import each_once
 
 _BOM = b"\xef\xbb\xbf"
 _KEYS = frozenset(key.encode() for key in KEYS)
@@ -102,7 +103,7 @@ def _is_object(text: bytes) -> bool:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text.removeprefix(_BOM))
+        return json.loads(text.removeprefix(_BOM), object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
         place = (
             f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"{error.colno}"

@@ -20,7 +20,7 @@ from bt_lake.ingest.run import KEYS, Run, unknown_column
 from bt_lake.ingest.times import missing, shown
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
-from bt_lake.warehouse.values import NO_VALUE, found, parameter, parameters
+from bt_lake.warehouse.values import NO_VALUE, each_once, found, parameter, parameters
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,9 +102,11 @@ def _object(name: str, value: Any) -> Any:
     """A column of objects: JSON text, or a Parquet struct or map."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+            value = json.loads(value, object_pairs_hook=each_once)
+        except json.JSONDecodeError:
             raise BadInput(f"{name}: {shown(value)} is not valid JSON") from None
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{name}: {shown(value)} is not usable JSON: {error}") from None
     if isinstance(value, list) and all(isinstance(pair, tuple) for pair in value):
         value = dict(value)
     if not isinstance(value, dict):
