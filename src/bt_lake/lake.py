@@ -591,6 +591,15 @@ class Lake:
 
     # Looking after
 
+    def recompute(self) -> int:
+        """Compute metrics again that an older version computed by other definitions.
+
+        Gives how many runs; what their sources reported is kept.
+        """
+        from bt_lake.queries.recomputing import recompute
+
+        return recompute(self.store.layout)
+
     def compact(self, *, grace_s: float | None = None) -> bool:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)

@@ -56,6 +56,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "backup": "copying:backup",
         "recover": "copying:recover",
         "merge": "copying:merge",
+        "recompute": "keeping:recompute",
     },
 }
 _PLACES = {name: place for group in COMMANDS.values() for name, place in group.items()}

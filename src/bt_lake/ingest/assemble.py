@@ -19,16 +19,16 @@ from bt_lake.ingest.times import Micros
 from bt_lake.ingest.trades import SIDE_NAMES, Trades
 from bt_lake.metrics import (
     NONE,
-    are_closed,
     curve_metrics,
+    marked_to_market,
     timeframe_of,
-    trade_metrics,
+    told_by_trades,
     undefined,
 )
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import new_run_id
-from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table, schema_of
+from bt_lake.warehouse.schema import DEFINITIONS, EQUITY, RUNS, TRADES, Table, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +67,7 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         "reported": batch.claims.reported,
         "extra": batch.claims.extra,
         "metrics_from": _metrics_from(batch),
+        "definitions": [DEFINITIONS] * len(run_ids),
     }
     points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
     return Frames(
@@ -107,13 +108,10 @@ def _metrics(batch: Gathered) -> Columns:
             claims.get("periods_per_year", nothing),
         )
         _take(columns, computed, curves.given, {**claims, **times})
-    closed = are_closed(
-        batch.trades.numbers("pnl"), batch.trades.times("entry_at"), batch.trades.times("exit_at")
-    )
-    usable = _usable(batch.trades, closed)
-    if usable.any():
-        computed = trade_metrics(
+    if batch.trades.given.any():
+        told = told_by_trades(
             batch.trades.offsets,
+            batch.trades.given,
             batch.trades.numbers("pnl"),
             batch.trades.numbers("return"),
             batch.trades.times("entry_at"),
@@ -121,17 +119,15 @@ def _metrics(batch: Gathered) -> Columns:
             columns.get("start_at", times.get("start_at", np.full(len(batch), NONE))),
             columns.get("end_at", times.get("end_at", np.full(len(batch), NONE))),
         )
-        untold = _untold(batch.trades, closed)
-        if (usable & untold).any():
+        if told.untold.any():
             warnings.warn(
                 "trades without `pnl` are counted, but what follows from profits is NULL: amounts "
                 "such as profit_factor and expectancy, and without `return` win_rate, too",
                 stacklevel=2,
             )
-        for name, values in computed.items():
+        for name, values in told.columns.items():
             # A source may know what its trades do not tell.
-            told = usable & ~(untold & undefined(values))
-            _take(columns, {name: values}, told, claims)
+            _take(columns, {name: values}, told.where[name], claims)
     return columns
 
 
@@ -150,31 +146,6 @@ def _take(columns: Columns, computed: Columns, where: NDArray[np.bool_], claimed
     for name, values in computed.items():
         nothing = NONE if values.dtype.kind == "i" else np.nan
         columns[name] = np.where(where, values, claimed.get(name, nothing))
-
-
-def _usable(trades: Trades, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Runs whose trades can be counted: not those with profits where none has an exit."""
-    halves = _per_run(_open_with_profit(trades), trades.offsets)
-    usable: NDArray[np.bool_] = trades.given & (
-        (_per_run(closed, trades.offsets) > 0) | (halves == 0)
-    )
-    return usable
-
-
-def _untold(trades: Trades, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Runs of which a closed trade has no profit."""
-    return _per_run(closed & np.isnan(trades.numbers("pnl")), trades.offsets) > 0
-
-
-def _open_with_profit(trades: Trades) -> NDArray[np.bool_]:
-    """An engine marks what is open to the market; that is no profit yet."""
-    entered, left = trades.times("entry_at") != NONE, trades.times("exit_at") != NONE
-    marked: NDArray[np.bool_] = entered & ~left & ~np.isnan(trades.numbers("pnl"))
-    return marked
-
-
-def _per_run(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diff(np.concatenate(([0], which.cumsum()))[offsets])
 
 
 def created_at(batch: Gathered, made_at: Micros | None = None) -> Micros:
@@ -206,7 +177,9 @@ def _metrics_from(batch: Gathered) -> list[str | None]:
 
 def _trade_columns(trades: Trades) -> dict[str, Any]:
     columns = dict(trades.columns)
-    marked = _open_with_profit(trades)
+    marked = marked_to_market(
+        trades.numbers("pnl"), trades.times("entry_at"), trades.times("exit_at")
+    )
     if marked.any():
         # Here and not where trades are read: ids made from content must stay what they are.
         pnl = columns["pnl"]

@@ -8,14 +8,15 @@ from bt_lake.metrics.cleaning import clean
 from bt_lake.metrics.curves import curve_metrics
 from bt_lake.metrics.periods import timeframe_of
 from bt_lake.metrics.segments import NONE, undefined
-from bt_lake.metrics.trades import are_closed, trade_metrics
+from bt_lake.metrics.trades import marked_to_market, told_by_trades, trade_metrics
 
 __all__ = [
     "NONE",
-    "are_closed",
     "clean",
     "curve_metrics",
+    "marked_to_market",
     "timeframe_of",
+    "told_by_trades",
     "trade_metrics",
     "undefined",
 ]

@@ -21,7 +21,7 @@ def infer_periods_per_year(points: Segments, ts: Ints) -> Floats:
     """Periods a year by the median step; intraday bars are counted. NaN for a run of one point."""
     steps, step, _ = _steps(points, ts)
     span = points.pick(ts, points.ends - 1, NONE) - points.pick(ts, points.starts, NONE)
-    sessions = np.where(_trades_at_weekends(points, ts), 365.0, 252.0)
+    sessions = np.where(trades_at_weekends(points, ts), 365.0, 252.0)
     short = (span < COUNTABLE) & (step < A_DAY[0])
     periods: Floats = steps.counts / span * YEAR
     if short.any():
@@ -71,7 +71,7 @@ def _within(step: Ints, limits: tuple[int, int]) -> Bools:
     return inside
 
 
-def _trades_at_weekends(points: Segments, ts: Ints) -> Bools:
+def trades_at_weekends(points: Segments, ts: Ints) -> Bools:
     """Saturdays and Sundays are usual days: each has half of a seventh of the points, or more.
 
     Both: in UTC, a five-day week in Tokyo begins on Sunday, and one in Chicago ends on Saturday.

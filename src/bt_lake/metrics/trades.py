@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,49 @@ from bt_lake.metrics.segments import (
     Floats,
     Ints,
     Segments,
+    undefined,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The trade columns of `runs`, and the runs `where` each follows from the trades.
+
+    In `untold` runs a closed trade has no profit: what does not follow a source may know.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    where: dict[str, Bools]
+    untold: Bools
+
+
+def told_by_trades(
+    offsets: Ints,
+    given: Bools,
+    pnl: Floats,
+    ret: Floats,
+    entry_at: Ints,
+    exit_at: Ints,
+    span_start: Ints,
+    span_end: Ints,
+) -> Told:
+    """What follows from the trades of the runs that have some, or `given` none.
+
+    Trades that all have a profit and no exit were not told whole: they count as nothing.
+    """
+    trades = Segments(offsets)
+    closed = trades.any(are_closed(pnl, entry_at, exit_at))
+    usable = given & (closed | ~trades.any(marked_to_market(pnl, entry_at, exit_at)))
+    untold = usable & trades.any(are_closed(pnl, entry_at, exit_at) & np.isnan(pnl))
+    columns = trade_metrics(offsets, pnl, ret, entry_at, exit_at, span_start, span_end)
+    where = {name: usable & ~(untold & undefined(column)) for name, column in columns.items()}
+    return Told(columns, where, untold)
+
+
+def marked_to_market(pnl: Floats, entry_at: Ints, exit_at: Ints) -> Bools:
+    """Open trades with a profit: an engine marked them to the market."""
+    marked: Bools = (entry_at != NONE) & (exit_at == NONE) & ~np.isnan(pnl)
+    return marked
 
 
 def trade_metrics(

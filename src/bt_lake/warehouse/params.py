@@ -46,6 +46,15 @@ def params_hash(params: Mapping[Any, Any] | None) -> str | None:
     return sha256(canonical(params).encode()).hexdigest()[:32]
 
 
+def hash_of_json(text: str | None) -> str | None:
+    """The hash of parameters as they lie in a row; NULL where that is no JSON object."""
+    try:
+        params = None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return params_hash(params) if isinstance(params, dict) else None
+
+
 def to_json(value: object, name: str = "params") -> str:
     """JSON for a column: the values of `canonical`, keys in their own order."""
     return _text(value, name, _in_order)

@@ -47,15 +47,19 @@ class Rewriter:
         with_events: bool = False,
         without: str = "",
         folded: bool = False,
+        revised: Sequence[str] = (),
     ) -> None:
         """Write the rows of some files as one or more new files.
 
         `with_events` folds the pending events into rows of `runs`; `without` is a relation of
-        run_ids to leave out.
+        run_ids to leave out; `revised` are the columns to take from the relation of that name,
+        for the runs that are in it.
         """
         files = [self._layout.root / path for path in paths]
-        columns = self._columns(table, files, with_events)
+        columns = self._columns(table, files, (*(EVENT_COLUMNS * with_events), *revised))
         source = plain_rows(table, files, columns)
+        if revised:
+            source = f"({_with_revised(source, revised)})"
         if with_events:
             source = f"({rows_with_events(source)})"
         if without:
@@ -70,7 +74,7 @@ class Rewriter:
                 f"{count} rows of {table} to rewrite, {written} written. Nothing changed."
             )
 
-    def _columns(self, table: str, files: Sequence[Path], with_events: bool) -> list[AnyColumn]:
+    def _columns(self, table: str, files: Sequence[Path], also: Sequence[str]) -> list[AnyColumn]:
         """The columns that hold something: files need not have the others.
 
         Those of a later writer, too: who rewrites a row loses nothing of it.
@@ -79,7 +83,6 @@ class Rewriter:
             f"select distinct field_id from parquet_schema({path_list(files)})"
         ).fetchall()
         there = {row[0] for row in found}
-        also = EVENT_COLUMNS if with_events else ()
         return [
             column
             for column in TABLES[table].columns
@@ -191,6 +194,14 @@ class Rewriter:
 
 def _folder_of(name: str) -> str:
     return name.rpartition("/")[0]
+
+
+def _with_revised(source: str, columns: Sequence[str]) -> str:
+    changes = ", ".join(
+        f"case when n.run_id is null then r.{name} else n.{name} end as {name}"
+        for name in map(identifier, columns)
+    )
+    return f"select r.* replace ({changes}) from {source} r left join revised n using (run_id)"
 
 
 def was_folded(connection: DuckDBPyConnection, file: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.params import hash_of_json
 from bt_lake.warehouse.quoting import identifier, literal
 from bt_lake.warehouse.schema import EVENT_KINDS, SAMPLES, STATUSES, TABLES
 
@@ -45,6 +46,15 @@ def broken_rules(layout: Layout) -> Iterator[Finding]:
                     "see which with `bt-lake sql`; `bt-lake delete --forget` takes a run out, and "
                     "ingesting its source again brings it back",
                 )
+        count, example = _wrong_hashes(connection)
+        if count:
+            yield Finding(
+                "rule",
+                "runs",
+                f"{count} row(s) break the rule 'params_hash is that of params', the first of run "
+                f"{example}: lookup and unique do not find them",
+                "`bt-lake recompute` writes it",
+            )
     finally:
         connection.close()
 
@@ -74,6 +84,16 @@ def _broken(
         ).fetchall()[0]
         if orphans[0]:
             yield "the run exists", *orphans
+
+
+def _wrong_hashes(connection: DuckDBPyConnection) -> tuple[int, str]:
+    """Runs whose params_hash a writer left out, or made in another way."""
+    rows = connection.execute(
+        "select params, params_hash, count(*), min(run_id) from lake_rows "
+        "where params is not null or params_hash is not null group by all"
+    ).fetchall()
+    wrong = [row for row in rows if hash_of_json(row[0]) != row[1]]
+    return sum(row[2] for row in wrong), min((row[3] for row in wrong), default="")
 
 
 def _row_rules(table: str) -> Iterator[tuple[str, str]]:

@@ -182,6 +182,7 @@ RUNS = Table(
 73  metrics_from    string     -         - 'curve' where computed by bt-lake from the curve, 'reported' where the source claims it; NULL where neither, trade metrics computed or not
 74  reported        map<string,double> - - what the source itself claimed, in the lake's units
 75  extra           map<string,double> - - metrics of the user's own
+79  definitions     string     -         - version of the definitions by which bt-lake computed the metrics; NULL for the first
 76  deleted_at      timestamp  UTC       - when the run was deleted; NULL for a live run
 """),
 )
@@ -273,6 +274,9 @@ SAMPLES = ("in", "out", "live")
 EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
 # The columns of `runs` that events change.
 EVENT_COLUMNS = ("tags", "notes", "deleted_at")
+# Goes up where the same curve or trades give another number. 2: the time of `cagr`, weekends, trades
+# without profits, `exposure` without a period. `bt-lake recompute` takes runs there.
+DEFINITIONS = "2"
 METRIC_GROUPS = ("money", "curve", "trade")
 
 

@@ -169,7 +169,19 @@ def check(
     if report.damaged:
         return _DAMAGED
     _warn_of_drift(session)
+    _warn_of_definitions(session)
     return 0
+
+
+def _warn_of_definitions(session: Session) -> None:
+    from bt_lake.queries.recomputing import outdated
+
+    count = session.store.ask(outdated) if session.store.layout.exists else 0
+    if count:
+        messages.warn(
+            f"{messages.many(count, 'run')} have metrics by the definitions of an older version"
+            "\n`bt-lake recompute` computes them again"
+        )
 
 
 def _warn_of_drift(session: Session) -> None:
@@ -185,6 +197,25 @@ def _warn_of_drift(session: Session) -> None:
         f"{messages.many(len(found), 'configuration')} gave different results with the same code, "
         f"params {data}\n`bt-lake compare {first} {last}` shows one"
     )
+
+
+def recompute(session: Session) -> None:
+    """Compute metrics again that an older version computed by other definitions.
+
+    The lake's own metrics of runs with a curve or trades; what their sources reported is kept.
+    Stopped, it goes on where it ended. Compacts the lake, too.
+
+    \b
+    Examples:
+      bt-lake recompute
+    """
+    from bt_lake.queries.recomputing import recompute
+
+    done = recompute(
+        session.store.layout, progress=lambda done: messages.note(f"{done:,} runs so far")
+    )
+    said = f"{messages.many(done, 'run')} computed again" if done else "nothing to do"
+    messages.note(said, messages.took(session.started))
 
 
 def compact(
