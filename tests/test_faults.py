@@ -158,7 +158,7 @@ def test_a_forgotten_run_leaves_the_disk_with_the_next_compaction(store, monkeyp
     store.forget(ids(made)[:1])
     assert not store.compact(), "readers may still use the old file"
     later = time.time() + 61
-    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(log, "lake_time", lambda _: later)
     assert store.compact()
     gone = ids(made)[0].encode()
     assert not [p for p in store.path.glob("*/month=*/*") if gone in p.read_bytes()]

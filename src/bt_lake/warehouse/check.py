@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse import log
+from bt_lake.warehouse import log, upkeep
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
@@ -69,6 +69,7 @@ def check(layout: Layout, *, repair: bool = False) -> Report:
         report.findings += found
     if not report.damaged:
         report.findings += broken_rules(layout)
+    report.findings += upkeep.findings(layout)
     return report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TRIES = 8
+# From this many on, questions are slow, and somebody should see why nothing folds.
+MANY_COMMITS = 2_000
 _databases: WeakSet[Database] = WeakSet()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
@@ -59,6 +62,7 @@ class Database:
 
     def _open(self) -> None:
         self._process = os.getpid()
+        self._listed, self._warned = 0, False
         self._turn = RLock()
         self._seen: dict[str, int] | None = None
         self._missing = [views_sql(), rest_sql()]
@@ -107,6 +111,7 @@ class Database:
                 self._show(listing)
                 if listing.is_good(self._layout):
                     self.log_file = listing.log
+                    self._listed = len(listing.commits)
                     return
             except (FileNotFoundError, NotADirectoryError):
                 self._layout.check_format()
@@ -138,7 +143,20 @@ class Database:
             self._open()
         with self._turn, interruptible():
             self.refresh()
+            self._warn_of_many()
             return self._ask(question)
+
+    def _warn_of_many(self) -> None:
+        """Once, where so many commits stand that every question is slow."""
+        if not self._warned and self._listed >= MANY_COMMITS:
+            standing = _count_standing(self.connection)
+            if standing >= MANY_COMMITS:
+                self._warned = True
+                warnings.warn(
+                    f"{standing:,} commits stand unfolded, which makes questions slow; "
+                    "`bt-lake info` says why, `bt-lake compact` folds them",
+                    stacklevel=4,
+                )
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         from duckdb import CatalogException, Error
@@ -174,6 +192,13 @@ class Database:
                     "`bt-lake check` says what to do."
                 )
         return explain(error, self._layout)
+
+
+def _count_standing(connection: DuckDBPyConnection) -> int:
+    found = connection.execute(
+        "select len([p for p in getvariable('lake_standing').commits if p[:5] = 'runs/'])"
+    ).fetchall()
+    return int(found[0][0])
 
 
 def interrupt() -> None:

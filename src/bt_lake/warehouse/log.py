@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake._version import __version__
+from bt_lake.warehouse.clock import lake_time
 from bt_lake.warehouse.digest import BLANK, is_digest, is_whole, sealed
 from bt_lake.warehouse.errors import Damaged, Unconfirmed
 from bt_lake.warehouse.files import step
@@ -200,7 +200,7 @@ def advance(
     most: int | None = UNLINKED_AT_ONCE,
 ) -> State:
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
-    now = time.time()
+    now = lake_time(layout)
     gone = _unlink(layout, state, overdue(layout, state)[:most])
     removed: dict[str, float | None] = {
         path: now if at is None else min(at, now)  # a clock may have gone back
@@ -286,7 +286,7 @@ def write(layout: Layout, state: State) -> None:
 
 def overdue(layout: Layout, state: State) -> list[str]:
     """Files that were removed longer ago than the grace period."""
-    now = time.time()
+    now = lake_time(layout)
     since = min(now, _published(layout, state))
     ages = {path: now - (since if at is None else at) for path, at in state.removed.items()}
     return sorted(path for path, age in ages.items() if age >= state.grace_s)

@@ -74,7 +74,7 @@ def unlike(layout: Layout) -> Iterator[Finding]:
     again = "`bt-lake init --shared`, as its owner, gives it to the group"
     if root.st_mode & _MARKS == stat.S_ISGID and is_shared(layout.root.parent):
         said = f"the group may write the folder around the lake, but not the lake{_of(root)}"
-        yield Finding("permissions", ".", said, again)
+        yield Finding("permissions", ".", said, again, damage=False)
     for parent, folders, names in os.walk(layout.root):
         folders.sort()
         for name in folders:
@@ -83,7 +83,7 @@ def unlike(layout: Layout) -> Iterator[Finding]:
                 own = os.stat(path, follow_symlinks=False)
                 if (own.st_mode & _MARKS, own.st_gid) != (root.st_mode & _MARKS, root.st_gid):
                     said = f"not everybody who may write the lake may write this folder{_of(own)}"
-                    yield Finding("permissions", layout.relative(path), said, again)
+                    yield Finding("permissions", layout.relative(path), said, again, damage=False)
         if root.st_mode & _MARKS == _MARKS:
             yield from _unreadable(layout, Path(parent), names, root.st_gid, again)
 
@@ -98,7 +98,9 @@ def _unreadable(
             own = os.stat(parent / name, follow_symlinks=False)
             if not own.st_mode & stat.S_IRGRP or own.st_gid != group:
                 said = f"not everybody who may read the lake may read this file{_of(own)}"
-                yield Finding("permissions", layout.relative(parent / name), said, remedy)
+                yield Finding(
+                    "permissions", layout.relative(parent / name), said, remedy, damage=False
+                )
 
 
 def _of(own: os.stat_result) -> str:

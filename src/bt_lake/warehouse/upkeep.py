@@ -8,16 +8,24 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
+from bt_lake.warehouse.clock import lake_time
 from bt_lake.warehouse.commit import commits_on_disk
+from bt_lake.warehouse.database import MANY_COMMITS
+from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.ids import CHILDREN
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.locks import NAMES, holders
 
-# From this many on, questions become slow: somebody should see why nothing folds.
-MANY_COMMITS = 2_000
+if TYPE_CHECKING:
+    from bt_lake.warehouse.check import Finding
+
+# Clocks of machines that are right differ by less.
+AHEAD_S = 300.0
 _LOCKS = {f"{name}.lock" for name in (*NAMES, "takeover")}
 
 
@@ -68,6 +76,50 @@ def upkeep(layout: Layout) -> Upkeep:
         quarantined_bytes=sum(quarantined),
         versions=_versions(layout),
     )
+
+
+def findings(layout: Layout) -> Iterator[Finding]:
+    """What an operator should know of before it hurts; nothing of it makes an answer wrong."""
+    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.sharing import unlike
+
+    if not layout.exists:
+        return
+    yield from unlike(layout)
+    with contextlib.suppress(LakeError, OSError):
+        found = upkeep(layout)
+        if found.standing_commits >= MANY_COMMITS:
+            what = "let that process go on or end it, then `bt-lake compact`"
+            yield Finding("unfolded", "runs", why_unfolded(found), what, damage=False)
+        yield from _ahead_of_time(layout)
+
+
+def _ahead_of_time(layout: Layout) -> Iterator[Finding]:
+    """Commits that were made later than now: some machine's clock is wrong."""
+    from bt_lake.warehouse.check import Finding
+
+    latest = lake_time(layout) + AHEAD_S
+    ahead = [name for name in commits_on_disk(layout) if int(name[2:14], 16) / 1000 > latest]
+    if ahead:
+        when = datetime.fromtimestamp(int(max(ahead)[2:14], 16) / 1000, UTC)
+        yield Finding(
+            "clock",
+            "runs",
+            f"{len(ahead):,} commits are from the future, the last of {when:%Y-%m-%d %H:%M} UTC: "
+            "the clock of a machine that writes to the lake is ahead, and its runs come first "
+            "among the newest until then",
+            "set that machine's clock (NTP)",
+            damage=False,
+        )
+    at = datetime.fromisoformat(log.newest(layout).at).timestamp()
+    if at > latest:
+        yield Finding(
+            "clock",
+            "_log",
+            f"the newest epoch is from the future ({log.newest(layout).at})",
+            "set the clock of the machine that maintains the lake (NTP)",
+            damage=False,
+        )
 
 
 def why_unfolded(found: Upkeep) -> str:

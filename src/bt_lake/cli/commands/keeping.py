@@ -74,7 +74,8 @@ def info(session: Session, out: Output) -> None:
       bt-lake info
       bt-lake info --format json
     """
-    from bt_lake.warehouse.upkeep import MANY_COMMITS, why_unfolded
+    from bt_lake.warehouse.database import MANY_COMMITS
+    from bt_lake.warehouse.upkeep import why_unfolded
 
     census = Census.of(session.reader)
     tables = [
