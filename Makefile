@@ -10,7 +10,7 @@ FULL ?=
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test thorough-test test-elsewhere engines dist-check bounds-check check format docs bench demo clean
+.PHONY: help test thorough-test soak test-elsewhere engines dist-check bounds-check check format docs bench demo clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -34,6 +34,9 @@ thorough-test: $(READY) ## kill and stop processes at every step of every write;
 
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
+
+soak: $(READY)        ## thousands of random sequences, for an hour or more; SOAK=100 for fewer
+	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/*.py
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
 	tests/engines/run.sh
