@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,8 @@ def info(session: Session, out: Output) -> None:
     from bt_lake.warehouse.database import MANY_COMMITS
     from bt_lake.warehouse.upkeep import why_unfolded
 
-    census = Census.of(session.reader)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # said below, with why
+        census = Census.of(session.reader)
     tables = [
         (name, part.rows, part.files, part.bytes, part.fresh)
         for name, part in census.tables.items()
