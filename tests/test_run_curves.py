@@ -105,7 +105,7 @@ def test_a_curve_is_sorted_and_cleaned():
         "ts": ["2024-01-04", "2024-01-02", "2024-01-03", "2024-01-03", "2024-01-05"],
         "equity": [4.0, 2.0, 1.0, 3.0, None],
     }
-    rows = assemble([Run("s", equity=curve)]).equity.to_pylist()
+    rows = assemble([Run("s", equity=curve, duplicates="last")]).equity.to_pylist()
     assert [(row["ts"].day, row["equity"]) for row in rows] == [(2, 2.0), (3, 3.0), (4, 4.0)]
 
 

@@ -131,19 +131,19 @@ class Lake:
     @overload
     def save(
         self,
-        obj: Run | dict[str, Any] | None = None,
+        obj: Run | dict[str, Any] = ...,
         *,
         unique: bool = ...,
         **columns: Unpack[RunKeywords],
     ) -> str: ...
     @overload
     def save(self, obj: object, *, unique: bool = ..., **columns: Unpack[RunKeywords]) -> Any: ...
-    def save(self, obj: Any = None, *, unique: bool = False, **columns: Unpack[RunKeywords]) -> Any:
+    def save(self, obj: Any = ..., *, unique: bool = False, **columns: Unpack[RunKeywords]) -> Any:
         """Save an engine's result, a Run, or a run document; gives the run's id.
 
         What holds several runs gives a list of ids. Keywords are what you know better: any column
-        of `runs`, equity, trades, params, metrics. `unique` refuses a run whose strategy, symbol,
-        timeframe, period, params and exit rule are in the lake already.
+        of `runs`, equity or returns, trades, params, metrics. `unique` refuses a run whose
+        strategy, symbol, timeframe, period, params and exit rule are in the lake already.
         """
         from bt_lake.ingest.saving import save
 

@@ -62,12 +62,10 @@ class Batch:
         self, obj: list[Any] | tuple[Any, ...], **columns: Unpack[RunKeywords]
     ) -> list[str]: ...
     @overload
-    def save(
-        self, obj: Run | dict[str, Any] | None = None, **columns: Unpack[RunKeywords]
-    ) -> str: ...
+    def save(self, obj: Run | dict[str, Any] = ..., **columns: Unpack[RunKeywords]) -> str: ...
     @overload
     def save(self, obj: object, **columns: Unpack[RunKeywords]) -> Any: ...
-    def save(self, obj: Any = None, **columns: Unpack[RunKeywords]) -> Any:
+    def save(self, obj: Any = ..., **columns: Unpack[RunKeywords]) -> Any:
         """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
         runs = some_runs_of(obj, columns)
         gathered = gather(runs)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,8 @@ def _split(run: Run, values: Named, reported: Named, extra: Named) -> None:
             values[name] = value
         elif name in RUNS:
             raise ValueError(f"metrics.{name} is no metric; put it beside `metrics`")
+        elif name in theirs():
+            raise ValueError(_as_ours(name, value))
         else:
             extra[name] = value
     own = {name: value for name, value in run.columns.items() if name in NUMBERS}
@@ -100,6 +103,21 @@ def _split(run: Run, values: Named, reported: Named, extra: Named) -> None:
     for name, value in reported.items():
         if name in METRICS and not differs(run.columns.get("engine"), name):
             values.setdefault(name, value)
+
+
+@cache
+def theirs() -> dict[str, tuple[str, float]]:
+    """Metrics by the names that engines show: ours, and what theirs is divided by."""
+    from bt_lake.ingest.engines import backtesting, vectorbt
+
+    named = {**vectorbt.STATS, **backtesting.STATS}
+    return {name: ours for name, ours in named.items() if ours[0] in METRICS}
+
+
+def _as_ours(name: str, value: float | None) -> str:
+    ours, divisor = theirs()[name]
+    written = "" if value is None else f": {value / divisor:g}"
+    return f"metrics['{name}'] is an engine's name; the lake's is {ours}{written}"
 
 
 def _pairs(what: str, named: Any) -> Iterable[tuple[str, Any]]:

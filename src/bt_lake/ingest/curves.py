@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bt_lake.ingest import numbers, times
 from bt_lake.ingest.columns import INDEX, Columns, columns_of, columns_of_objects, length
+from bt_lake.ingest.engines import LABELS
 from bt_lake.ingest.faults import Faults, parse_pieces
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.run import Run
@@ -73,10 +74,39 @@ def gather(runs: Sequence[Run], faults: Faults) -> Curves:
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     ts, equity, extras = _parsed(pieces, offsets, faults)
     _check(ts, equity, offsets, faults)
+    _check_times(runs, ts, equity, offsets, faults)
     ts, equity, kept, extras = clean(ts, equity, offsets, extras)
     for place in np.flatnonzero((np.diff(kept) == 0) & (lengths > 0)).tolist():
         faults.add(place, "equity has no numbers")
     return Curves(ts, equity, kept, extras, zones)
+
+
+def _check_times(
+    runs: Sequence[Run], ts: Micros, equity: Floats, offsets: NDArray[np.int64], faults: Faults
+) -> None:
+    """Refuse two values at one time, unless the last is what the account was."""
+    owner = np.repeat(np.arange(len(runs)), np.diff(offsets))
+    order = np.lexsort((ts, owner))
+    at, value, own = ts[order], equity[order], owner[order]
+    same = (own[1:] == own[:-1]) & (at[1:] == at[:-1])
+    for row in np.flatnonzero(same & (value[1:] != value[:-1])).tolist():
+        run = runs[int(own[row])]
+        if run.duplicates not in (None, "last"):
+            faults.add(int(own[row]), f"duplicates: '{run.duplicates}' is not 'last'")
+        if np.isnan(value[row : row + 2]).any() or _keeps_last(run):
+            continue
+        when = np.datetime64(int(at[row]), "us").item().isoformat()
+        faults.add(
+            int(own[row]),
+            f"equity[{int(order[row + 1] - offsets[own[row]])}].ts: {when} is there with "
+            f"{value[row]:g} and with {value[row + 1]:g}; give each time once, or "
+            "duplicates='last' to keep the last of each",
+        )
+
+
+def _keeps_last(run: Run) -> bool:
+    """Engines tell an account more than once a moment; so did older stores."""
+    return run.duplicates == "last" or run.columns.get("engine") in LABELS
 
 
 def check_accounts(curves: Curves, capital: Floats, faults: Faults) -> None:

@@ -18,6 +18,8 @@ class RunKeywords(TypedDict, total=False):
     exit_rule: Text
     params: Mapping[str, Any] | None
     equity: Any
+    returns: Any
+    duplicates: Text
     trades: Any
     metrics: Mapping[str, Any] | None
     tags: Sequence[str] | None

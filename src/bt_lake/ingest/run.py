@@ -7,10 +7,12 @@ from importlib import import_module
 from inspect import signature
 from typing import Any
 
-from bt_lake.warehouse.errors import UnknownName
+from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.schema import RUNS
 
-_OWN = ("strategy", "equity", "trades", "metrics", "params", "config", "error", "tags")
+_OWN = (
+    *("strategy", "equity", "trades", "metrics", "params", "config", "error", "tags", "duplicates"),
+)
 _COLUMNS = frozenset(RUNS.names) - set(_OWN)
 KEYS = _COLUMNS | set(_OWN)
 
@@ -20,6 +22,7 @@ class Run:
 
     `equity` and `trades` may be frames, series, arrays, lists or paths (see `ingest.curves` and
     `ingest.trades`); `metrics` are in the lake's units; any other column of `runs` is a keyword.
+    `duplicates="last"` keeps the last of several values at one time of the curve, as in tick data.
     """
 
     __slots__ = (*_OWN, "columns", "origin", "position", "row")
@@ -35,6 +38,7 @@ class Run:
         config: Mapping[str, Any] | None = None,
         error: BaseException | str | None = None,
         tags: Sequence[str] | str | None = None,
+        duplicates: str | None = None,
         origin: str = "",
         **columns: Any,
     ) -> None:
@@ -46,6 +50,7 @@ class Run:
         self.config = config
         self.error = error
         self.tags = tags
+        self.duplicates = duplicates
         self.origin = origin
         # Where a file of many runs has this one: row from 1, and bytes up to its end.
         self.row: int | None = None
@@ -130,7 +135,19 @@ def adapt(engine: Any, obj: Any, given: Mapping[str, Any]) -> list[Run]:
     options = {name: value for name, value in given.items() if name in parameters}
     columns = {name: value for name, value in given.items() if name not in parameters}
     runs: list[Run] = engine.to_runs(obj, **options)
+    _check_symbols(runs, columns.get("symbol"))
     return [run.with_columns(columns) for run in runs]
+
+
+def _check_symbols(runs: Sequence[Run], given: Any) -> None:
+    own = list(dict.fromkeys(run.columns.get("symbol") for run in runs))
+    if given is None or len(own) < 2:
+        return
+    named = ", ".join(map(str, own[:3])) + ", ..." * (len(own) > 3)
+    raise BadInput(
+        f"symbol '{given}' would take the place of {len(own)} symbols that the result has itself "
+        f"({named}): leave `symbol` out"
+    )
 
 
 def _one_or_many(engine: str, obj: Any, given: Mapping[str, Any]) -> Run | list[Run]:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from bt_lake.ingest.assemble import assemble
+from bt_lake.ingest.claims import METRICS
 from bt_lake.ingest.run import Run, adapt
 from bt_lake.warehouse.errors import BadInput, Duplicate
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
+# What there is to save of a run, beside its labels.
+_RESULTS = ("equity", "trades", "metrics", "error", "reported", "extra", *METRICS)
 
-def save(store: Store, obj: Any = None, *, unique: bool = False, **columns: Any) -> Any:
+
+def save(store: Store, obj: Any = ..., *, unique: bool = False, **columns: Any) -> Any:
     """Commit what `obj` holds; gives the run id, or a list of them where it holds several runs."""
     runs = some_runs_of(obj, columns)
     frames = assemble(runs)
@@ -38,8 +42,20 @@ def some_runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
 
 
 def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
-    """The runs that an object holds; `columns` are what the caller knows better."""
-    if obj is None:
+    """The runs that an object holds; `columns` are what the caller knows better.
+
+    `...` stands for no object: all that is known comes by name.
+    """
+    if obj is ... and columns.get("returns") is not None:
+        from bt_lake.ingest.engines import returns
+
+        named = {name: value for name, value in columns.items() if name != "returns"}
+        return adapt(returns, columns["returns"], named)
+    if obj is None or (isinstance(obj, dict) and not obj):
+        if not any(columns.get(name) is not None for name in _RESULTS):
+            raise BadInput("nothing to save: did the function forget to return its result?")
+        obj = ...
+    if obj is ...:
         return [Run.from_document(columns)]
     if isinstance(obj, Run):
         return [obj.with_columns(columns)]
@@ -56,8 +72,7 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
         return [run for item in obj for run in runs_of(item, columns)]
     if type(obj).__name__ == "Series":
         raise BadInput(
-            "cannot save a Series of that name: returns are a pandas Series with dates named "
-            "`returns`, or go in by `Run.from_returns(series)`; give a curve by name, equity=series"
+            "a Series may be an account or its returns: say which, equity=series or returns=series"
         )
     raise BadInput(
         f"cannot save a {type(obj).__module__}.{type(obj).__name__}: give an engine's result, a "

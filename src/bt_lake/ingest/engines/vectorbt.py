@@ -93,7 +93,8 @@ def _labels(columns: Any) -> list[tuple[dict[str, Any], str | None]]:
     for name, values in levels:
         tells_apart = len(set(values)) > 1
         is_text = all(isinstance(value, str) for value in values)
-        if str(name).lower() in SYMBOL_LEVELS or (name is None and is_text and tells_apart):
+        unnamed = name is None and is_text and (tells_apart or len(levels) > 1)
+        if str(name).lower() in SYMBOL_LEVELS or unnamed:
             labels = [
                 (params, str(value)) for (params, _), value in zip(labels, values, strict=True)
             ]

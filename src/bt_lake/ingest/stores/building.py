@@ -75,6 +75,7 @@ def run_of(draft: Draft, plan: Plan) -> Run:
         params=params,
         config={**config, "imported": {**plan.provenance, **draft.imported}},
         tags=draft.tags or None,
+        duplicates="last",  # as older stores kept them
         extra=draft.objects.get("extra"),
         **columns,
     )

@@ -1,0 +1,92 @@
+"""What is refused at the door, because it would be a wrong number later."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from trials import noise_of, seeded
+
+from bt_lake.ingest.engines.vectorbt import _labels
+from bt_lake.ingest.run import Run, adapt
+from bt_lake.warehouse.errors import BadInput
+
+TWICE = [["2024-01-01", 100.0], ["2024-01-02", 160.0], ["2024-01-02", 84.0], ["2024-01-03", 90.0]]
+
+
+def test_two_values_at_one_time_are_refused(lake):
+    message = (
+        r"equity\[2\]\.ts: 2024-01-02T00:00:00 is there with 160 and with 84; give each time once, "
+        "or duplicates='last'"
+    )
+    with pytest.raises(BadInput, match=message):
+        lake.save(strategy="s", equity=TWICE)
+    with pytest.raises(BadInput, match=message):
+        lake.save({"strategy": "s", "equity": TWICE[::-1][1:] + TWICE[3:]} | {"equity": TWICE})
+    assert not lake.path.exists() or lake.runs().height == 0
+
+
+def test_the_last_is_kept_where_that_is_said(lake):
+    run = lake.save(strategy="s", equity=TWICE, duplicates="last")
+    assert lake.equity(run)["equity"].to_list() == [100.0, 84.0, 90.0]
+    with pytest.raises(BadInput, match="duplicates: 'first' is not 'last'"):
+        lake.save(strategy="s", equity=TWICE, duplicates="first")
+
+
+def test_equal_values_at_one_time_are_one_point(lake):
+    run = lake.save(strategy="s", equity=[*TWICE[:2], TWICE[1], TWICE[3]])
+    assert lake.equity(run)["equity"].to_list() == [100.0, 160.0, 90.0]
+
+
+def test_engines_may_tell_an_account_twice_a_moment(lake):
+    run = lake.save(strategy="s", equity=TWICE, engine="nautilus_trader")
+    assert lake.equity(run)["equity"].to_list() == [100.0, 84.0, 90.0]
+
+
+def test_nothing_is_not_saved(lake):
+    for nothing in (None, {}):
+        with pytest.raises(BadInput, match="nothing to save: did the function forget to return"):
+            lake.save(nothing, strategy="s")
+        with pytest.raises(BadInput, match="nothing to save"), lake.batch() as batch:
+            batch.save(nothing, strategy="s", params={"fast": 1})
+    assert lake.save(None, strategy="s", metrics={"sharpe_ratio": 1.0})
+    assert lake.save(strategy="only labels")
+
+
+def test_metrics_by_the_names_of_engines_get_the_lakes(lake):
+    with pytest.raises(
+        BadInput, match=r"'Return \[%\]'\] is an engine's name; the lake's is total_return: 0.3"
+    ):
+        lake.save(strategy="s", metrics={"Return [%]": 30.0})
+    with pytest.raises(BadInput, match="the lake's is sharpe_ratio: 1.5"):
+        lake.save(strategy="s", metrics={"Sharpe Ratio": 1.5})
+    assert lake.save(strategy="s", metrics={"My Score": 1.5})
+
+
+def test_symbols_of_a_grid_are_not_overwritten():
+    runs = [Run(symbol=name, metrics={"sharpe_ratio": 1.0}) for name in ("AAA", "BBB")]
+    engine = SimpleNamespace(to_runs=lambda obj: runs)
+    with pytest.raises(
+        BadInput, match=r"symbol 'X' would take the place of 2 symbols .* \(AAA, BBB\)"
+    ):
+        adapt(engine, None, {"symbol": "X"})
+    one = SimpleNamespace(to_runs=lambda obj: runs[:1])
+    assert adapt(one, None, {"symbol": "X"})[0].columns["symbol"] == "X"
+
+
+def test_a_column_taken_out_of_a_grid_keeps_its_symbol():
+    columns = pd.MultiIndex.from_tuples([(5, 10, "AAA")], names=["fast", "slow", None])
+    assert _labels(columns) == [({"fast": 5, "slow": 10}, "AAA")]
+
+
+def test_returns_by_name(lake):
+    days = pd.bdate_range("2024-01-01", periods=60)
+    returns = pd.Series(noise_of(seeded(), rows=60, trials=1)[:, 0], days)
+    lake.save(returns=returns, strategy="s", initial_capital=1000.0)
+    row = lake.runs().row(0, named=True)
+    assert row["total_return"] == pytest.approx(np.prod(1 + returns) - 1)
+    assert row["final_equity"] == pytest.approx(1000 * np.prod(1 + returns))
+    with pytest.raises(BadInput, match="say which, equity=series or returns=series"):
+        lake.save(returns, strategy="s")
