@@ -51,6 +51,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Look after the lake": {
         "info": "keeping:info",
+        "doctor": "doctoring:doctor",
         "check": "keeping:check",
         "compact": "keeping:compact",
         "backup": "copying:backup",
