@@ -23,13 +23,13 @@ import numpy as np
 from overfit_lake import from_a_lake
 from report import Report
 
-from bt_lake.overfit import correlation, multiple, sharpe
+from bt_lake.overfit import multiple, sharpe
 from bt_lake.overfit.align import Curves
-from bt_lake.overfit.bootstrap import reality_check
-from bt_lake.overfit.clusters import clusters
 from bt_lake.overfit.cscv import cscv
 from bt_lake.overfit.family import Family
+from bt_lake.overfit.own import Own
 from bt_lake.overfit.report import overfit
+from bt_lake.overfit.search import worlds
 
 ROWS, BLOCKS = 1000, 16
 SPLITS = math.comb(BLOCKS, BLOCKS // 2)
@@ -47,7 +47,7 @@ def main() -> None:
     returns = rng.normal(0.0002, 0.01, (ROWS, 1000))
     pbo(report, returns, sample=400 if asked.full else 100)
     deflate(report, rng)
-    others(report, returns, rng)
+    others(report, returns)
     from_a_lake(report, returns, runs=1_000_000 if asked.full else 100_000)
     if asked.full:
         many = rng.normal(0.0002, 0.01, (ROWS, 10_000))
@@ -112,12 +112,11 @@ def deflate(report: Report, rng: np.random.Generator) -> None:
     report.row("p-values and Holm, 1,000,000 runs", "Student's t", best_of(adjusted), "s")
 
 
-def others(report: Report, returns: np.ndarray, rng: np.random.Generator) -> None:
-    seconds = best_of(lambda: reality_check(returns, bootstraps=5000))
-    report.row("Reality Check and SPA", "1,000 trials, 5,000 bootstraps", seconds, "s")
-    z = correlation.standardise(rng.normal(size=(ROWS, 2000)))
-    report.row("clusters", "2,000 trials", best_of(lambda: clusters(z)), "s")
+def others(report: Report, returns: np.ndarray) -> None:
     family = as_family(returns)
+    own, alone = Own.of(family.curves), np.full(len(family), np.nan)
+    seconds = best_of(lambda: worlds(own, alone, bootstraps=5000))
+    report.row("which trials are good", "1,000 trials, 5,000 bootstraps", seconds, "s")
     report.row(
         "the whole report", "1,000 trials from curves", best_of(lambda: overfit(family)), "s"
     )

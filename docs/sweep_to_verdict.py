@@ -156,9 +156,9 @@ def _(lake, mo, swept):
 def _(mo, report):
     mo.md(
         f"""
-        The best Sharpe ratio is **{report.best.sharpe_annual:.2f}**; the best of
-        {report.counts.trials} trials without skill would have
-        **{report.best.reading("all").expected_max_annual:.2f}**. In
+        The best Sharpe ratio is **{report.best.sharpe_annual:.2f}**; were none of these
+        {report.counts.trials} trials any good, luck alone would bring the best of them to
+        **{report.search.luck_annual:.2f}**. In
         {report.overfitting.pbo:.0%} of the ways to halve the data, the best of one half is below
         the median on the other.
 

@@ -21,7 +21,7 @@ def first(lake, **asked):
 
 
 def agrees(row, report):
-    best, strict = report.best, report.best.reading("all")
+    best, strict = report.best, report.best.deflated
     bonferroni = [one for one in best.adjusted if one.method == "bonferroni"]
     assert row["run_id"] == best.run_id
     assert row["sharpe_ratio"] == pytest.approx(best.sharpe_annual, rel=1e-12)
@@ -52,13 +52,13 @@ def test_filters_make_the_family_unless_it_is_named(lake):
         for family in ("strategy", "sweep", "symbol", "all")
     }
     assert by["strategy"] == pytest.approx(
-        lake.overfit(strategy="s", **FAST).best.reading("all").expected_max_annual
+        lake.overfit(strategy="s", **FAST).best.deflated.expected_max_annual
     )
     assert by["sweep"] == pytest.approx(
-        lake.overfit(sweep="w", **FAST).best.reading("all").expected_max_annual
+        lake.overfit(sweep="w", **FAST).best.deflated.expected_max_annual
     )
     assert by["symbol"] == pytest.approx(
-        lake.overfit(symbol="A", **FAST).best.reading("all").expected_max_annual
+        lake.overfit(symbol="A", **FAST).best.deflated.expected_max_annual
     )
     assert len({round(value, 9) for value in by.values()}) == 4
 
@@ -189,7 +189,7 @@ def test_aggregate_judges_each_group_as_the_report_does(lake):
     found = {row["symbol"]: row for row in lake.aggregate("symbol", deflate=True).to_dicts()}
     for symbol in "AB":
         report = lake.overfit(symbol=symbol, **FAST)
-        strict = report.best.reading("all")
+        strict = report.best.deflated
         assert found[symbol]["trials"] == report.counts.trials
         assert found[symbol]["dsr"] == pytest.approx(strict.dsr, rel=0, abs=1e-11)
         assert found[symbol]["expected_max_sharpe"] == pytest.approx(strict.expected_max_annual)

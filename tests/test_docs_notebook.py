@@ -24,8 +24,8 @@ def test_from_a_sweep_to_its_verdict():
     best, report = found["best"].row(0, named=True), found["report"]
     assert best["run_id"] == report.best.run_id
     assert best["sharpe_ratio"] == pytest.approx(report.best.sharpe_annual)
-    assert best["dsr"] == pytest.approx(report.best.reading("all").dsr)
-    assert (report.counts.trials, report.counts.aligned, report.counts.clusters) == (162, 162, 2)
+    assert best["dsr"] == pytest.approx(report.best.deflated.dsr)
+    assert (report.counts.trials, report.counts.aligned) == (162, 162)
     assert "162 trials" in told
     assert report.verdict.startswith("The best of these 162 trials is not distinguishable")
     assert f"{report.overfitting.pbo:.0%} of the ways to halve" in told

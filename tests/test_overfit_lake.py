@@ -74,9 +74,8 @@ def test_deleted_and_failed_runs_count(lake):
     after = lake.overfit(**FAST)
     assert (after.counts.trials, after.counts.failed, after.counts.deleted) == (50, 20, 21)
     assert after.best.run_id in set(ids) - {before.best.run_id}
-    assert after.best.sharpe_deviation == pytest.approx(before.best.sharpe_deviation)
-    luck = [each.best.reading("all").expected_max for each in (before, after)]
-    assert luck[1] == pytest.approx(luck[0])
+    assert after.best.deflated.deviation == pytest.approx(before.best.deflated.deviation)
+    assert after.search.luck == before.search.luck
     assert after.alignment == before.alignment
     assert after.overfitting == before.overfitting
 
@@ -88,7 +87,7 @@ def test_a_compacted_deletion_leaves_its_sharpe_ratio(lake):
     lake.compact()
     after = lake.overfit(**FAST)
     assert after.counts.trials == 30
-    assert after.best.sharpe_deviation == pytest.approx(before.best.sharpe_deviation)
+    assert after.best.deflated.deviation == pytest.approx(before.best.deflated.deviation)
     assert (after.alignment.trials, after.alignment.left_out) == (
         25,
         {"fewer than two points of equity": 5},
@@ -110,7 +109,7 @@ def test_only_forgotten_runs_do_not_count(tmp_path):
     lake.store.forget(ids[:5])
     after, truth = lake.overfit(**FAST), other.overfit(**FAST)
     assert (after.counts.trials, after.counts.failed, after.counts.deleted) == (32, 7, 10)
-    assert after.best.sharpe_deviation == pytest.approx(truth.best.sharpe_deviation)
+    assert after.best.deflated.deviation == pytest.approx(truth.best.deflated.deviation)
     assert lake.sql("select any_value(trials) from deflated()").item() == 32
 
 
@@ -126,17 +125,16 @@ def test_capital_before_the_first_point_gives_it_a_return(tmp_path):
 
 
 def test_noise_is_not_praised(lake):
-    """20 families of 20 trials each. Were a DSR above 0.95 as frequent as 5 %, more than 8 would
-    be seen less than once in a million; the mean PBO, of deviation 0.05, stays within 0.25 of
-    one half as surely."""
+    """20 families of 20 trials each. Were one in twenty praised, more than 8 would be seen less
+    than once in a million; the mean PBO, of deviation 0.05, stays within 0.25 of one half as
+    surely."""
     rng = seeded()
     with lake.batch() as batch:
         for family in range(20):
             for _ in range(20):
                 batch.save(document(rng.normal(0.0, 0.01, 240), strategy=f"s{family:02}"))
     reports = [lake.overfit(strategy=f"s{family:02}", **FAST) for family in range(20)]
-    dsr = np.array([report.best.reading("all").dsr for report in reports])
-    assert np.count_nonzero(dsr > 0.95) <= 8
+    assert sum(bool(report.better) for report in reports) <= 8
     assert np.mean([report.overfitting.pbo for report in reports]) == pytest.approx(0.5, abs=0.25)
 
 
@@ -146,9 +144,9 @@ def test_a_planted_edge_is_found(lake):
     save_returns(lake, returns)
     report = lake.overfit(bootstraps=1000)
     assert report.best.run_id == "t042"
-    assert report.best.reading("all").dsr > 0.99
+    assert report.search.good == (("t042", 1 / 1001),)
     assert report.overfitting.pbo < 0.01
-    assert report.verdict.startswith("The best of these 60 trials is better than the luckiest")
+    assert report.verdict.startswith("The best of these 60 trials is better than luck")
 
 
 def test_text(lake):
@@ -158,11 +156,10 @@ def test_text(lake):
         batch.save(strategy="s", error="no data")
     text = str(lake.overfit(strategy="s", bootstraps=50))
     lines = text.splitlines()
-    assert lines[0] == "s: 201 trials, 7 independent by clustering, 1 failed"
-    assert "(7 by clusters)" in text
-    assert " ".join(lines[-2:]) == (
-        "The best of these 201 trials is not distinguishable from the luckiest of as many coin "
-        "flips at the 95% level."
+    assert lines[0] == "s: 201 trials, 1 failed"
+    assert " ".join(lines[-2:]).startswith(
+        "The best of these 201 trials is not distinguishable from luck: were all of them "
+        "worthless, such a search would show one this good in 5"
     )
     assert max(map(len, lines)) <= 80
 
@@ -181,8 +178,8 @@ def test_years_are_those_of_the_calendar(lake):
 
 def nothing_is_claimed(report):
     best = report.best
-    assert best is None or (best.readings, best.adjusted, best.p_value) == ((), (), None)
-    assert (report.overfitting, report.reality_check) == (None, None)
+    assert best is None or (best.deflated, best.adjusted, best.p_value) == (None, (), None)
+    assert (report.overfitting, report.search) == (None, None)
     assert "better than" not in report.verdict
 
 
@@ -210,9 +207,9 @@ def test_no_common_dates(lake):
             whole["equity"]["ts"] += np.timedelta64(1000 * i, "D")
             batch.save(whole)
     report = lake.overfit(**FAST)
-    assert (report.overfitting, report.reality_check) == (None, None)
+    assert report.overfitting is None
     assert report.alignment.left_out == {"too few dates in common with the others": 4}
-    assert [reading.name for reading in report.best.readings] == ["all"]
+    assert report.search.resampled == 4
 
 
 @pytest.mark.parametrize("growth", [0.0, 0.001])
@@ -308,7 +305,8 @@ def test_of_too_many_points_the_last_of_each_day_counts(lake, monkeypatch):
     report = lake.overfit(**FAST)
     assert (report.overfitting, report.alignment) == (None, None)
     assert any("more than 200 points of equity are not compared" in n for n in report.notes)
-    assert report.best.reading("all").dsr is not None
+    assert report.best.deflated.dsr is not None
+    assert (report.search.resampled, report.search.alone) == (0, 6)
 
 
 def test_different_bar_sizes_meet_on_days(lake):

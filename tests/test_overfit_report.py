@@ -12,7 +12,9 @@ from trials import DAY, family, moments, seeded, sweep_params, sweep_returns
 
 from bt_lake.overfit import sharpe
 from bt_lake.overfit.align import Curves
+from bt_lake.overfit.own import Own
 from bt_lake.overfit.report import overfit
+from bt_lake.overfit.search import worlds
 from bt_lake.overfit.text import render
 from bt_lake.overfit.verdict import verdict
 from bt_lake.warehouse.errors import BadInput
@@ -28,9 +30,8 @@ def noise(rng, rows=252, trials=30):
 
 def nothing_is_claimed(report):
     best = report.best
-    assert best is None or (best.readings, best.adjusted, best.p_value) == ((), (), None)
-    assert report.overfitting is None
-    assert report.reality_check is None
+    assert best is None or (best.deflated, best.adjusted, best.p_value) == (None, (), None)
+    assert (report.overfitting, report.search, report.better) == (None, None, None)
     assert "better than" not in report.verdict
 
 
@@ -47,11 +48,10 @@ def test_no_common_dates():
     apart = curves.ts + np.repeat(np.arange(4), 252) * 1000 * DAY
     report = ask(replace(trials, curves=replace(curves, ts=apart)))
     assert report.overfitting is None
-    assert report.reality_check is None
     assert report.alignment.trials == 0
     assert report.alignment.left_out == {"too few dates in common with the others": 4}
     assert "pbo: fewer than two trials have an equity curve on common dates" in report.notes
-    assert [reading.name for reading in report.best.readings] == ["all"]  # needs no dates
+    assert report.search.resampled == 4  # each on its own dates
 
 
 @pytest.mark.parametrize("growth", [0.0, 0.001])
@@ -95,25 +95,18 @@ def test_all_deleted():
         assert "is deleted or failed" in report.verdict
 
 
-def test_copies_of_one_trial():
-    report = ask(family(np.repeat(noise(seeded(), trials=1) + 0.01, 6, axis=1)))
-    assert report.best.readings == ()
+def test_copies_of_one_trial_are_one():
+    """However often the same is saved again, the search is worth one trial."""
+    one = noise(seeded(), rows=500, trials=1)
+    own = float(worlds(Own.of(family(one).curves), np.zeros(1)).p[0])
+    report = overfit(family(np.repeat(one, 6, axis=1)), splits=8)
+    if report.best.sharpe > 0:
+        assert report.search.p == own
+        assert report.search.independent == pytest.approx(1.0, abs=0.2)
+    assert report.best.deflated is None
     assert report.overfitting is None  # whichever is picked, it is the same
     assert "dsr: all Sharpe ratios are the same" in report.notes
     assert "pbo: the trials' returns are all the same" in report.notes
-    assert report.verdict.startswith("Too little is known of these 6 trials")
-
-
-def test_an_edge_beside_a_handful_of_ratios_is_not_praised_without_saying_so():
-    returns = noise(seeded(), rows=500, trials=12)
-    returns[:, 4:] = 0.0  # never traded
-    returns[:, 0] += 0.01
-    report = ask(family(returns))
-    assert report.best.reading("all").dsr > 0.99
-    assert report.verdict == (
-        "The best of these 12 trials is better than the luckiest of as many coin flips, at the 95% "
-        "level; but that luck is known from only 4 Sharpe ratios."
-    )
 
 
 def test_losers():
@@ -124,19 +117,18 @@ def test_losers():
 
 
 def test_unknown_moments():
-    trials = family(noise(seeded()))
+    """Skew and kurtosis are not needed where the returns themselves are there."""
+    trials = family(noise(seeded()) + 0.001)
     report = ask(replace(trials, kurtosis=np.full(30, np.nan)))
-    assert report.best.psr is None
-    assert report.best.reading("all").dsr is None
-    assert report.best.reading("all").expected_max > 0
+    assert (report.best.psr, report.best.interval, report.best.deflated.dsr) == (None, None, None)
+    assert report.best.deflated.expected_max > 0
     assert "psr, dsr: the best trial's skew or kurtosis is unknown" in report.notes
-    assert report.verdict.startswith("Too little is known of these 30 trials")
+    assert report.search.p == ask(trials).search.p
 
 
 def test_best_trial_without_a_curve():
-    """What its rivals' curves say is not said of it."""
-    rng = seeded()
-    trials = family(noise(rng, trials=20), failed=1)
+    """It stands alone beside the resampled ones; what their ranks say is not said of it."""
+    trials = family(noise(seeded(), trials=20), failed=1)
     sharpe_period = np.append(trials.sharpe_period[:20], 0.5)
     reported = replace(
         trials,
@@ -148,32 +140,43 @@ def test_best_trial_without_a_curve():
     )
     report = ask(reported)
     assert report.best.run_id == "t020"
+    assert (report.search.resampled, report.search.alone) == (20, 1)
     assert report.overfitting is not None
-    assert "pbo, reality check: the best trial is not among those compared" in report.notes
-    assert "SPA" not in report.verdict
+    assert "pbo: the best trial is not among those on common dates" in report.notes
+    assert report.better
+    assert "the data cannot tell" not in report.verdict
 
 
 def test_without_curves():
-    trials = replace(family(noise(seeded())), curves=None)
-    report = ask(trials)
-    assert (report.overfitting, report.reality_check, report.alignment) == (None, None, None)
-    assert report.best.reading("all").dsr is not None
+    """Sidak's adjustment of PSR's p-values: 1 - PSR^N."""
+    trials = family(noise(seeded()) + 0.0005)
+    report = ask(replace(trials, curves=None, skew=np.zeros(30), kurtosis=np.full(30, 3.0)))
+    assert (report.overfitting, report.alignment) == (None, None)
+    assert (report.search.resampled, report.search.alone) == (0, 30)
+    assert report.search.p == pytest.approx(1.0 - report.best.psr**30)
+    assert report.search.reality_check is None
+    assert "Sidak" in str(report)
 
 
-def test_failed_and_deleted_trials_count():
-    returns = noise(seeded())
-    few = ask(family(returns)).best.reading("all")
+def test_failed_and_deleted_trials():
+    """A failed one could not have won; a deleted one could."""
+    returns = noise(seeded()) + 0.0005
+    few = ask(family(returns))
     trials = family(returns, failed=20)
     many = ask(trials)
     assert (many.counts.trials, many.counts.failed, many.counts.with_sharpe) == (50, 20, 30)
-    assert (few.n, many.best.reading("all").n) == (30, 50)
-    assert many.best.reading("all").expected_max > few.expected_max
-    assert many.best.reading("clusters").n == 30 + 20
+    assert many.search == few.search
+    assert many.best.deflated.trials == 50
     best = trials.best()
-    deleted = replace(trials, deleted=np.arange(50) == best)
-    after = ask(deleted)
+    after = ask(replace(trials, deleted=np.arange(50) == best))
     assert after.best.run_id != trials.ids[best]
-    assert after.best.sharpe_deviation == many.best.sharpe_deviation
+    assert after.search.luck == many.search.luck
+
+
+def test_flat_trials_move_nothing():
+    returns = noise(seeded()) + 0.0005
+    flat = np.column_stack([returns, np.zeros((252, 40)), np.full((252, 3), 0.0001)])
+    assert ask(family(flat)).search == ask(family(returns)).search
 
 
 def test_ruined_and_negative_trials():
@@ -201,9 +204,7 @@ def test_different_bar_sizes_meet_on_annual_terms():
     one, other = ask(daily).best, ask(mixed).best
     assert other.run_id == one.run_id
     assert other.sharpe_annual == pytest.approx(one.sharpe_annual)
-    assert other.reading("all").expected_max_annual == pytest.approx(
-        one.reading("all").expected_max_annual
-    )
+    assert other.deflated.expected_max_annual == pytest.approx(one.deflated.expected_max_annual)
     assert any("different bar sizes" in note for note in ask(mixed).notes)
 
 
@@ -262,53 +263,64 @@ def test_planted_edge_is_found():
     returns[:, 42] += 0.004
     report = overfit(family(returns), bootstraps=1000)
     assert report.best.run_id == "t042"
-    assert report.best.reading("all").dsr > 0.99
+    assert report.best.deflated.dsr > 0.99
     assert report.overfitting.pbo < 0.01
-    assert report.reality_check.spa < 0.01
+    assert report.search.spa < 0.01
+    assert report.search.good[0] == ("t042", 1 / 1001)
+    assert 0.1 < report.search.at_least < report.best.sharpe
     assert all(one.haircut < 0.3 for one in report.best.adjusted)
+    assert report.better
     assert report.verdict == (
-        "The best of these 100 trials is better than the luckiest of as many coin flips, "
-        "at the 95% level."
+        "The best of these 100 trials is better than luck: were all of them worthless, such a "
+        "search would show one this good in fewer than 1% of cases."
     )
 
 
-def judged(dsr, *, clusters=0.5, pbo=0.1, spa=0.01, check=0.01, failed=0):
+def test_good_trials_do_not_hide_each_other():
+    """20 of 200 with an annual Sharpe ratio of 2 over 10 years: found, and said which."""
+    returns = noise(seeded(), rows=2520, trials=200)
+    returns[:, ::10] += 0.01 * 2 / math.sqrt(252)
+    report = overfit(family(returns), bootstraps=1000, splits=8)
+    assert report.better
+    named = {run_id for run_id, _ in report.search.good}
+    assert len(named & {f"t{i:03}" for i in range(0, 200, 10)}) >= 18
+    assert len(named) <= 21
+
+
+def judged(p, *, pbo=0.1, peeking=None, returns=252, failed=0, good=()):
     """The verdict on a family with these numbers."""
     report = ask(family(noise(np.random.default_rng(0), trials=20) + 0.001, failed=failed))
-    readings = [
-        replace(reading, dsr={"all": dsr, "clusters": clusters}.get(reading.name))
-        for reading in report.best.readings
-    ]
-    return verdict(
-        report.counts,
-        replace(report.best, readings=tuple(readings)),
-        replace(report.overfitting, pbo=pbo),
-        replace(report.reality_check, spa=spa, reality_check=check),
-        0.95,
-    )
+    search = replace(report.search, p=p, peeking=peeking, good=good)
+    best = replace(report.best, n_returns=returns)
+    return verdict(report.counts, best, search, replace(report.overfitting, pbo=pbo), 0.95)[0]
 
 
-def test_verdict_says_where_the_tests_disagree():
-    good = "The best of these 20 trials is better than the luckiest of as many coin flips, at the"
-    bad = "The best of these 20 trials is not distinguishable from the luckiest of as many"
-    assert judged(0.96) == f"{good} 95% level."
-    assert judged(0.96, spa=0.3) == (
-        f"{good} 95% level; but the SPA test does not confirm it (p 0.30)."
+def test_the_sentence_says_how_often_it_is_wrong():
+    good = "The best of these 20 trials is better than luck: were all of them worthless, "
+    bad = (
+        "The best of these 20 trials is not distinguishable from luck: were all of them worthless, "
     )
-    assert judged(0.96, spa=0.3, pbo=0.7).startswith(
-        f"{good} 95% level; but the best of one half of the data falls into the lower half on the "
-        "other in 70% of the splits and the SPA test"
+    assert judged(0.03) == f"{good}such a search would show one this good in 3% of cases."
+    assert judged(0.13) == f"{bad}such a search would show one this good in 13% of cases."
+    assert judged(0.0502).endswith("in just over 5% of cases.")
+    assert judged(0.05).startswith(good)
+    assert judged(0.05).endswith("in 5.0% of cases.")
+    assert judged(0.051).startswith(bad)
+    assert judged(0.999).endswith("in more than 99% of cases.")
+    assert "these 10,020 trials" in judged(0.2, failed=10_000)
+    assert judged(0.03, peeking=0.2) == (
+        f"{bad}whoever looks after every one would ever see one this good in 20% of cases."
     )
-    assert judged(0.94, spa=0.3) == f"{bad} coin flips at the 95% level."
-    assert "these 10,020 trials" in judged(0.94, failed=10_000)
-    assert judged(0.94, clusters=0.96).endswith(
-        "were they worth only 20 independent trials, it would be."
+    assert judged(0.001, pbo=0.66) == (
+        f"{good}such a search would show one this good in fewer than 1% of cases. Which of them is "
+        "best the data cannot tell: what leads on one half of the dates is in the lower half on "
+        "the other in 66% of the splits."
     )
-    assert judged(0.94, spa=0.001) == (
-        f"{bad} coin flips at the 95% level, though the Reality Check and the SPA test, which know "
-        "what the trials have in common, find skill among them (p 0.01, <0.01)."
+    assert "cannot tell" not in judged(0.2, pbo=0.66)
+    assert judged(0.03, returns=120).endswith(
+        "With fewer than 250 returns (120) that share is rough."
     )
-    assert judged(0.94, spa=0.001, check=0.3) == f"{bad} coin flips at the 95% level."
+    assert judged(0.2, good=(("other", 0.01),)).endswith("Of the others 1 is better than luck.")
 
 
 @pytest.mark.parametrize(
@@ -335,8 +347,9 @@ def test_answer_is_plain():
         "block": 4.0,
         "seed": 9,
         "confidence": 0.95,
+        "peeking": False,
+        "benchmark": None,
     }
-    assert told["reality_check"]["block"] == 4.0
 
 
 def test_text():
@@ -346,26 +359,30 @@ def test_text():
 
 
 SWEEP = """\
-family: 202 trials, 8 independent by clustering, 2 failed
+family: 202 trials, 2 failed
 
   best run                 …t183   sharpe 1.17, 2.7 years, 1,000 returns
-  expected best by luck    1.12
-  chance it beats luck     dsr 0.54 (all 202 trials), 0.55 (182 by correlation),
-                           0.88 (8 by clusters), 0.70 (44 by effective rank)
+  its true sharpe          0.11 to 2.22 in 95 of 100, the search aside; memory
+                           of 6 lags widens it 1.07x
+  best by luck alone       sharpe 1.20, were none of them any good; as 61
+                           unrelated trials would
+  a search as lucky        p 0.52 (5,000 bootstraps, block 10, seed 0)
+  the search counted       sharpe at least -0.54, in 95 of 100
+  deflated sharpe          dsr 0.54, against 1.12 by the trials' spread
   haircut sharpe           0.00 (Bonferroni), 0.00 (Holm), 0.00 (Harvey-Liu BHY)
-  track record needed      1.4 years against no skill, over 100 years against
-                           luck; you have 2.7
+  track record needed      1.6 years against no skill, 8.8 years against luck;
+                           you have 2.7
   plateau                  sharpe 0.71 in the median of 5 neighbours, 0% of them
                            within 20% of the best
-  overfitting probability  pbo 0.59 (S = 16, 12,870 splits of 992 returns)
+  can the best be told     pbo 0.59 ± 0.34 (S = 16, 12,870 splits of 992
+                           returns); of noise 0.18 to 0.80
   winners out of sample    54% lose, degradation slope -0.59
-  reality check, SPA       p 0.26, 0.57 (5,000 bootstraps, block 10, seed 0)
-  compared                 200 trials on 1,000 common returns; 2 out: fewer than
-                           two points of equity; each that is out counts as
-                           independent
+  reality check, SPA       p 0.26, 0.48
+  on common dates          200 trials on 1,000 common returns; 2 out: fewer than
+                           two points of equity
 
-The best of these 202 trials is not distinguishable from the luckiest of as many
-coin flips at the 95% level.
+The best of these 202 trials is not distinguishable from luck: were all of them
+worthless, such a search would show one this good in 52% of cases.
 """
 
 

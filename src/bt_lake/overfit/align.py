@@ -51,8 +51,8 @@ OTHER_DATES = "too few dates in common with the others"
 
 def align(curves: Curves) -> Aligned:
     lengths = np.diff(curves.offsets)
-    negative = (lengths > 1) & ((_lowest(curves, lengths) < 0) | (curves.base <= 0))
-    able = (lengths > 1) & ~negative
+    able = comparable(curves)
+    negative = (lengths > 1) & ~able
     points = np.repeat(able, lengths)
     dates, date = np.unique(curves.ts[points], return_inverse=True)
     joined, common = _largest_block(date, np.cumsum([0, *lengths[able]]), dates.size)
@@ -65,6 +65,12 @@ def align(curves: Curves) -> Aligned:
         OTHER_DATES: int(np.count_nonzero(~joined)),
     }
     return Aligned(kept, ts, returns, dates.size, {why: n for why, n in left_out.items() if n})
+
+
+def comparable(curves: Curves) -> Bools:
+    """Trials with two points or more, whose equity never falls below zero."""
+    lengths = np.diff(curves.offsets)
+    return (lengths > 1) & ~((_lowest(curves, lengths) < 0) | (curves.base <= 0))
 
 
 def _lowest(curves: Curves, lengths: Ints) -> Floats:

@@ -74,9 +74,14 @@ def cscv(returns: Floats, blocks: int = 16) -> Splits | None:
     length, dropped = divmod(len(returns), blocks)
     if length < MIN_BLOCK_ROWS or returns.shape[1] < 2:
         return None
-    sums = _BlockSums.of(returns[dropped:], blocks)
+    return all_splits(BlockSums.of(returns[dropped:], blocks))
+
+
+def all_splits(sums: BlockSums) -> Splits | None:
+    """All ways to halve these blocks; None where no trial has any variance."""
+    blocks, trials = sums.total.shape
     halves = _halves_with_the_first_block(blocks)
-    pairs, trials = len(halves), returns.shape[1]
+    pairs = len(halves)
     winner = np.empty(2 * pairs, np.int64)
     rank, inside, outside = (np.empty(2 * pairs) for _ in range(3))
     varied = False
@@ -114,7 +119,9 @@ def _judge(inside: Floats, outside: Floats) -> tuple[Ints, Floats, Floats, Float
 
 
 @dataclass(frozen=True, slots=True)
-class _BlockSums:
+class BlockSums:
+    """All that a Sharpe ratio needs to know of each block of rows."""
+
     total: Floats  # blocks x trials, of returns less the trial's mean: less cancellation
     square: Floats
     mean: Floats
@@ -122,7 +129,7 @@ class _BlockSums:
     length: int
 
     @classmethod
-    def of(cls, returns: Floats, blocks: int) -> _BlockSums:
+    def of(cls, returns: Floats, blocks: int) -> BlockSums:
         rows, trials = returns.shape
         gaps: Bools = np.isnan(returns)
         seen = np.maximum(rows - gaps.sum(axis=0), 1)
@@ -135,6 +142,11 @@ class _BlockSums:
             gap=np.any(gaps.reshape(blocks, -1, trials), axis=1) if gaps.any() else None,
             length=rows // blocks,
         )
+
+    def without(self, *blocks: int) -> BlockSums:
+        gap = None if self.gap is None else np.delete(self.gap, blocks, axis=0)
+        total, square = (np.delete(sums, blocks, axis=0) for sums in (self.total, self.square))
+        return BlockSums(total, square, self.mean, gap, self.length)
 
     def sharpe(self, half: Floats) -> Floats:
         """Sharpe ratio of every trial in every half; 0 without variance or with a gap."""

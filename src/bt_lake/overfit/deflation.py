@@ -37,7 +37,7 @@ def deflate(
     luck = spread * sharpe.expected_max(trials)
     n = np.where(n >= FEW_RETURNS, n, np.nan)
     selected = np.where((trials > 1) & (ratio > 0), ratio, np.nan)
-    p = np.minimum(multiple.p_values(selected, n) * trials, 1.0)
+    p = np.minimum(multiple.p_values(selected, n, skew, kurtosis) * trials, 1.0)
     left = multiple.haircut(p, n) * year
     return Deflated(
         dsr=sharpe.probabilistic(ratio, n, skew, kurtosis, luck),

@@ -1,18 +1,19 @@
-"""The best trial's Sharpe ratio beside what luck gives to the best of so many."""
+"""The best trial by itself: how sure its Sharpe ratio is, and what the textbooks leave of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from bt_lake.overfit import multiple, sharpe
-from bt_lake.overfit.arrays import number
+from bt_lake.overfit import multiple, normal, sharpe
+from bt_lake.overfit.arrays import Floats, number
 from bt_lake.overfit.family import Family
+from bt_lake.overfit.memory import lags_for
 from bt_lake.overfit.plateau import plateau
-from bt_lake.overfit.results import FEW_RETURNS, FEW_TRIALS, Adjusted, Best, Reading
+from bt_lake.overfit.results import FEW_RETURNS, FEW_TRIALS, Adjusted, Best, DeflatedSharpe
 
 NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
 
@@ -20,39 +21,46 @@ NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding
 def judge(
     family: Family,
     winner: int,
-    independent: Mapping[str, float],
+    memory: Floats,
+    largest: float | None,
     confidence: float,
     notes: list[str],
 ) -> Best:
-    """All that depends on the winner's Sharpe ratio; `independent` counts the trials, by reading.
+    """All that depends on the winner's Sharpe ratio.
 
-    The moments of a handful of returns mean nothing: what rests on them is then undefined.
+    `memory` is Lo's factor of each trial; luck brings `largest` standard errors to the best. The
+    moments of a handful of returns mean nothing: what rests on them is then undefined.
     """
-    moments = _Moments.of(family, winner)
-    deviation = _spread(family, winner, notes) if len(family) > 1 else None
-    luck = {} if deviation is None or not moments.enough else independent
+    moments = _Moments.of(family, winner, float(memory[winner]))
     selected = len(family) > 1 and moments.enough and moments.sharpe > 0
     if moments.enough and not moments.known:
         notes.append("psr, dsr: the best trial's skew or kurtosis is unknown")
     neighbours = plateau(family.params, family.sharpe_in_periods_of(winner), winner)
     if neighbours is None and len(family) > 1:
         notes.append("plateau: the best trial has no neighbours in a grid of parameters")
+    interval = moments.interval(confidence) if moments.enough else None
+    record = moments.track_record(confidence) if moments.enough else None
+    of_the_best = (
+        moments.track_record(confidence, largest) if selected and largest is not None else None
+    )
     return Best(
         run_id=family.ids[winner],
         sharpe=moments.sharpe,
         sharpe_annual=moments.annual(moments.sharpe),
+        interval=interval,
+        interval_annual=moments.annual_interval(interval),
         periods_per_year=moments.a_year,
         n_returns=int(moments.n) if math.isfinite(moments.n) else None,
         years=family.years_of(winner),
         skew=number(moments.skew),
         kurtosis=number(moments.kurtosis),
-        psr=moments.psr(above=0.0) if moments.enough else None,
-        min_track_record=moments.track_record(0.0, confidence) if moments.enough else None,
-        sharpe_deviation=deviation,
-        readings=tuple(
-            _reading(name, n, moments, deviation or 0.0, confidence) for name, n in luck.items()
-        ),
-        p_value=number(multiple.p_values(moments.sharpe, moments.n)) if selected else None,
+        memory=moments.memory,
+        lags=int(lags_for(moments.n)) if math.isfinite(moments.n) else 0,
+        psr=moments.psr() if moments.enough else None,
+        min_track_record=record,
+        min_track_record_of_the_best=of_the_best,
+        deflated=_deflated(family, winner, moments, notes) if len(family) > 1 else None,
+        p_value=number(_p_values(family)[winner]) if selected else None,
         adjusted=tuple(_adjusted(family, winner, moments)) if selected else (),
         plateau=neighbours,
     )
@@ -66,15 +74,17 @@ class _Moments:
     n: float
     skew: float
     kurtosis: float
+    memory: float
     a_year: float | None
 
     @classmethod
-    def of(cls, family: Family, winner: int) -> _Moments:
+    def of(cls, family: Family, winner: int, memory: float) -> _Moments:
         return cls(
             sharpe=float(family.sharpe_period[winner]),
             n=float(family.n_returns[winner]),
             skew=float(family.skew[winner]),
             kurtosis=float(family.kurtosis[winner]),
+            memory=memory,
             a_year=number(family.periods_per_year[winner]),
         )
 
@@ -86,16 +96,50 @@ class _Moments:
     def known(self) -> bool:
         return math.isfinite(self.skew + self.kurtosis)
 
-    def psr(self, above: float) -> float | None:
-        return number(sharpe.probabilistic(self.sharpe, self.n, self.skew, self.kurtosis, above))
-
-    def track_record(self, above: float, confidence: float) -> float | None:
-        return number(
-            sharpe.min_track_record(self.sharpe, self.skew, self.kurtosis, above, confidence)
+    def psr(self) -> float | None:
+        found = sharpe.probabilistic(
+            self.sharpe, self.n, self.skew, self.kurtosis, memory=self.memory
         )
+        return number(found)
+
+    def interval(self, confidence: float) -> tuple[float, float] | None:
+        error = float(sharpe.error(self.sharpe, self.n, self.skew, self.kurtosis, self.memory))
+        wide = float(normal.quantile((1.0 + confidence) / 2.0)) * error
+        return (self.sharpe - wide, self.sharpe + wide) if math.isfinite(wide) else None
+
+    def track_record(self, confidence: float, largest: float | None = None) -> float | None:
+        own = (self.sharpe, self.skew, self.kurtosis)
+        if largest is None:
+            found = sharpe.min_track_record(*own, confidence=confidence, memory=self.memory)
+        else:
+            found = sharpe.min_track_record_of_the_best(*own, largest, confidence, self.memory)
+        return number(found)
 
     def annual(self, value: float | None) -> float | None:
         return value * math.sqrt(self.a_year) if value is not None and self.a_year else None
+
+    def annual_interval(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        if interval is None or not self.a_year:
+            return None
+        year = math.sqrt(self.a_year)
+        return interval[0] * year, interval[1] * year
+
+
+def _deflated(
+    family: Family, winner: int, moments: _Moments, notes: list[str]
+) -> DeflatedSharpe | None:
+    deviation = _spread(family, winner, notes)
+    if deviation is None or not moments.enough:
+        return None
+    expected = deviation * float(sharpe.expected_max(len(family)))
+    dsr = sharpe.probabilistic(moments.sharpe, moments.n, moments.skew, moments.kurtosis, expected)
+    return DeflatedSharpe(
+        trials=len(family),
+        deviation=deviation,
+        expected_max=expected,
+        expected_max_annual=moments.annual(expected),
+        dsr=number(dsr),
+    )
 
 
 def _spread(family: Family, winner: int, notes: list[str]) -> float | None:
@@ -118,22 +162,20 @@ def _spread(family: Family, winner: int, notes: list[str]) -> float | None:
     return deviation
 
 
-def _reading(
-    name: str, n: float, moments: _Moments, deviation: float, confidence: float
-) -> Reading:
-    expected = deviation * float(sharpe.expected_max(n))
-    return Reading(
-        name=name,
-        n=n,
-        expected_max=expected,
-        expected_max_annual=moments.annual(expected),
-        dsr=moments.psr(above=expected),
-        min_track_record=moments.track_record(expected, confidence),
-    )
+def t_values(family: Family, memory: Floats) -> Floats:
+    """Each trial's Sharpe ratio over its own error, the z of its PSR; NaN below 12 returns."""
+    n = np.where(family.n_returns >= FEW_RETURNS, family.n_returns, np.nan)
+    error = sharpe.error(family.sharpe_period, n, family.skew, family.kurtosis, memory)
+    plain = np.sqrt(memory / (n - 1.0))  # where skew or kurtosis is unknown
+    return np.asarray(family.sharpe_period / np.where(np.isfinite(error), error, plain))
 
 
-def _adjusted(family: Family, winner: int, moments: _Moments) -> Iterator[Adjusted]:
-    p = multiple.p_values(family.sharpe_period, family.n_returns)
+def _p_values(family: Family) -> Floats:
+    return multiple.p_values(family.sharpe_period, family.n_returns, family.skew, family.kurtosis)
+
+
+def _adjusted(family: Family, winner: int, moments: _Moments, memory: Floats) -> Iterator[Adjusted]:
+    p = _p_values(family)
     for method, adjust in multiple.ADJUSTMENTS.items():
         own = float(adjust(p)[winner])
         left = number(multiple.haircut(own, moments.n))

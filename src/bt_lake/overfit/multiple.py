@@ -7,19 +7,29 @@ Harvey & Liu, "Backtesting" (2015) is the source of the haircut.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from bt_lake.overfit import student
 from bt_lake.overfit.arrays import Floats, Numbers
+from bt_lake.overfit.sharpe import variance_factor
 
 
-def p_values(sharpe: Numbers, n: Numbers) -> Floats:
-    """Two-sided p-value of t = sharpe sqrt(n), Student's t with n - 1 degrees of freedom."""
+def p_values(
+    sharpe: Numbers, n: Numbers, skew: Numbers = math.nan, kurtosis: Numbers = math.nan
+) -> Floats:
+    """Two-sided p-value of t = sharpe sqrt(n), Student's t with n - 1 degrees of freedom.
+
+    Where skew and kurtosis are known t is divided by what they do to the error of the ratio.
+    """
     count = np.asarray(n, np.float64)
     count = np.where(count >= 2.0, count, np.nan)
-    return student.two_sided(np.asarray(sharpe, np.float64) * np.sqrt(count), count - 1.0)
+    with np.errstate(invalid="ignore"):
+        factor = variance_factor(sharpe, skew, kurtosis)
+    factor = np.where(np.isfinite(factor), factor, 1.0)
+    return student.two_sided(np.asarray(sharpe, np.float64) * np.sqrt(count / factor), count - 1.0)
 
 
 def haircut(p: Numbers, n: Numbers, df: Numbers | None = None) -> Floats:

@@ -5,26 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from bt_lake.metrics.segments import ROUNDING
-from bt_lake.overfit import correlation
 from bt_lake.overfit.align import Aligned, align
 from bt_lake.overfit.arrays import Floats, number
-from bt_lake.overfit.bootstrap import RealityCheck, reality_check
-from bt_lake.overfit.clusters import MAX_TRIALS, Clusters, clusters
 from bt_lake.overfit.cscv import MAX_BLOCKS, MIN_BLOCK_ROWS, cscv
 from bt_lake.overfit.family import Family
-from bt_lake.overfit.luck import judge
+from bt_lake.overfit.luck import judge, t_values
+from bt_lake.overfit.memory import default_block
+from bt_lake.overfit.own import Own
+from bt_lake.overfit.peeking import at_every_look
+from bt_lake.overfit.ranking_noise import noise_band, standard_error
 from bt_lake.overfit.results import (
-    FEW_RETURNS,
+    FEW_TRIALS,
+    ROUGH_RETURNS,
     Alignment,
     Counts,
     OverfitReport,
     Overfitting,
+    Search,
     Settings,
 )
+from bt_lake.overfit.search import Worlds, worlds
 from bt_lake.overfit.verdict import verdict
 from bt_lake.warehouse.errors import BadInput
 
 CONFIDENCE = 0.95
+_SKEWED = 1.0
 
 
 def overfit(
@@ -34,32 +39,45 @@ def overfit(
     bootstraps: int = 5000,
     block: float | None = None,
     seed: int = 0,
+    peeking: bool = False,
+    benchmark: str | None = None,
 ) -> OverfitReport:
-    """What the best of `family` is worth; `splits` is S, the number of blocks CSCV cuts."""
+    """What the best of `family` is worth; `splits` is S, the number of blocks CSCV cuts.
+
+    `benchmark` names what the returns are above, which the caller has subtracted.
+    """
     check_settings(splits, bootstraps, block)
     notes = list(family.notes)
     aligned = align(family.curves) if family.curves is not None else None
-    # After ruin nothing is gained or lost; only CSCV treats that as the gap it is.
-    returns = np.nan_to_num(aligned.returns) if aligned is not None else np.zeros((0, 0))
-    counts, independent = _count(family, returns, notes)
-    overfitting = _overfitting(family, aligned, splits, notes)
-    check = _reality_check(returns, bootstraps, block, seed, notes)
-
+    own = Own.of(family.curves) if family.curves is not None else None
+    memory = own.memory() if own is not None else np.ones(len(family))
+    t = t_values(family, memory)
+    found = worlds(own, t, bootstraps=bootstraps, block=block, seed=seed, memory=memory)
+    block = found.block if found is not None else None
+    overfitting = _overfitting(family, aligned, splits, block, seed, notes)
     winner = family.best()
-    best = judge(family, winner, independent, CONFIDENCE, notes) if winner is not None else None
+    best = search = None
+    if winner is not None:
+        largest = found.largest if found is not None else None
+        best = judge(family, winner, memory, largest, CONFIDENCE, notes)
+        if found is not None and len(family) > 1 and np.isfinite(found.p[winner]):
+            looks = float(at_every_look(t)[winner]) if peeking else None
+            search = _search(family, winner, found, looks, notes)
+    counts = _count(family, aligned)
     compared = aligned is not None and winner in aligned.kept
     if aligned is not None and winner is not None and not compared and aligned.kept.size:
-        notes.append("pbo, reality check: the best trial is not among those compared")
-    tests = (overfitting, check) if compared else (None, None)
+        notes.append("pbo: the best trial is not among those on common dates")
+    sentence, better = verdict(counts, best, search, overfitting if compared else None, CONFIDENCE)
     return OverfitReport(
         family=family.name,
-        verdict=verdict(counts, best, *tests, CONFIDENCE),
+        verdict=sentence,
+        better=better,
         notes=tuple(notes),
-        settings=Settings(splits, bootstraps, check.block if check else block, seed, CONFIDENCE),
+        settings=Settings(splits, bootstraps, block, seed, CONFIDENCE, peeking, benchmark),
         counts=counts,
         best=best,
+        search=search,
         overfitting=overfitting,
-        reality_check=check,
         alignment=_alignment(aligned),
         gathered=family.gathered,
     )
@@ -74,39 +92,59 @@ def check_settings(splits: int, bootstraps: int, block: float | None) -> None:
         raise BadInput(f"block, a mean length in rows, must be at least 1, not {block}")
 
 
-def _count(family: Family, returns: Floats, notes: list[str]) -> tuple[Counts, dict[str, float]]:
-    """The trials as they are, and how many independent ones they amount to in each reading."""
-    trials, aligned = len(family), returns.shape[1]
-    groups: Clusters | None = None
-    rho = rank = np.nan
-    if aligned >= 2 and len(returns) >= FEW_RETURNS:
-        z = correlation.standardise(returns)
-        rho, rank = correlation.average_correlation(z), correlation.effective_rank(z)
-        groups = clusters(z)
-        if groups is None:
-            notes.append(f"clusters: more than {MAX_TRIALS:,} aligned trials are not clustered")
-    alone = trials - aligned  # cannot be compared with the others, so each counts
-    independent = {
-        "all": float(trials),
-        "average_correlation": correlation.independent_by_average(rho, trials),
-        "clusters": float(groups.count + alone) if groups else np.nan,
-        "effective_rank": rank + alone,
-    }
-    counts = Counts(
-        trials=trials,
+def _count(family: Family, aligned: Aligned | None) -> Counts:
+    return Counts(
+        trials=len(family),
         failed=int(np.count_nonzero(family.failed)),
         deleted=int(np.count_nonzero(family.deleted)),
         with_sharpe=int(np.count_nonzero(np.isfinite(family.sharpe_period))),
-        aligned=aligned,
-        clusters=groups.count if groups else None,
-        silhouette=groups.silhouette if groups else None,
-        average_correlation=number(rho),
+        aligned=aligned.kept.size if aligned is not None else 0,
     )
-    return counts, {name: n for name, n in independent.items() if np.isfinite(n)}
+
+
+def _search(
+    family: Family, winner: int, found: Worlds, looks: float | None, notes: list[str]
+) -> Search:
+    n, a_year = float(family.n_returns[winner]), number(family.periods_per_year[winner])
+    luck, at_least = found.largest / np.sqrt(n), (found.t[winner] - found.bound) / np.sqrt(n)
+    year = np.sqrt(a_year) if a_year else None
+    good = np.flatnonzero(found.p <= 1.0 - CONFIDENCE)
+    good = good[np.argsort(-found.t[good], kind="stable")]
+    if not found.resampled and found.alone > 1 and family.curves is not None:
+        notes.append("search: no curves that can be resampled, so each trial counts as unrelated")
+    return Search(
+        p=float(found.p[winner]),
+        luck=float(luck),
+        luck_annual=number(luck * year) if year else None,
+        at_least=float(at_least),
+        at_least_annual=number(at_least * year) if year else None,
+        independent=found.independent,
+        good=tuple((family.ids[i], float(found.p[i])) for i in good.tolist()),
+        resampled=found.resampled,
+        alone=found.alone,
+        peeking=looks,
+        reality_check=found.reality_check,
+        spa=found.spa,
+        spa_unreliable=_unreliable(family, winner) if found.spa is not None else None,
+    )
+
+
+def _unreliable(family: Family, winner: int) -> str | None:
+    """Why Hansen's test, whose deviations are fixed, calls too much noise good."""
+    if family.n_returns[winner] < ROUGH_RETURNS:
+        return f"fewer than {ROUGH_RETURNS} returns"
+    if abs(family.skew[winner]) > _SKEWED:
+        return f"skew {family.skew[winner]:.1f}"
+    return None
 
 
 def _overfitting(
-    family: Family, aligned: Aligned | None, splits: int, notes: list[str]
+    family: Family,
+    aligned: Aligned | None,
+    splits: int,
+    block: float | None,
+    seed: int,
+    notes: list[str],
 ) -> Overfitting | None:
     if aligned is None or aligned.kept.size < 2:
         if len(family) > 1:
@@ -123,12 +161,16 @@ def _overfitting(
     if (np.ptp(aligned.returns, axis=1) <= ROUNDING).all():
         notes.append("pbo: the trials' returns are all the same")
         return None
+    if aligned.kept.size < FEW_TRIALS:
+        notes.append(f"pbo: ranks among fewer than {FEW_TRIALS} trials are coarse")
     slope, intercept, r_squared = map(number, found.degradation())
     return Overfitting(
         splits=found.winner.size,
         rows=rows,
         rows_dropped=rows % splits,
         pbo=found.pbo,
+        error=standard_error(aligned.returns),
+        noise=noise_band(aligned.returns, block or _block(aligned.returns), seed),
         probability_of_loss=found.probability_of_loss,
         slope=slope,
         intercept=intercept,
@@ -141,16 +183,8 @@ def _overfitting(
     )
 
 
-def _reality_check(
-    returns: Floats, bootstraps: int, block: float | None, seed: int, notes: list[str]
-) -> RealityCheck | None:
-    rows, trials = returns.shape
-    if trials < 2:
-        return None  # said under pbo already
-    if rows < FEW_RETURNS:
-        notes.append(f"reality check: needs {FEW_RETURNS} returns on common dates, not {rows}")
-        return None
-    return reality_check(returns, bootstraps=bootstraps, block=block, seed=seed)
+def _block(returns: Floats) -> int:
+    return default_block(np.nan_to_num(returns))
 
 
 def _alignment(aligned: Aligned | None) -> Alignment | None:

@@ -9,13 +9,13 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bt_lake.overfit.bootstrap import RealityCheck
 from bt_lake.overfit.decay import Decay
 from bt_lake.overfit.family import Gathered
 from bt_lake.overfit.plateau import Plateau
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
-FEW_TRIALS = 10  # Sharpe ratios; below it their spread is hardly known
+FEW_TRIALS = 10  # below it their spread is hardly known, and ranks are too coarse for PBO
+ROUGH_RETURNS = 250  # below it the error rate of the verdict is not assured
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Settings:
     block: float | None  # mean length in rows; None: no bootstrap was made
     seed: int
     confidence: float
+    peeking: bool
+    benchmark: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,20 @@ class Counts:
     deleted: int
     with_sharpe: int
     aligned: int
-    clusters: int | None  # among the aligned trials
-    silhouette: float | None
-    average_correlation: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The deflated Sharpe ratio under one way of counting the independent trials."""
+class DeflatedSharpe:
+    """Bailey and Lopez de Prado's: against the best to expect of independent trials of this spread.
 
-    name: str  # all, average_correlation, clusters, effective_rank
-    n: float
-    expected_max: float  # best Sharpe ratio to expect from luck alone
+    Not a test at any level: related trials, real differences in skill and copies all move it.
+    """
+
+    trials: int
+    deviation: float  # of the trials' Sharpe ratios: the root of V
+    expected_max: float
     expected_max_annual: float | None
     dsr: float | None
-    min_track_record: float | None  # returns needed for the DSR to reach the confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +65,46 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best live trial, beside what luck gives to the best of so many."""
+    """The best live trial; what is said of it alone leaves the search aside."""
 
     run_id: str
     sharpe: float
     sharpe_annual: float | None
+    interval: tuple[float, float] | None  # of the true Sharpe ratio, at the confidence
+    interval_annual: tuple[float, float] | None
     periods_per_year: float | None
     n_returns: int | None
     years: float | None
     skew: float | None
     kurtosis: float | None
-    psr: float | None  # probability that its true Sharpe ratio is above 0, selection aside
+    memory: float  # Lo's factor on the variance of its mean; 1 is none
+    lags: int  # that it rests on
+    psr: float | None  # probability that its true Sharpe ratio is above 0
     min_track_record: float | None  # returns needed for the PSR to reach the confidence
-    sharpe_deviation: float | None  # of all trials' Sharpe ratios: the root of V
-    readings: tuple[Reading, ...]
+    min_track_record_of_the_best: float | None  # ... for the best of all these trials
+    deflated: DeflatedSharpe | None
     p_value: float | None  # two-sided, before any adjustment
     adjusted: tuple[Adjusted, ...]
     plateau: Plateau | None
 
-    def reading(self, name: str) -> Reading | None:
-        return next((reading for reading in self.readings if reading.name == name), None)
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The best trial beside what luck brings to the best of exactly these trials."""
+
+    p: float  # share of worthless searches that show one as good
+    luck: float  # Sharpe ratio that the best reaches on average, were none any good
+    luck_annual: float | None
+    at_least: float  # what the best's true Sharpe ratio exceeds, the search counted, at 95 %
+    at_least_annual: float | None
+    independent: float | None  # as many unrelated trials would bring as much luck
+    good: tuple[tuple[str, float], ...]  # trials that are better than luck, and their p-values
+    resampled: int  # trials compared by the bootstrap
+    alone: int  # without a curve: each counts as unrelated to the others
+    peeking: float | None  # p for who looks after every trial
+    reality_check: float | None  # White's
+    spa: float | None  # Hansen's, consistent
+    spa_unreliable: str | None  # why
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +115,8 @@ class Overfitting:
     rows: int
     rows_dropped: int
     pbo: float
+    error: float | None  # standard error, by leaving out a quarter of the dates
+    noise: tuple[float, float] | None  # where nine of ten worthless searches like this one fall
     probability_of_loss: float
     slope: float | None
     intercept: float | None
@@ -117,12 +140,13 @@ class OverfitReport:
 
     family: str  # what it is about
     verdict: str
+    better: bool | None  # than luck, at the confidence; None: nothing can be said
     notes: tuple[str, ...]  # why what is missing is missing
     settings: Settings
     counts: Counts
     best: Best | None
+    search: Search | None
     overfitting: Overfitting | None
-    reality_check: RealityCheck | None
     alignment: Alignment | None
     decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
     gathered: Gathered = field(default_factory=Gathered)

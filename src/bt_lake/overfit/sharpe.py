@@ -24,16 +24,28 @@ def variance_factor(sharpe: Numbers, skew: Numbers, kurtosis: Numbers) -> Floats
     return np.where(factor > 0.0, factor, np.nan)
 
 
-def probabilistic(
-    sharpe: Numbers, n: Numbers, skew: Numbers, kurtosis: Numbers, above: Numbers = 0.0
+def error(
+    sharpe: Numbers, n: Numbers, skew: Numbers, kurtosis: Numbers, memory: Numbers = 1.0
 ) -> Floats:
-    """PSR: the probability that the true Sharpe ratio exceeds `above`, given `n` returns."""
+    """Standard error of a Sharpe ratio of `n` returns; `memory` is Lo's factor on its square."""
     periods = np.asarray(n, np.float64) - 1.0
     with np.errstate(invalid="ignore"):
-        error = np.sqrt(
-            variance_factor(sharpe, skew, kurtosis) / np.where(periods > 0, periods, np.nan)
-        )
-        return normal.cdf((np.asarray(sharpe, np.float64) - above) / error)
+        variance = variance_factor(sharpe, skew, kurtosis) * memory
+        return np.asarray(np.sqrt(variance / np.where(periods > 0, periods, np.nan)))
+
+
+def probabilistic(
+    sharpe: Numbers,
+    n: Numbers,
+    skew: Numbers,
+    kurtosis: Numbers,
+    above: Numbers = 0.0,
+    memory: Numbers = 1.0,
+) -> Floats:
+    """PSR: the probability that the true Sharpe ratio exceeds `above`, given `n` returns."""
+    with np.errstate(invalid="ignore"):
+        lead = np.asarray(sharpe, np.float64) - above
+        return normal.cdf(lead / error(sharpe, n, skew, kurtosis, memory))
 
 
 def min_track_record(
@@ -42,12 +54,24 @@ def min_track_record(
     kurtosis: Numbers,
     above: Numbers = 0.0,
     confidence: float = 0.95,
+    memory: Numbers = 1.0,
 ) -> Floats:
     """MinTRL: returns needed for PSR(above) to reach `confidence`; NaN where sharpe <= above."""
     lead = np.asarray(sharpe, np.float64) - above
     lead = np.where(lead > 0.0, lead, np.nan)
     z = normal.quantile(confidence)
-    return 1.0 + variance_factor(sharpe, skew, kurtosis) * (z / lead) ** 2
+    return 1.0 + variance_factor(sharpe, skew, kurtosis) * memory * (z / lead) ** 2
+
+
+def min_track_record_of_the_best(
+    sharpe: float, skew: float, kurtosis: float, largest: float, confidence: float, memory: float
+) -> Floats:
+    """Returns needed to beat luck, which brings `largest` standard errors, at `confidence`.
+
+    Luck falls as the record grows, as 1 / sqrt(n), so that any skill shows in the end.
+    """
+    needed = normal.quantile(confidence) * np.sqrt(variance_factor(sharpe, skew, kurtosis) * memory)
+    return ((needed + largest) / (sharpe if sharpe > 0.0 else np.nan)) ** 2
 
 
 def expected_max(n: Numbers) -> Floats:

@@ -1,50 +1,56 @@
-"""One plain sentence that claims no more than the numbers do."""
+"""One plain sentence that claims no more than the numbers do, and says how often it is wrong."""
 
 from __future__ import annotations
 
-from bt_lake.overfit.bootstrap import RealityCheck
-from bt_lake.overfit.results import FEW_RETURNS, FEW_TRIALS, Best, Counts, Overfitting
+from bt_lake.overfit.results import (
+    FEW_RETURNS,
+    FEW_TRIALS,
+    ROUGH_RETURNS,
+    Best,
+    Counts,
+    Overfitting,
+    Search,
+)
 
 
 def verdict(
     counts: Counts,
     best: Best | None,
+    search: Search | None,
     overfitting: Overfitting | None,
-    check: RealityCheck | None,
     confidence: float,
-) -> str:
+) -> tuple[str, bool | None]:
+    """The sentence, and whether the best is better than luck; None where nothing can be said."""
     silence = _nothing_to_say(counts, best)
     if silence or best is None:
-        return silence
+        return silence, None
     these = f"these {counts.trials:,} trials"
-    strict, clustered = best.reading("all"), best.reading("clusters")
-    if strict is None or strict.dsr is None:
-        return (
-            f"Too little is known of {these} to say how far luck alone would "
-            "carry the best of them."
+    if search is None:
+        return f"Too little is known of {these} to say how far luck alone would carry them.", None
+    p = search.p if search.peeking is None else search.peeking
+    better = p <= 1.0 - confidence
+    claim = "is better than luck" if better else "is not distinguishable from luck"
+    if search.peeking is None:
+        rate = f"such a search would show one this good in {share(p)} of cases"
+    else:
+        rate = f"whoever looks after every one would ever see one this good in {share(p)} of cases"
+    sentences = [f"The best of {these} {claim}: were all of them worthless, {rate}."]
+    others = sum(1 for run_id, _ in search.good if run_id != best.run_id)
+    if others and not better:
+        sentences.append(
+            f"Of the others {others:,} {'is' if others == 1 else 'are'} better than luck."
         )
-    level = f"the {confidence:.0%} level"
-    if strict.dsr >= confidence:
-        doubts = _doubts(counts, overfitting, check, confidence)
-        return (
-            f"The best of {these} is better than the luckiest of as many coin "
-            f"flips, at {level}{'; but ' if doubts else ''}{' and '.join(doubts)}."
+    pbo = overfitting.pbo if overfitting and counts.aligned >= FEW_TRIALS else 0.0
+    if better and pbo >= 0.5:
+        sentences.append(
+            "Which of them is best the data cannot tell: what leads on one half of the dates is in "
+            f"the lower half on the other in {pbo:.0%} of the splits."
         )
-    claim = (
-        f"The best of {these} is not distinguishable from the luckiest of as "
-        f"many coin flips at {level}"
-    )
-    if clustered is not None and (clustered.dsr or 0.0) >= confidence:
-        worth = f"{clustered.n:,.0f} independent trial{'' if round(clustered.n) == 1 else 's'}"
-        return f"{claim}; were they worth only {worth}, it would be."
-    # Among more trials than returns SPA finds skill in noise; the Reality Check does not.
-    if check is not None and max(check.spa, check.reality_check) <= 1.0 - confidence:
-        return (
-            f"{claim}, though the Reality Check and the SPA test, which know what the trials have "
-            "in common, find skill among them "
-            f"(p {p_text(check.reality_check)}, {p_text(check.spa)})."
+    if best.n_returns is not None and best.n_returns < ROUGH_RETURNS:
+        sentences.append(
+            f"With fewer than {ROUGH_RETURNS} returns ({best.n_returns:,}) that share is rough."
         )
-    return f"{claim}."
+    return " ".join(sentences), better
 
 
 def _nothing_to_say(counts: Counts, best: Best | None) -> str:
@@ -74,23 +80,13 @@ def _nothing_to_say(counts: Counts, best: Best | None) -> str:
     return ""
 
 
-def _doubts(
-    counts: Counts,
-    overfitting: Overfitting | None,
-    check: RealityCheck | None,
-    confidence: float,
-) -> list[str]:
-    doubts = []
-    if counts.with_sharpe < FEW_TRIALS:
-        doubts.append(f"that luck is known from only {counts.with_sharpe} Sharpe ratios")
-    if overfitting is not None and overfitting.pbo >= 0.5:
-        doubts.append(
-            "the best of one half of the data falls into the lower half on the other in "
-            f"{overfitting.pbo:.0%} of the splits"
-        )
-    if check is not None and check.spa > 1.0 - confidence:
-        doubts.append(f"the SPA test does not confirm it (p {p_text(check.spa)})")
-    return doubts
+def share(p: float) -> str:
+    """Of cases, in whole percent that never claim certainty; rounded so as not to cross 5 %."""
+    if p < 0.01:
+        return "fewer than 1%"
+    if 0.045 < p <= 0.055:
+        return f"{p:.1%}" if f"{p:.1%}" != "5.0%" or p <= 0.05 else "just over 5%"
+    return f"{p:.0%}" if p < 0.995 else "more than 99%"
 
 
 def p_text(p: float) -> str:
