@@ -174,7 +174,7 @@ def _p_values(family: Family) -> Floats:
     return multiple.p_values(family.sharpe_period, family.n_returns, family.skew, family.kurtosis)
 
 
-def _adjusted(family: Family, winner: int, moments: _Moments, memory: Floats) -> Iterator[Adjusted]:
+def _adjusted(family: Family, winner: int, moments: _Moments) -> Iterator[Adjusted]:
     p = _p_values(family)
     for method, adjust in multiple.ADJUSTMENTS.items():
         own = float(adjust(p)[winner])
