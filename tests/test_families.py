@@ -102,8 +102,9 @@ def test_folds_are_stitched_and_judged_out_of_sample(lake, tmp_path):
     one, other = lake.overfit(**FAST), whole.overfit(**FAST)
     assert (one.gathered.runs, one.gathered.folds, one.gathered.in_sample) == (40, 20, 20)
     assert one.counts.trials == other.counts.trials == 5
-    for name in ("sharpe", "skew", "kurtosis", "n_returns", "sharpe_deviation"):
+    for name in ("sharpe", "skew", "kurtosis", "n_returns"):
         assert getattr(one.best, name) == pytest.approx(getattr(other.best, name), rel=1e-9), name
+    assert one.best.deflated.deviation == pytest.approx(other.best.deflated.deviation, rel=1e-9)
     assert one.best.years == pytest.approx(other.best.years)
     assert one.overfitting.pbo == pytest.approx(other.overfitting.pbo)
     assert one.alignment == other.alignment
@@ -153,7 +154,7 @@ def test_what_markets_gave_is_no_luck_of_the_search(lake):
     values = lake.runs(columns=["symbol", "sharpe_ratio"])
     within = [values.filter(symbol=name)["sharpe_ratio"].var() for name in ("UP", "DOWN")]
     plain = values["sharpe_ratio"].std()
-    deviation = lake.overfit(**FAST).best.sharpe_deviation * math.sqrt(252)
+    deviation = lake.overfit(**FAST).best.deflated.deviation * math.sqrt(252)
     assert deviation == pytest.approx(math.sqrt(sum(within) / 2))
     assert plain > 3 * deviation
 
@@ -163,7 +164,7 @@ def test_one_trial_a_symbol_has_the_spread_between_them(lake):
     for place in range(12):
         lake.save(document(rng.normal(0.0, 0.01, 60), symbol=f"S{place}"))
     plain = lake.runs()["sharpe_ratio"].std()
-    deviation = lake.overfit(**FAST).best.sharpe_deviation * math.sqrt(252)
+    deviation = lake.overfit(**FAST).best.deflated.deviation * math.sqrt(252)
     assert deviation == pytest.approx(plain)
 
 
@@ -218,7 +219,7 @@ def test_every_place_counts_and_deflates_alike(lake, asked):
     report = lake.overfit(**asked, **FAST)
     if report.best is None:
         return
-    luck = report.best.reading("all")
+    luck = report.best.deflated
     row = {r["run_id"]: r for r in lake.best("sharpe_ratio", 99, deflate=True, **asked).to_dicts()}
     mine = row[report.best.run_id]
     assert mine["dsr"] == (None if luck is None else pytest.approx(luck.dsr, abs=1e-9))

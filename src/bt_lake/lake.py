@@ -438,13 +438,17 @@ class Lake:
         seed: int = 0,
         start: Time = None,
         end: Time = None,
+        benchmark: str | float | os.PathLike[str] | None = None,
+        peeking: bool = False,
         **filters: Unpack[Given],
     ) -> OverfitReport:
         """What the best of the matching trials is worth; deleted and failed ones count too.
 
-        `print` it, or take `.best`, `.overfitting`, `.verdict`, `.to_dict()`. `splits` is the
-        number of blocks of CSCV, `block` the mean length of those of the bootstrap. With `start`
-        or `end` only the equity within that window counts.
+        `print` it, or take `.verdict`, `.better`, `.search`, `.best`, `.overfitting`,
+        `.to_dict()`. `splits` is the number of blocks of CSCV, `block` the mean length of those of
+        the bootstrap. With `start` or `end` only the equity within that window counts. `benchmark`
+        (a run, a CSV file of prices, a rate a year) is subtracted from all returns; `peeking`
+        bounds the error of who looks after every trial.
         """
         from bt_lake.queries.overfitting import overfit
 
@@ -456,6 +460,8 @@ class Lake:
             seed=seed,
             start=start,
             end=end,
+            benchmark=benchmark,
+            peeking=peeking,
             filters=Filters.of(filters),
         )
 

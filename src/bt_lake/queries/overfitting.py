@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bt_lake.overfit.benchmark import Benchmark, above
 from bt_lake.overfit.decay import Decay, decay, pair
 from bt_lake.overfit.family import Family
 from bt_lake.overfit.report import check_settings
 from bt_lake.overfit.report import overfit as judge
 from bt_lake.overfit.results import OverfitReport
+from bt_lake.queries.benchmarks import Given, benchmark_of
 from bt_lake.queries.families import Rows, words
 from bt_lake.queries.filters import ALL, Filters, Time
 from bt_lake.queries.names import metric
@@ -35,24 +37,44 @@ def overfit(
     seed: int = 0,
     start: Time = None,
     end: Time = None,
+    benchmark: Given | None = None,
+    peeking: bool = False,
     filters: Filters = ALL,
 ) -> OverfitReport:
     """Judge the best of the trials that the filters select, deleted and failed ones counted.
 
-    With `start` or `end` everything rests on the equity within that window alone.
+    With `start` or `end` everything rests on the equity within that window alone; with a
+    `benchmark` on what is gained above it.
     """
     check_settings(splits, bootstraps, block)
     window = Window.of(start, end)
 
     def question(connection: DuckDBPyConnection) -> Found:
-        return _gather(connection, filters, window)
+        return _gather(connection, filters, window, base)
 
+    # Asked first: a question with a user's SQL in it opens no file of his.
+    base = None
+    if benchmark is not None:
+        base = reader.ask(lambda connection: benchmark_of(connection, benchmark))
     family, held = reader.ask(question, user_sql=filters.user_sql)
-    report = judge(family, splits=splits, bootstraps=bootstraps, block=block, seed=seed)
+    report = judge(
+        family,
+        splits=splits,
+        bootstraps=bootstraps,
+        block=block,
+        seed=seed,
+        peeking=peeking,
+        benchmark=base.name if base else None,
+    )
     return replace(report, decay=held)
 
 
-def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | None) -> Found:
+def _gather(
+    connection: DuckDBPyConnection,
+    filters: Filters,
+    window: Window | None,
+    benchmark: Benchmark | None,
+) -> Found:
     rows = Rows.of(filters.condition(connection))
     if window is not None:
         rows = Shadow.of(connection, rows, window).rows
@@ -78,6 +100,8 @@ def _gather(connection: DuckDBPyConnection, filters: Filters, window: Window | N
         deviation=trials.deviation,
         spans=trials.spans,
     )
+    if benchmark is not None:
+        family = above(family, benchmark)
     winner = family.best()
     if winner is not None:
         family = replace(family, params=grid_of(connection, rows, trials, winner))

@@ -27,17 +27,29 @@ def overfit(
         int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
     ] = 16,
     bootstraps: Annotated[
-        int, typer.Option(metavar="N", help="Resamples of the reality check and SPA.")
+        int, typer.Option(metavar="N", help="Resamples that show what luck brings.")
     ] = 5000,
     block: Annotated[
         float | None,
         typer.Option(
             metavar="ROWS",
             help="Mean length of a resampled block.",
-            show_default="cube root of the dates",
+            show_default="cube root of the dates, more with memory",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|FILE.csv|RATE",
+            help="Judge what is gained above a run, a file of prices, or a rate a year.",
+            show_default="0",
+        ),
+    ] = None,
+    peeking: Annotated[
+        bool,
+        typer.Option("--peeking", help="A bound for who looks after every trial, at every look."),
+    ] = False,
 ) -> None:
     """What the best of many trials is worth, beside plain luck.
 
@@ -47,6 +59,7 @@ def overfit(
     Examples:
       bt-lake overfit --strategy sma_cross
       bt-lake overfit --sweep nightly --symbol AAPL --from 2024-01-01
+      bt-lake overfit --symbol SPY --benchmark spy.csv
       bt-lake overfit --strategy sma_cross --where "sample = 'in'" --format json
     """
     from bt_lake.queries.overfitting import overfit as question
@@ -59,6 +72,8 @@ def overfit(
         seed=seed,
         start=start,
         end=end,
+        benchmark=benchmark,
+        peeking=peeking,
         filters=which.filters(),
     )
     _write(report, out)
