@@ -51,7 +51,7 @@ def test_an_edge_above_the_market_is_seen(lake, rising):
     base = lake.save(document(market, strategy="hold"))
     report = lake.overfit(strategy="s", benchmark=base[-8:], **FAST)
     assert report.best.run_id == "t003"
-    assert report.search.good == (("t003", 1 / 201),)
+    assert report.search.good[0] == ("t003", 1 / 201)
 
 
 def test_a_rate_a_year(rising):

@@ -144,7 +144,7 @@ def test_a_planted_edge_is_found(lake):
     save_returns(lake, returns)
     report = lake.overfit(bootstraps=1000)
     assert report.best.run_id == "t042"
-    assert report.search.good == (("t042", 1 / 1001),)
+    assert report.search.good[0] == ("t042", 1 / 1001)
     assert report.overfitting.pbo < 0.01
     assert report.verdict.startswith("The best of these 60 trials is better than luck")
 
