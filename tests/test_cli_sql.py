@@ -96,6 +96,22 @@ def test_shell_of_duckdb_opens_the_lake(cli: Cli):
     assert said.code == 0
 
 
+@pytest.mark.skipif(shutil.which("duckdb") is None, reason="the duckdb shell is not installed")
+def test_shell_does_not_run_what_the_lake_says(cli: Cli, tmp_path: Path):
+    lake = shutil.copytree(cli.lake, tmp_path / "strangers")
+    owned = tmp_path / "owned"
+    with open(lake / "lake.sql", "a") as script:
+        script.write(f"\n.shell touch {owned}\ncopy (select 1) to '{owned}.csv';\n")
+    theirs = Cli(lake, cli._capsys)
+    query = b".mode csv\nselect count(*) as n from runs;\n"
+    said = theirs.process("shell", input=query, env=environment(PATH=os.environ["PATH"]))
+    assert said.out.splitlines()[-2:] == ["n", "8"]
+    assert [path.name for path in tmp_path.iterdir()] == ["strangers"]
+    checked = theirs("check")
+    first = checked.out.splitlines()[0] + checked.err
+    assert "lake.sql" in first and "written by somebody else" in checked.out + checked.err
+
+
 def test_shell_of_no_lake(cli: Cli, tmp_path: Path):
     said = cli("--lake", tmp_path / "nowhere", "shell")
     assert said.code == 3

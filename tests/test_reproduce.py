@@ -11,6 +11,7 @@ import pytest
 import bt_lake
 from bt_lake.queries.drifting import drifting
 from bt_lake.running.provenance import project_root
+from bt_lake.running.trust import NotTrusted
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 EXAMPLES = Path(bt_lake.__file__).parent / "examples"
@@ -29,6 +30,7 @@ def run(n, symbol="X", start=None, end=None):
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bt_lake.Lake:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "prices.csv").write_text("1")
     (tmp_path / "strat.py").write_text(CHANGING)
     return bt_lake.open(tmp_path / "lake")
@@ -69,7 +71,9 @@ def test_an_edited_strategy_is_said_to_have_changed(lake, tmp_path):
     run_id = only_run(lake, "cross.py:run", params={"fast": 5})
     assert lake.reproduce(run_id).same
     file.write_text(file.read_text().replace("mean(closes, fast) >", "1.01 * mean(closes, fast) >"))
-    again = lake.reproduce(run_id)
+    with pytest.raises(NotTrusted, match=r"cross.py, line \d+\): it has changed. --changed-code"):
+        lake.reproduce(run_id)
+    again = lake.reproduce(run_id, changed_code=True)
     assert again.code_changed is True and not again.same and not again.unexplained
     before, now = again.differences["total_return"]
     assert before != now
@@ -80,7 +84,9 @@ def test_it_is_found_again_from_elsewhere(lake, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     (tmp_path / "other" / "prices.csv").write_text("1")
-    again = lake.reproduce(run_id)
+    with pytest.raises(NotTrusted, match="not in the current folder.* --allow strat.py:run"):
+        lake.reproduce(run_id)
+    again = lake.reproduce(run_id, allow=["strat.py:run"])
     assert again.same
     assert lake.run(again.run_id).row["symbol"] == "Y"
 

@@ -69,7 +69,7 @@ def test_whatever_a_run_prints_stays_off_stdout(cli, tmp_path):
     ran = cli.process("run", "loud.py:run", "-f", "json")
     assert rows_of(ran)["total_return"] == 0.1
     assert {"imported", "words", "bytes", "child"} <= set(ran.err.splitlines())
-    again = cli.process("reproduce", rows_of(ran)["run_id"], "-f", "csv")
+    again = cli.process("reproduce", rows_of(ran)["run_id"], "--yes", "-f", "csv")
     assert again.code == 0 and "bytes" in again.err and "bytes" not in again.out
 
 
@@ -231,12 +231,12 @@ def until(there) -> None:
 def test_reproduce_prints_both_and_says_whether_they_are_the_same(cli, tmp_path):
     (tmp_path / "cross.py").write_text(Path(sma_cross.__file__).read_text())
     made = rows_of(cli("run", "cross.py:run", "-p", "fast=5", "-f", "json"))["run_id"]
-    same = cli("reproduce", made[-8:])
+    same = cli("reproduce", made[-8:], "--yes")
     assert same.code == 0 and "the same numbers as" in same.err
     assert made in same.out and "sharpe ratio" in same.out
     text = (tmp_path / "cross.py").read_text()
     (tmp_path / "cross.py").write_text(text.replace("mean(closes, fast) >", "closes >"))
-    other = cli("reproduce", made)
+    other = cli("reproduce", made, "--yes", "--changed-code")
     assert other.code == 0 and "warning: the code has changed since" in other.err
     assert re.search(r"\d+ numbers differ: ", other.err)
     new = [line for line in cli("list", "-f", "csv", "-n", 1).lines if "run_id" not in line]
@@ -249,7 +249,7 @@ def test_other_numbers_from_the_same_code_are_a_conflict(cli, tmp_path):
         "import random\ndef run(): return {'metrics': {'total_return': random.random()}}\n"
     )
     made = rows_of(cli("run", "chance.py:run", "-f", "json"))["run_id"]
-    ran = cli("reproduce", made)
+    ran = cli("reproduce", made, "--yes")
     assert ran.code == 4
     assert "other numbers from the same code, and the function does not name its data" in ran.err
     checked = cli("check")

@@ -240,11 +240,18 @@ class Lake:
             progress=progress,
         )
 
-    def reproduce(self, run: str) -> Reproduction:
-        """Run again what made a run, save it, and say what came out differently."""
+    def reproduce(
+        self, run: str, *, allow: Sequence[str] = (), changed_code: bool = False
+    ) -> Reproduction:
+        """Run again what made a run, save it, and say what came out differently.
+
+        Code outside the current folder runs only if `allow` names it ("module:function"), other
+        code than that which made the run only with `changed_code`.
+        """
         from bt_lake.running.reproduce import reproduce
 
-        return reproduce(self.store, resolving.resolve(self.reader, run))
+        run_id = resolving.resolve(self.reader, run)
+        return reproduce(self.store, run_id, allow=allow, changed_code=changed_code)
 
     def tag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Tag the runs named, or those that the filters match; gives how many."""

@@ -6,11 +6,14 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.cli import messages
 from bt_lake.cli.output import Output
 from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.surface import lake_sql
 
 if TYPE_CHECKING:
     from bt_lake.cli.session import Session
@@ -26,10 +29,14 @@ def duckdb_shell(layout: Layout) -> int | None:
     program = shutil.which("duckdb")
     if program is None:
         return None
-    try:
-        return subprocess.run([program, "-init", "lake.sql"], cwd=layout.root).returncode
-    except KeyboardInterrupt:  # the shell has dealt with it
-        return 0
+    # The lake's own lake.sql may hold anything, commands of the shell included.
+    with tempfile.TemporaryDirectory(prefix="bt-lake-") as folder:
+        script = Path(folder, "lake.sql")
+        script.write_text(lake_sql(str(script)), "utf-8")
+        try:
+            return subprocess.run([program, "-init", str(script)], cwd=layout.root).returncode
+        except KeyboardInterrupt:  # the shell has dealt with it
+            return 0
 
 
 def prompt(session: Session) -> int:

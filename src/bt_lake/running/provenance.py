@@ -43,7 +43,8 @@ def commit_of(folder: Path) -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(folder), *arguments]
+    # A repository may come from anybody, too: its configuration starts nothing.
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments]
     # Looking must not write: no refreshed index, no lock that a user's own git would meet.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -63,9 +64,17 @@ def data_hash(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str
     if named is not None:
         return _hash_of(tuple(_paths(function, named)))
     given = arguments.get("data")
-    if isinstance(given, (str, os.PathLike)) and os.path.exists(given):
+    if isinstance(given, (str, os.PathLike)) and _is_readable(Path(given)):
         return _hash_of((Path(given),))
     return None
+
+
+def _is_readable(path: Path) -> bool:
+    """A file or folder: a device has no end."""
+    try:
+        return path.is_file() or path.is_dir()
+    except ValueError:
+        return False
 
 
 def _paths(function: Callable[..., Any], named: Any) -> Iterable[Path]:

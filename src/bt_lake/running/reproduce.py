@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bt_lake.running.allowed import remember
 from bt_lake.running.calling import Trial, execute, frames_of_all
 from bt_lake.running.planning import job_of
 from bt_lake.running.provenance import data_hash
 from bt_lake.running.target import load
+from bt_lake.running.trust import Code, find, permit
 from bt_lake.running.windows import Window
-from bt_lake.warehouse.errors import BadInput, NotFound
+from bt_lake.warehouse.errors import BadInput, Damaged, NotFound
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 from bt_lake.warehouse.store import Store
 
 METRICS = tuple(c.name for c in RUNS.columns if c.group in METRIC_GROUPS)
 _ASKED = (
+    "run_id",
     "strategy",
     "entrypoint",
     "code_hash",
@@ -55,25 +58,50 @@ class Reproduction:
         return differs and self.code_changed is False and not self.data_changed
 
 
-def reproduce(store: Store, run_id: str) -> Reproduction:
-    """Call the stored entrypoint with the stored arguments and window; save what it gives."""
+@dataclass(frozen=True)
+class Call:
+    """What is about to run for a lake: code that was found and not imported, and its arguments."""
+
+    code: Code
+    trial: Trial
+
+    def __str__(self) -> str:
+        return f"{self.code} with {self.trial}"
+
+
+def reproduce(
+    store: Store,
+    run_id: str,
+    *,
+    allow: Collection[str] = (),
+    changed_code: bool = False,
+    agree: Callable[[Call], None] | None = None,
+) -> Reproduction:
+    """Call the stored entrypoint with the stored arguments and window; save what it gives.
+
+    The code must be trusted (`running.trust`); `agree` is told what is about to run, and raises if
+    it shall not.
+    """
     old = _row(store, run_id)
-    if old["entrypoint"] is None:
-        raise BadInput(
-            f"run {run_id} does not say which function made it; runs of `bt-lake run` do, and "
-            "others that were saved with entrypoint='package.module:function'"
-        )
-    config = json.loads(old["config"] or "{}")
-    made = config.get("run", {}) if isinstance(config.get("run"), Mapping) else {}
-    target = load(old["entrypoint"], made.get("root"))
-    window = Window(made.get("start"), made.get("end"), old["fold"], old["sample"])
-    arguments = made.get("arguments", json.loads(old["params"] or "{}"))
-    trial = Trial(arguments, made.get("labels", {}), window)
-    target.check_arguments(trial.arguments(target))
-    data = data_hash(target.function, trial.arguments(target))
+    made = _made(old)
+    call = Call(find(_entrypoint(old), made.root), made.trial)
+    permit(
+        call.code,
+        store.layout,
+        recorded=old["code_hash"],
+        allow=allow,
+        changed_code=changed_code,
+    )
+    if agree is not None:
+        agree(call)
+    if call.code.entrypoint in allow:
+        remember(store.layout, call.code)
+    target = load(call.code.entrypoint, made.root)
+    call.code.confirm(target)
+    target.check_arguments(call.trial.arguments(target))
+    data = data_hash(target.function, call.trial.arguments(target))
     job = job_of(target, old["strategy"], {"reproduced_from": run_id})
-    trial = Trial(trial.params, trial.labels, window, data)
-    outcome = execute(target, job, trial, only=made.get("part", 0))
+    outcome = execute(target, job, replace(call.trial, data_hash=data), only=made.part)
     store.append(frames_of_all([outcome]))
     new_id = outcome.run_ids[0]
     new = _row(store, new_id)
@@ -82,10 +110,50 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
         reproduced_from=run_id,
         code_changed=_changed(old["code_hash"], target.code_hash),
         data_changed=_changed(old["data_hash"], data),
-        commits=(made.get("git_commit"), job.made_from.get("git_commit")),
+        commits=(made.git_commit, job.made_from.get("git_commit")),
         differences=_differences(old, new),
         error=outcome.error,
     )
+
+
+def _entrypoint(old: Mapping[str, Any]) -> str:
+    if old["entrypoint"] is None:
+        raise BadInput(
+            f"run {old['run_id']} does not say which function made it; runs of `bt-lake run` do, "
+            "and others that were saved with entrypoint='package.module:function'"
+        )
+    return str(old["entrypoint"])
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How a run was made, as its `config` and `params` say: data of JSON types, each looked at."""
+
+    root: str | None
+    trial: Trial
+    part: int
+    git_commit: str | None
+
+
+def _made(old: Mapping[str, Any]) -> _Made:
+    config = json.loads(old["config"] or "{}")
+    made = config.get("run") if isinstance(config, dict) else None
+    made = made if isinstance(made, dict) else {}
+    arguments = made.get("arguments", json.loads(old["params"] or "{}"))
+    labels = made.get("labels", {})
+    part = made.get("part", 0)
+    texts = {name: made.get(name) for name in ("root", "start", "end", "git_commit")}
+    sound = (
+        isinstance(arguments, dict)
+        and isinstance(labels, dict)
+        and all(isinstance(text, str) for text in labels.values())
+        and all(isinstance(text, str | None) for text in texts.values())
+        and isinstance(part, int)
+    )
+    if not sound:
+        raise Damaged(f"run {old['run_id']}: its config does not say how it was made")
+    window = Window(texts["start"], texts["end"], old["fold"], old["sample"])
+    return _Made(texts["root"], Trial(arguments, labels, window), part, texts["git_commit"])
 
 
 def _row(store: Store, run_id: str) -> dict[str, Any]:

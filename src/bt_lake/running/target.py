@@ -78,12 +78,18 @@ class Target:
 
 def load(text: str, root: str | None = None) -> Target:
     """The target that a text names; a relative file counts from `root`, else from here."""
+    module, function = split(text)
+    if is_file(module):
+        return _in_file(found_file(module, root), function)
+    return _in_module(module, function)
+
+
+def split(text: str) -> tuple[str, str]:
+    """The module or file, and the function in it."""
     module, colon, function = text.rpartition(":")
     if not (colon and module and function):
         raise BadInput(f"'{text}' names no function: {_HOW}")
-    if is_file(module):
-        return _in_file(_found(module, root), function)
-    return _in_module(module, function)
+    return module, function
 
 
 def of(function: Function | str) -> Target:
@@ -114,7 +120,7 @@ def is_file(module: str) -> bool:
     return module.endswith(".py") or "/" in module or "\\" in module
 
 
-def _found(file: str, root: str | None) -> Path:
+def found_file(file: str, root: str | None) -> Path:
     named = Path(file).expanduser()
     folders = [root or ".", ".", project_root(Path.cwd()) or "."]
     # Without following links: the name that the user knows is the one to keep.

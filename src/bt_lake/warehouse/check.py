@@ -53,7 +53,7 @@ class Report:
 def check(layout: Layout, *, repair: bool = False) -> Report:
     from bt_lake.warehouse.repair import mend
 
-    report = Report(findings=[*_links(layout), *_furniture(layout)])
+    report = Report(findings=[*_foreign_sql(layout), *_links(layout), *_furniture(layout)])
     if repair:
         mend(layout, report.findings)
     if not report.damaged:
@@ -99,14 +99,24 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
             yield Finding("furniture", path, torn.message, again)
     if not layout.sql.is_file():
         yield Finding("furniture", "lake.sql", "the file is lost", again, damage=False)
-    elif layout.sql.read_bytes() != lake_sql().encode():
-        said = "not what this version of bt-lake writes"
-        yield Finding("furniture", "lake.sql", said, again, damage=False)
     try:
         log.newest(layout)
     except (Damaged, FileNotFoundError) as error:
         yield Finding(
             "log", "_log", str(error), "--repair rebuilds the log from the files that are left"
+        )
+
+
+def _foreign_sql(layout: Layout) -> Iterator[Finding]:
+    """A `lake.sql` that is not ours: it is code, which a plain duckdb shell would run."""
+    if layout.sql.is_file() and layout.sql.read_bytes() != lake_sql().encode():
+        yield Finding(
+            "furniture",
+            "lake.sql",
+            "written by somebody else, or by another version of bt-lake: do not start `duckdb "
+            "-init lake.sql` in a lake that you do not trust, it runs whatever stands there",
+            "`bt-lake shell` has its own and is safe; --repair writes it again",
+            damage=False,
         )
 
 

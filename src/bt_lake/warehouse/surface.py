@@ -15,7 +15,7 @@ from bt_lake.warehouse.values import NUMBER
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
 -- Views: runs, trials, equity, trades, events, monthly_returns. Macros: best, aggregate, sweep,
--- history, deflated. What others add after you opened it shows after:   .read lake.sql
+-- history, deflated. What others add after you opened it shows after:   .read {file}
 """
 
 
@@ -26,9 +26,11 @@ _FAMILY = "lake_family(family, tried.strategy, tried.sweep, tried.symbol)"
 _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
-def lake_sql() -> str:
+def lake_sql(file: str = "lake.sql") -> str:
+    """All of it, for a shell that reads it from `file`."""
     snapshot = (_render("listing.sql"), snapshot_sql(), _render("relisting.sql"))
-    return "\n".join((_HEADER, *snapshot, files_sql(), views_sql(), rest_sql()))
+    header = _HEADER.format(file=file)
+    return "\n".join((header, *snapshot, files_sql(), views_sql(), rest_sql()))
 
 
 @cache

@@ -15,12 +15,12 @@ from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Run, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import short_id
+from bt_lake.cli.values import one_line, short_id
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Filters
     from bt_lake.running.planning import Plan
-    from bt_lake.running.reproduce import Reproduction
+    from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
 
 _FAILED = 2
@@ -283,15 +283,29 @@ def reproduce(
     run: Run,
     out: Output,
     everything: Annotated[bool, typer.Option("--all", help="Show every metric.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FUNCTION",
+            help="Code outside the current folder that may run for this lake; remembered.",
+        ),
+    ] = None,
+    changed_code: Annotated[
+        bool, typer.Option("--changed-code", help="Run the code as it is now.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
     """Run again what made a run, and show both side by side.
 
+    A lake may come from anybody: what is about to run is shown and asked first. It must be a
+    function in the current folder, or be allowed, and the code that made the run.
     Ends with exit code 4 if the results differ though neither code nor data has changed.
 
     \b
     Examples:
       bt-lake reproduce b7d2f19a
-      bt-lake reproduce b7d2f19a --format json
+      bt-lake reproduce b7d2f19a --yes --format json
+      bt-lake reproduce b7d2f19a --allow my.strategies:breakout
     """
     from bt_lake.cli.commands.comparing import compare
     from bt_lake.queries.resolving import resolve
@@ -299,7 +313,13 @@ def reproduce(
 
     run_id = resolve(session.reader, run, deleted=True)
     with stdout_kept_clean():
-        made = again(session.store, run_id)
+        made = again(
+            session.store,
+            run_id,
+            allow=allow or (),
+            changed_code=changed_code,
+            agree=lambda call: _agree(call, yes=yes),
+        )
     compare(session, [run_id, made.run_id], out, everything)
     if made.code_changed:
         messages.warn(f"the code has changed since{_commits(made)}")
@@ -317,6 +337,13 @@ def reproduce(
         unknown = "" if made.data_changed is False else ", and the function does not name its data"
         messages.error(f"other numbers from the same code{unknown}")
     return _IN_CONFLICT if made.unexplained else 0
+
+
+def _agree(call: Call, *, yes: bool) -> None:
+    shown = one_line(str(call))
+    if yes:
+        messages.say(f"running {shown}")
+    messages.confirm(f"run {shown}?", yes=yes)
 
 
 def _commits(made: Reproduction) -> str:
