@@ -35,8 +35,9 @@ thorough-test: $(READY) ## kill and stop processes at every step of every write;
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
 
-soak: $(READY)        ## thousands of random sequences, for an hour or more; SOAK=100 for fewer
-	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/*.py
+soak: $(READY)        ## thousands of random sequences, for an hour or more; SOAK=100 for fewer, SEED=n again
+	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/soak_*.py
+	$(BIN)/python tests/soak/run.py
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
 	tests/engines/run.sh

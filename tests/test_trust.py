@@ -266,7 +266,9 @@ def test_source_that_is_none(place):
 
 
 def test_nothing_runs_where_nobody_can_be_asked(place, lake, capsys):
-    run_id = claimed(lake, "strat.py:run", code_hash=hash_of("strat.py"), params={"n": 4})
+    run_id = claimed(
+        lake, "strat.py:run", code_hash=hash_of("strat.py"), params={"n": 4}, metrics={"score": 4.0}
+    )
     cli = Cli(lake.path, capsys)
     said = cli.process("reproduce", run_id, cwd=place)
     assert said.code == 2

@@ -586,11 +586,13 @@ class Lake:
         curves: bool = False,
         trades: bool = False,
         spread_params: bool = False,
+        raw: bool = False,
         **filters: Unpack[Given],
     ) -> exporting.Exported:
         """Runs, or the `n` newest, to a .csv, .parquet or .sqlite file, or to another lake.
 
-        `spread_params` puts each parameter into a column of its own; not for a lake.
+        `spread_params` puts each parameter into a column of its own; not for a lake. CSV texts that
+        a spreadsheet would run get an apostrophe; `raw` leaves them as they are.
         """
         return exporting.export(
             self.reader,
@@ -600,6 +602,7 @@ class Lake:
             curves=curves,
             trades=trades,
             spread_params=spread_params,
+            raw=raw,
         )
 
     # Looking after

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,12 +64,12 @@ class Census:
 
         layout = reader.layout
         counts, parts, pending = reader.ask(lambda connection: _asked(connection, layout))
-        card = json.loads(layout.card.read_bytes())
+        card = layout.read_card()
         return cls(
             path=str(layout.root),
-            lake_id=card["lake_id"],
-            format=card["format"],
-            created_at=card["created_at"],
+            lake_id=card.lake_id,
+            format=card.format,
+            created_at=card.created_at,
             epoch=newest(layout).epoch,
             **counts,
             pending_events=pending,

@@ -77,6 +77,14 @@ class Output(Options):
             help="Write to a file; its ending tells the format.",
         ),
     ] = None
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            rich_help_panel="Output",
+            help="CSV for programs: texts like =1+1 as they are.",
+        ),
+    ] = False
     # What became of the last answer, for the last line on stderr.
     shown: int = field(default=0, init=False)
     dropped: list[str] = field(default_factory=list, init=False)
@@ -133,7 +141,7 @@ class Output(Options):
 
         match self.format:
             case Format.CSV:
-                self._raw(writers.csv_text(columns, self._counted(rows)))
+                self._raw(writers.csv_text(columns, self._counted(rows), raw=self.raw))
             case Format.JSON:
                 self._raw(writers.json_text(columns, self._counted(rows)))
             case Format.PARQUET:

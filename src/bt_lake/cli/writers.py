@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
+from bt_lake.queries.cells import inert
+
 Row = Sequence[Any]
 Rows = Iterable[Row]
 
@@ -19,15 +21,27 @@ _JSON_TEXT = {"params", "config"}
 _TEXTS, _NUMBERS = {str, int, type(None)}, {float, int, type(None)}
 
 
-def csv_text(columns: Sequence[str], rows: Rows) -> Iterator[str]:
+def csv_text(columns: Sequence[str], rows: Rows, *, raw: bool = False) -> Iterator[str]:
+    """CSV; texts that a spreadsheet would run are made inert, unless it is to be `raw`."""
     lines = _Lines()
     writer = csv.writer(lines)
-    writer.writerow(columns)
+    shield = _as_it_is if raw else _inert
+    writer.writerow(shield(columns))
     for chunk in _batched(rows, _AT_ONCE):
-        columns_of_chunk = map(_csv_column, zip(*chunk, strict=True))
+        columns_of_chunk = (shield(_csv_column(each)) for each in zip(*chunk, strict=True))
         writer.writerows(zip(*columns_of_chunk, strict=True))
         yield lines.drained()
     yield lines.drained()
+
+
+def _as_it_is(values: Sequence[Any]) -> Sequence[Any]:
+    return values
+
+
+def _inert(values: Sequence[Any]) -> Sequence[Any]:
+    if not any(isinstance(value, str) for value in values):
+        return values
+    return [inert(value) if isinstance(value, str) else value for value in values]
 
 
 class _Lines:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.ingest.parquet import dense, opened
+from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.schema import Table
 from bt_lake.warehouse.values import NO_VALUE
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Columns = dict[str, Any]
-# A tiny Parquet file can claim any number of rows.
-MOST_ROWS = 100_000_000
+MOST_ROWS = bounds.ROWS
 # What pandas calls the nameless index of a frame in a file.
 INDEX = ("", "Unnamed: 0", "__index_level_0__")
 _CSV_VALUE = re.compile(
@@ -106,12 +107,10 @@ def csv_types(schema: Table) -> dict[str, str]:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         if file.metadata.num_rows > MOST_ROWS:
             raise BadInput(f"{path}: {file.metadata.num_rows:,} rows; at most {MOST_ROWS:,} fit")
-        table = file.read()
+        table = dense(file.read(), path)
     table.validate(full=True)  # text may be damaged too
     return table
 

@@ -55,10 +55,12 @@ def export(
     curves: bool = False,
     trades: bool = False,
     spread_params: bool = False,
+    raw: bool = False,
 ) -> Exported:
     """Write the runs, or the `n` newest, to a .csv, .parquet or .sqlite file, or to a lake.
 
     CSV and Parquet put curves and trades beside it: runs.csv, runs.equity.csv, runs.trades.csv.
+    In CSV, texts like =1+1 get an apostrophe, so that no spreadsheet runs them; `raw` leaves them.
     A file that exists is left alone; a lake that exists takes in what it does not have.
     """
     target = Path(target)
@@ -69,7 +71,7 @@ def export(
     newest = None if n is None else positive("n", n)
     tables = ["runs", *["equity"] * curves, *["trades"] * trades]
     counts = dict.fromkeys(TABLES, 0)
-    with closing(sink_for(target, tables)) as sink:
+    with closing(sink_for(target, tables, raw=raw)) as sink:
         runs = _chosen(reader, filters, newest, as_text=sink.as_text)
         runs = spread(reader, runs) if spread_params else runs
         for frames in _parts(reader, runs, tables, as_text=sink.as_text):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.queries.cells import inert_table
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.frames import FILLED_BY_COMMIT, Frames
@@ -41,10 +42,10 @@ class Sink(ABC):
     def close(self) -> None: ...
 
 
-def sink_for(target: Path, tables: Sequence[str]) -> Sink:
+def sink_for(target: Path, tables: Sequence[str], *, raw: bool = False) -> Sink:
     suffix = target.suffix.lower()
     if suffix == ".csv":
-        return CsvSink(target, tables)
+        return CsvSink(target, tables, raw=raw)
     if suffix == ".parquet":
         return ParquetSink(target, tables)
     if suffix in _SQLITE:
@@ -67,13 +68,17 @@ class FilesSink(Sink):
     @abstractmethod
     def open(self, path: Path, schema: pa.Schema) -> Any: ...
 
+    def shown(self, table: pa.Table) -> pa.Table:
+        """What is written of a table."""
+        return table
+
     def write(self, frames: Frames) -> Frames:
         with explained("nothing was exported"):
             for name in self._files:
                 table = frames.runs if name == "runs" else getattr(frames, name)
                 if name not in self._writers:
                     self._writers[name] = self.open(_unfinished(self._files[name]), table.schema)
-                self._writers[name].write_table(table)
+                self._writers[name].write_table(self.shown(table))
         return frames
 
     def finish(self) -> list[Path]:
@@ -93,7 +98,16 @@ class FilesSink(Sink):
 
 
 class CsvSink(FilesSink):
+    """Texts that a spreadsheet would run are made inert, unless it is to be `raw`."""
+
     as_text = True
+
+    def __init__(self, target: Path, tables: Sequence[str], *, raw: bool) -> None:
+        super().__init__(target, tables)
+        self._raw = raw
+
+    def shown(self, table: pa.Table) -> pa.Table:
+        return table if self._raw else inert_table(table)
 
     def open(self, path: Path, schema: pa.Schema) -> Any:
         from pyarrow.csv import CSVWriter, WriteOptions

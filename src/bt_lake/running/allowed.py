@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -52,10 +51,7 @@ def _file() -> Path:
 
 def _key(layout: Layout) -> str:
     """The lake at this place: a copied id or another lake in its stead is another lake."""
-    lake_id = ""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        lake_id = str(json.loads(layout.card.read_bytes()).get("lake_id"))
-    return f"{os.path.realpath(layout.root)} {lake_id}"
+    return f"{os.path.realpath(layout.root)} {layout.read_card().lake_id}"
 
 
 def _read() -> dict[str, list[Any]]:

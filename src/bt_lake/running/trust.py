@@ -22,10 +22,10 @@ from types import FunctionType
 from bt_lake.running import allowed
 from bt_lake.running.provenance import code_hash
 from bt_lake.running.target import Target, found_file, is_file, split
+from bt_lake.warehouse.bounds import SOURCE_BYTES
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 from bt_lake.warehouse.layout import Layout
 
-MOST_SOURCE = 16 << 20
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _INSTALLED = {"site-packages", "dist-packages"}
 _EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -68,7 +68,7 @@ def find(entrypoint: str, root: str | None = None) -> Code:
     file = Path(os.path.realpath(file))
     if _is_pythons(file):
         raise NotTrusted(f"{entrypoint}: Python's own modules are never run for a lake")
-    if file.suffix != ".py" or file.stat().st_size > MOST_SOURCE:
+    if file.suffix != ".py" or file.stat().st_size > SOURCE_BYTES:
         raise NotTrusted(f"{entrypoint}: {file} is not Python source")
     node = _defined(_parsed(file), function.split("."))
     if node is None:

@@ -90,7 +90,7 @@ def _check_place(layout: Layout, root: Path) -> None:
 
 
 def _claim(layout: Layout, root: Path) -> None:
-    lake_id = json.loads(layout.card.read_bytes())["lake_id"]
+    lake_id = layout.read_card().lake_id
     card = {"backups_of": lake_id, "lake": str(layout.root)}
     with Folders(root) as folders:
         folders.make_folder("_stage")

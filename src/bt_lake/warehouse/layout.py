@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
 from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
 
 FORMAT_VERSION = 1
 # How long somebody waits for a lock who does not say.
 WAIT_S = 60.0
+
+
+class Card(NamedTuple):
+    format: int
+    lake_id: str
+    created_at: str
+    backup: dict[str, Any]  # of a copy: of what, and when it was made
 
 
 class Layout:
@@ -61,11 +70,23 @@ class Layout:
 
     def check_format(self) -> None:
         """Refuse a folder that is no lake, or one from the future."""
+        version = self.read_card().format
+        if version > FORMAT_VERSION:
+            raise FormatTooNew(
+                f"{self.root} is in lake format {version}; this bt-lake reads up to format "
+                f"{FORMAT_VERSION}. Upgrade with: pip install -U bt-lake"
+            )
+
+    def read_card(self) -> Card:
         import json
 
         try:
-            card = json.loads(self.card.read_bytes())
-            version = int(card["format"])
+            card = json.loads(read_bounded(self.card, CARD_BYTES))
+            backup = card.get("backup") or {}
+            found = Card(card["format"], card["lake_id"], card["created_at"], backup)
+            if [*map(type, found)] != [int, str, str, dict]:
+                raise TypeError("values of other types")
+            return found
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
                 f"no lake at {self.root}. `bt-lake init` makes one; "
@@ -75,23 +96,23 @@ class Layout:
             raise NotFound(
                 f"no lake that you may read at {self.root}: check who owns {self.card}."
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (
+            Damaged,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise Damaged(
                 f"{self.card} is not a lake's card ({error}). Restore it from a backup, or run "
                 "`bt-lake check --repair`."
             ) from None
-        if version > FORMAT_VERSION:
-            raise FormatTooNew(
-                f"{self.root} is in lake format {version}; this bt-lake reads up to format "
-                f"{FORMAT_VERSION}. Upgrade with: pip install -U bt-lake"
-            )
 
     def check_writable(self) -> None:
         """Refuse to change a copy: what is added to it nobody would look for there."""
-        import json
-
         self.check_format()
-        copy_of = json.loads(self.card.read_bytes()).get("backup")
+        copy_of = self.read_card().backup
         if copy_of:
             raise CannotWrite(
                 f"{self.root} is a backup (of {copy_of.get('of')}, {copy_of.get('at')}) and stays "

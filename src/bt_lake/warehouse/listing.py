@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from bt_lake.warehouse.bounds import LOG_BYTES, read_bounded
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.ids import CHILDREN
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.log import epochs, log_path, newest_path
 
-_MONTH = re.compile(r"month=\d{4}-\d\d")
+_MONTH = re.compile(r"month=[0-9]{4}-[0-9]{2}")
 _COMMIT = re.compile(r"c-[0-9a-f]{32}\.parquet")
 _VERSION = -len(".parquet") - 32 + 12  # the digit of an id that tells whether it names children
 
@@ -35,7 +36,7 @@ class Listing:
     def of(cls, layout: Layout) -> Listing:
         began = time.monotonic()
         log = newest_path(layout)
-        content = log.read_text()
+        content = read_bounded(log, LOG_BYTES).decode(errors="replace")
         # An event is appended after its run, and a child before its commit.
         events, commits = _commits(layout, "events"), _commits(layout, "runs")
         older = any(path[_VERSION] != "8" for path in commits)

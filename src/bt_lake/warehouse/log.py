@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake._version import __version__
+from bt_lake.warehouse.bounds import LOG_BYTES, read_bounded
 from bt_lake.warehouse.clock import lake_time
 from bt_lake.warehouse.digest import BLANK, is_digest, is_whole, sealed
 from bt_lake.warehouse.errors import Damaged, Unconfirmed
@@ -84,7 +85,7 @@ class State:
         return sealed(json.dumps(parts, separators=(",", ":")).encode()).decode()
 
 
-_NAME = re.compile(r"\d{8}\.json")
+_NAME = re.compile(r"[0-9]{8}\.json")
 _ADDED = [part.name for part in fields(Added)]
 
 
@@ -123,7 +124,7 @@ def newest(layout: Layout) -> State:
 
 
 def read(path: Path) -> State:
-    text = path.read_bytes()
+    text = read_bounded(path, LOG_BYTES)
     try:
         raw = json.loads(text)
         _prove(text, raw)

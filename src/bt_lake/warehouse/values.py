@@ -11,7 +11,7 @@ from typing import Any
 from bt_lake.warehouse.errors import BadInput
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,299})")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]++(\.[0-9]*+)?|\.[0-9]++)([eE][+-]?[0-9]++)?")
 # A code, a time or an account number: 007 is no 7.
 _PADDED = re.compile(r"[+-]?0[0-9].*")
 # The same for SQL, where a cast would take 1_000, 007 and inf, too.

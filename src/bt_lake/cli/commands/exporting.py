@@ -28,6 +28,9 @@ def export(
         bool,
         typer.Option("--spread-params", help="A column for each parameter: param.fast, ..."),
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="CSV for programs: texts like =1+1 as they are.")
+    ] = False,
 ) -> None:
     """Runs as CSV, Parquet, SQLite or another lake.
 
@@ -51,6 +54,7 @@ def export(
         curves=curves,
         trades=trades,
         spread_params=spread_params,
+        raw=raw,
     )
     found = done.runs or done.already
     messages.barer(done.barer)

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+from bt_lake.warehouse.bounds import DOCUMENT_BYTES
 from bt_lake.warehouse.errors import BadInput, NotFound
 
 # One line, or one document, may be this long: a gzip bomb ends here.
-MOST_BYTES = 256 << 20
+MOST_BYTES = DOCUMENT_BYTES
 HEAD_BYTES = 64 << 10
 _GZIP = b"\x1f\x8b"
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_lake.ingest.columns import INDEX, check_names, explain, read_errors
 from bt_lake.ingest.formats.reading import explained, lines, steady
+from bt_lake.ingest.parquet import dense, opened
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run, unknown_column
 from bt_lake.ingest.times import missing, shown
+from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
 from bt_lake.warehouse.values import NO_VALUE, each_once, found, parameter, parameters
@@ -125,14 +127,12 @@ def _parquet_names(path: Path) -> list[str]:
 
 
 def _parquet_rows(path: Path) -> Iterator[_Row]:
-    import pyarrow.parquet as pq
-
     number = 0
     try:
-        with steady(path), pq.ParquetFile(path) as file:
+        with steady(path), opened(path) as file:
             check_names(file.schema_arrow.names, path)
             for batch in file.iter_batches(_ROWS_AT_ONCE):
-                for values in _plain(batch).to_pylist():
+                for values in _plain(dense(batch, path)).to_pylist():
                     number += 1
                     yield _Row(number, partial(dict, values), None)
     except read_errors() as error:
@@ -171,6 +171,7 @@ def _csv_rows(path: Path) -> Iterator[_Row | BadRow]:
     reader = csv.reader(texts(), strict=True)
     try:
         names = next(reader)
+        bounds.check(str(path), len(names), bounds.COLUMNS, "columns")
         check_names(names, path)
         for cells in reader:
             if cells:

@@ -49,7 +49,7 @@ _OURS_ALONE = {
 }
 # Columns of these names are as often numbers as curves: only a store that says so has them.
 _CURVES = {"equity", "trades"}
-_PERCENT = re.compile(r"(?i)(_pct|_percent|_percentage|\s*\[%\]|\s*%)$")
+_PERCENT = re.compile(r"(?i)(_pct|_percent|_percentage|(?<!\s)\s*+\[%\]|(?<!\s)\s*+%)$")
 _KEY = re.compile(r"(?i)(^|[_.])id$")
 # Spaces of names: what is in them and not known goes to this part of a run.
 _SPACES = {"metrics.": "extra", "params.": "params", "param_": "params", "tags.": "tags"}

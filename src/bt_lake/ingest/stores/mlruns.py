@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bt_lake.ingest.formats.reading import content
 from bt_lake.ingest.stores.tracked import Tracked
+from bt_lake.warehouse.values import is_integer
 
 _STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 _POINT = re.compile(
-    r"(\d+) ([+-]?(?:[\d.]+(?:[eE][+-]?\d+)?|inf|nan))(?: (-?\d+))?\s*", re.IGNORECASE
+    r"(\d{1,18}) ([+-]?(?:(?:\d+\.?+\d*+|\.\d+)(?:[eE][+-]?\d+)?|inf|nan))(?: (-?\d{1,18}))?\s*+",
+    re.IGNORECASE,
 )
 _META = "meta.yaml"
 _TRASH = ".trash"
@@ -47,7 +50,7 @@ def _values(folder: Path) -> Iterator[tuple[str, str]]:
     """A file a value; a name with a slash is a file in a folder."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
-            text = file.read_text("utf-8", "surrogateescape")
+            text = content(file).decode("utf-8", "surrogateescape")
             yield file.relative_to(folder).as_posix(), text.rstrip("\n")
 
 
@@ -64,7 +67,7 @@ def _latest(history: str) -> float | None:
 def _meta(file: Path) -> dict[str, Any]:
     """A flat YAML file of `name: value`, as MLflow writes it."""
     found: dict[str, Any] = {}
-    for line in file.read_text("utf-8", "replace").splitlines():
+    for line in content(file).decode("utf-8", "replace").splitlines():
         name, colon, text = line.partition(":")
         if colon and not line.startswith((" ", "-", "#")):
             found[name] = _plain(text.strip())
@@ -76,4 +79,4 @@ def _plain(text: str) -> Any:
         return None
     if text[:1] in "'\"" and text[-1:] == text[:1]:
         return text[1:-1].replace("''", "'") if text[0] == "'" else text[1:-1]
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if is_integer(text) else text

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from bt_lake.ingest.stores.source import BATCH_ROWS, Rows, labels
 from bt_lake.ingest.stores.sql import SqlColumn, select
+from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.quoting import identifier
 
@@ -52,6 +53,7 @@ class SqliteSource:
         done = 0
         with readable(self._path):
             for rows in self._pages() if self._paged else self._whole():
+                bounds.check(self.name, done + len(rows), bounds.ROWS, "rows")
                 columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
                 yield Rows(labels(columns, self.key, done, len(rows)), columns)
                 done += len(rows)
@@ -63,7 +65,7 @@ class SqliteSource:
             "where r._rowid_ > ? order by r._rowid_ limit ?"
         )
         after = -(2**63)
-        while rows := self._connection.execute(query, (after, BATCH_ROWS)).fetchall():
+        while rows := _page(self._connection.execute(query, (after, BATCH_ROWS))):
             after = rows[-1][0]
             yield [row[1:] for row in rows]
 
@@ -71,7 +73,7 @@ class SqliteSource:
         cursor = self._connection.execute(
             f"select {self._selection.outputs} from {self._selection.source}"
         )
-        while rows := cursor.fetchmany(BATCH_ROWS):
+        while rows := _page(cursor):
             yield rows
 
     def _has_row_numbers(self) -> bool:
@@ -86,6 +88,17 @@ class SqliteSource:
         self._connection.close()
 
 
+def _page(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    """The next rows, fewer where they are long."""
+    rows, size = list[tuple[Any, ...]](), 0
+    for row in cursor:
+        rows.append(row)
+        size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if len(rows) == BATCH_ROWS or size > bounds.PAGE_BYTES:
+            break
+    return rows
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open a file for reading, without keeping others from writing."""
     if not path.is_file():
@@ -93,6 +106,9 @@ def connect(path: Path) -> sqlite3.Connection:
     with readable(path):
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        # The file may be anybody's: its views call no function that does more than compute.
+        connection.execute("pragma trusted_schema = off")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.STORE_VALUE_BYTES)
         # Text that is no UTF-8 must not end the import: its row is refused later.
         connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     return connection

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows
 from bt_lake.ingest.stores.survey import parsed
+from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, MissingExtra, NotFound
 
 _WITH_CURVES = 200  # rows at once, so that their curves fit in memory
@@ -103,6 +104,8 @@ class ZarrSource:
         """An array, or a group of parameters; None where there is none, or nothing in it."""
         with _readable(f"{self.name}: {group}/{name}"):
             found = self._root.get(f"{group}/{name}") if name else None
+            if hasattr(found, "dtype"):
+                _check_array(found, f"{self.name}: {group}/{name}")
             return None if getattr(found, "shape", None) == (0,) else found
 
     def _params(self, key: str | None, known: dict[str, Any]) -> Any:
@@ -165,12 +168,29 @@ def _metadata(root: Any, name: str) -> dict[str, list[Any]]:
     if found is None:
         there = ", ".join(sorted(root.keys())) or "nothing"
         raise BadInput(f"{name}: no array or group 'metadata' in it, but {there}")
+    looked = [found] if hasattr(found, "dtype") else [found[field] for field in found.keys()]  # noqa: SIM118
+    for array in looked:
+        _check_array(array, f"{name}: metadata")
     if hasattr(found, "dtype"):
         content = found[:]
         arrays = {field: content[field] for field in content.dtype.names or ()}
     else:
         arrays = {field: found[field][:] for field in found.keys()}  # noqa: SIM118
     return {field: _listed(array) for field, array in sorted(arrays.items())}
+
+
+def _check_array(array: Any, where: str) -> None:
+    """What is not stored is filled in, so that a few bytes may claim any size."""
+    if not hasattr(array, "dtype"):
+        raise BadInput(f"{where}: not an array")
+    size = max(getattr(array.dtype, "itemsize", 8), 1)
+    for shape in (array.shape, getattr(array, "chunks", None) or ()):
+        bounds.check(where, bounds.product(shape) * size, bounds.ARRAY_BYTES, "bytes")
+    made_by = [*(getattr(array.metadata, "filters", None) or ())]
+    made_by.append(getattr(array.metadata, "compressor", None))
+    # It runs what its writer wrote; newer versions of numcodecs refuse it themselves.
+    if any(getattr(codec, "codec_id", "") == "pickle" for codec in made_by):
+        raise BadInput(f"{where}: pickled objects are code, and are not read")
 
 
 def _listed(array: NDArray[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from bt_lake.ingest.engines.reading import net_returns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-AMOUNT = re.compile(r"(-?[\d.]+(?:[eE][+-]?\d+)?) ([A-Za-z0-9]+)")
+AMOUNT = re.compile(r"(?<![\d.])(-?[\d.]++(?:[eE][+-]?\d+)?) ([A-Za-z0-9]+)")
 
 
 def read(frame: Any) -> dict[str, Any]:

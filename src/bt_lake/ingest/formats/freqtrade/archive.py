@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bt_lake.warehouse.bounds import DOCUMENT_BYTES
 from bt_lake.warehouse.errors import BadInput
 
-MOST_BYTES = 256 << 20
+MOST_BYTES = DOCUMENT_BYTES
 SIGNATURE = b"PK\x03\x04"
 REMEDY = "copy it again from where the backtest ran, or run it anew"
 

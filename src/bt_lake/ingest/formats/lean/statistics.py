@@ -58,7 +58,9 @@ TRADES = {
     "totalfees": ("total_fees", SAME),
 }
 # sign, sign of the currency, number, percent
-AMOUNT = re.compile(r"\s*(-?)[^\w.+-]{0,3}([+-]?[\d,]*\.?\d+(?:[eE][+-]?\d+)?)\s*(%?)\s*")
+AMOUNT = re.compile(
+    r"\s*(-?)[^\w.+-]{0,3}([+-]?(?:[\d,]*+\.\d++|[\d,]*+(?<=\d))(?:[eE][+-]?\d+)?)\s*+(%?)\s*"
+)
 
 
 def read(result: Mapping[str, Any]) -> dict[str, float]:
