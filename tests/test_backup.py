@@ -235,6 +235,22 @@ def test_places_that_cannot_be(store: Store, target: Path, tmp_path: Path):
         store.backup(tmp_path / "full")
 
 
+def test_a_lake_that_lacks_something_is_not_backed_up(store: Store, target: Path, tmp_path: Path):
+    store.append(frames(1))
+    store.backup(target, keep=1)
+    (store.path / "equity").rename(tmp_path / "away")
+    with pytest.raises(Damaged, match="equity.* is not there, and the lake needs it"):
+        store.backup(target, keep=1)
+    assert len(copies.backups(target)) == 1
+    (tmp_path / "away").rename(store.path / "equity")
+    (equity,) = store.path.glob("equity/*/*")
+    store.compact(grace_s=0)
+    (equity,) = store.path.glob("equity/*/*")
+    equity.write_bytes(equity.read_bytes().replace(b"PAR1", b"PAR2", 1))
+    with pytest.raises(Damaged, match="it has rotted in the lake"):
+        store.backup(target, keep=1)
+
+
 def test_on_the_command_line(store: Store, target: Path, tmp_path: Path, capsys):
     store.append(frames(2))
     assert run(["--lake", str(store.path), "backup", str(target), "--keep", "3"]) == 0

@@ -11,7 +11,7 @@ from factory import frames
 
 import bt_lake
 from bt_lake.cli.main import run
-from bt_lake.warehouse.errors import BadInput, NotFound
+from bt_lake.warehouse.errors import BadInput, LakeError, NotFound
 from bt_lake.warehouse.store import Store
 
 
@@ -55,6 +55,29 @@ def test_making_a_lake_is_said_once(tmp_path: Path, caplog):
         Store(tmp_path / "lake").append(frames(1))
         Store(tmp_path / "lake").append(frames(1))
     assert caplog.messages == [f"made a new lake at {tmp_path / 'lake'}"]
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty mount point"])
+def test_a_lake_that_is_moved_under_an_open_process(store: Store, tmp_path: Path, left: str):
+    store.append(frames(1))
+    store.path.rename(tmp_path / "moved")
+    if left != "nothing":
+        store.path.mkdir()
+    for write in (
+        lambda: store.append(frames(1)),
+        lambda: store.append_new(frames(1)),
+        lambda: store.append_events("tag", ["x"], "y"),
+        store.compact,
+        lambda: store.forget(["x"]),
+    ):
+        with pytest.raises(LakeError, match="no longer at|no lake at"):
+            write()
+    assert not store.path.exists() or list(store.path.iterdir()) == []
+    if store.path.exists():
+        store.path.rmdir()
+    (tmp_path / "moved").rename(store.path)
+    store.append(frames(1))
+    assert store.ask(lambda c: c.execute("select count(*) from runs").fetchall()) == [(2,)]
 
 
 def test_a_wrong_environment_is_said(tmp_path: Path, monkeypatch):

@@ -265,6 +265,7 @@ def _held(layout: Layout) -> Iterator[_Snapshot]:
                         folders.remove_tree(f"_stage/{entry.name}")
             folders.make_folder(hold)
             stack.callback(_let_go, layout, hold)
+        missing = ""
         for _ in range(_TRIES):
             sizes = {}
             try:
@@ -273,7 +274,14 @@ def _held(layout: Layout) -> Iterator[_Snapshot]:
                     if writable:
                         _hold(folders, path, f"{hold}/{path.replace('/', '+')}")
                     sizes[path] = (layout.root / path).stat().st_size
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                # Folded away meanwhile; what is named again after a second look is lost.
+                if missing == str(error.filename):
+                    raise Damaged(
+                        f"{missing} is not there, and the lake needs it: nothing was backed up. "
+                        "`bt-lake check` says what to do."
+                    ) from None
+                missing = str(error.filename)
                 continue
             break
         else:

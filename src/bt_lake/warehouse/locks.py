@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bt_lake.warehouse.errors import Busy, CannotWrite, Unconfirmed
-from bt_lake.warehouse.files import explained, make_folder
+from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.layout import Layout
 
@@ -83,7 +83,6 @@ def locked(layout: Layout, name: str, *, wait: bool = True) -> Iterator[Lock | N
     lock = Lock(layout, name)
     try:
         with explained(f"cannot lock {layout.root}"):
-            make_folder(layout.root)
             lock.folders.make_folder("_stage")
             held = lock.take(layout.wait_s if wait else 0.0)
         if not held and wait:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import BadInput, CannotWrite
 from bt_lake.warehouse.layout import WAIT_S, Layout
 
 if TYPE_CHECKING:
@@ -50,12 +50,22 @@ class Store:
         """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
         from bt_lake.warehouse.founding import create
 
-        if not self._checked:
+        if self._checked:
+            self._check_place()
+        else:
             if self.existing or self.layout.exists:
                 self.layout.check_writable()
             if create(self.layout, shared=shared):
                 self._announce(f"made a new lake at {self.path}")
             self._checked = True
+
+    def _check_place(self) -> None:
+        """Write nothing where the lake was: under a mount that went, nobody would find it."""
+        if not self.layout.exists:
+            raise CannotWrite(
+                f"the lake is no longer at {self.path}: its folder was moved, or its disk is away. "
+                "Nothing was saved."
+            )
 
     def append(self, frames: Frames, lock: Lock | None = None) -> str:
         """Commit new runs; when this returns they are on disk and every reader sees them."""
