@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that follow from the schema; a test compares them.
+"""Write the parts of documentation and code that follow from the schema; a test compares them.
 
 python docs/generate.py
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bt_lake.warehouse.schema import RUNS, TABLES, Table
+from bt_lake.warehouse.schema import FILTERS, RUNS, TABLES, TOLD, Column, Table
 
 ROOT = Path(__file__).parent.parent
 GROUPS = {
@@ -57,11 +57,69 @@ def metrics_page() -> str:
     return text
 
 
+TYPES = {
+    "string": "Text",
+    "timestamp": "Time",
+    "double": "Number",
+    "int64": "Count",
+    "json": "Mapping[str, Any] | None",
+    "map<string,double>": "Mapping[str, Any] | None",
+    "list<string>": "Sequence[str] | None",
+}
+OTHER_TYPES = {"error": "BaseException | str | None"}
+DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
+# What a run is given beside its columns; the last is of an engine's heat map: what its cells hold.
+BESIDE = (
+    "    equity: Any\n    trades: Any\n    metrics: Mapping[str, Any] | None\n    metric: str\n"
+)
+
+
+def keywords() -> str:
+    """The names that `save` and a sweep take, for editors and type checkers."""
+
+    def line(column: Column) -> str:
+        return f"    {column.name}: {OTHER_TYPES.get(column.name) or TYPES[column.kind]}\n"
+
+    groups = sorted(RUNS.columns, key=lambda c: (c.group != "label", c.group != "reproduction"))
+    own = "".join(line(c) for c in groups if c.name not in DERIVED)
+    told = "".join(f"    {name}: OneOrMore\n" for name in TOLD)
+    return (
+        '"""What `save` and a sweep take by name; written by docs/generate.py."""\n\n'
+        "from __future__ import annotations\n\n"
+        "from collections.abc import Iterable, Mapping, Sequence\n"
+        "from typing import Any, TypeAlias, TypedDict\n\n"
+        "Text: TypeAlias = str | None\nNumber: TypeAlias = float | None\n"
+        "Count: TypeAlias = int | None\n"
+        "# A datetime, a date, their ISO text, a time of numpy or pandas, or a number.\n"
+        "Time: TypeAlias = Any\nOneOrMore: TypeAlias = str | Iterable[str] | None\n\n\n"
+        f"class RunKeywords(TypedDict, total=False):\n{BESIDE}{own}\n\n"
+        f"class ToldKeywords(TypedDict, total=False):\n{told}"
+    )
+
+
+def given() -> str:
+    """The labels that filter, as keywords and as fields."""
+    keys = "".join(f"    {name}: Texts\n" for name in FILTERS)
+    fields = "".join(f"    {name}: Texts = None\n" for name in FILTERS)
+    return (
+        '"""The labels that filter; written by docs/generate.py from the schema."""\n\n'
+        "from __future__ import annotations\n\n"
+        "from collections.abc import Iterable\n"
+        "from dataclasses import dataclass\n"
+        "from typing import TypeAlias, TypedDict\n\n"
+        "Texts: TypeAlias = str | Iterable[str] | None\n\n\n"
+        f"class GivenLabels(TypedDict, total=False):\n{keys}\n\n"
+        f"@dataclass(frozen=True, slots=True, kw_only=True)\nclass ByLabel:\n{fields}"
+    )
+
+
 def pages() -> dict[Path, str]:
     spec = ROOT / "lake" / "FORMAT.md"
     return {
         spec: format_page(spec.read_text("utf-8")),
         ROOT / "docs" / "metrics.md": metrics_page(),
+        ROOT / "src" / "bt_lake" / "ingest" / "keywords.py": keywords(),
+        ROOT / "src" / "bt_lake" / "queries" / "given.py": given(),
     }
 
 

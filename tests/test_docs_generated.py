@@ -18,7 +18,15 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["lake/FORMAT.md", "docs/metrics.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "lake/FORMAT.md",
+        "docs/metrics.md",
+        "src/bt_lake/ingest/keywords.py",
+        "src/bt_lake/queries/given.py",
+    ],
+)
 def test_pages_follow_from_the_schema(page):
     assert generator().pages()[ROOT / page] == (ROOT / page).read_text("utf-8"), (
         "run: python docs/generate.py"

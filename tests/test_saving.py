@@ -18,6 +18,7 @@ from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse import files
 from bt_lake.warehouse.errors import BadInput, Duplicate, UnknownName
+from bt_lake.warehouse.schema import SAME_RUN
 from bt_lake.warehouse.store import Store
 
 
@@ -369,3 +370,20 @@ def test_a_curve_that_is_thinned_out_tells_no_timeframe(store, rows):
 def test_a_drawdown_in_percent_is_warned_of(store):
     with pytest.warns(UserWarning, match=r"max_drawdown -20 is -2,000%; write -0\.2 for 20 %"):
         save(store, {"strategy": "s", "metrics": {"max_drawdown": -20}})
+
+
+@pytest.mark.parametrize("name", SAME_RUN)
+def test_unique_saves_what_differs_in_one_thing(store, rows, name):
+    """Each column of what makes the same run counts; nothing else does."""
+    other = {
+        "params_hash": {"params": {"fast": 11}},
+        "start_at": {"start_at": "2024-01-02"},
+        "end_at": {"end_at": "2024-02-02"},
+    }.get(name, {name: "out" if name == "sample" else "another"})
+    one = {"strategy": "s", "params": {"fast": 10}}
+    one |= {"start_at": "2024-01-01", "end_at": "2024-02-01"}
+    save(store, one | {"metrics": {"sharpe_ratio": 1.0}})
+    save(store, one | {"metrics": {"sharpe_ratio": 2.0}} | other, unique=True)
+    with pytest.raises(Duplicate):
+        save(store, one | other | {"engine": "else", "tags": ["t"]}, unique=True)
+    assert len(rows("from runs")) == 2

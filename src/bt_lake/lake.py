@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
-from bt_lake.queries import (
-    comparing,
-    curves,
-    detail,
-    exporting,
-    grouping,
-    keyframes,
-    listing,
-    lookup,
-    ranking,
-    raw,
-    reading,
-    resolving,
-    scanning,
-    spreading,
-    sweeping,
-)
+from bt_lake.queries import resolving
 from bt_lake.queries.filters import Filters, Given, Time
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.queries.reading import Reader
+from bt_lake.questions import Key, Questions, RunIds, named, several
+from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.layout import WAIT_S
 from bt_lake.warehouse.store import Store
 
@@ -41,19 +27,24 @@ if TYPE_CHECKING:
     from bt_lake.ingest.recording import Recording
     from bt_lake.ingest.report import IngestReport
     from bt_lake.ingest.run import Run
+    from bt_lake.ingest.stores.importing import Progress as ImportProgress
+    from bt_lake.ingest.stores.report import ImportReport
     from bt_lake.overfit.results import OverfitReport
     from bt_lake.overfit.walking import Walk
-    from bt_lake.queries.answer import Answer
-    from bt_lake.running.planning import Options
-    from bt_lake.running.reproduce import Reproduction
+    from bt_lake.queries.census import Census
+    from bt_lake.queries.comparing import Comparison
+    from bt_lake.queries.detail import Detail
+    from bt_lake.queries.exporting import Exported
+    from bt_lake.queries.names import Described
+    from bt_lake.queries.sweeping import Grid
+    from bt_lake.running.planning import Options, Plan
+    from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
     from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.merge import Merged
 
-RunIds = str | Iterable[str]
-Key = Mapping[str, Any]
 Frame = TypeVar("Frame")
 
 
@@ -85,9 +76,14 @@ class Lake:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, existing: bool = False, wait: float = WAIT_S
+        self,
+        path: str | os.PathLike[str],
+        *,
+        existing: bool = False,
+        wait: float = WAIT_S,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
-        self.store = Store(path, existing=existing, wait_s=wait)
+        self.store = Store(path, existing=existing, wait_s=wait, announce=announce)
 
     @property
     def path(self) -> Path:
@@ -109,14 +105,19 @@ class Lake:
     def __contains__(self, run_id: object) -> bool:
         return isinstance(run_id, str) and bool(self.store.known([run_id]))
 
-    def __getitem__(self, run: str) -> detail.Detail:
+    def __getitem__(self, run: str) -> Detail:
         return self.run(run)
 
     __iter__ = None  # over what? `lake.runs()` gives a frame
 
     @cached_property
-    def reader(self) -> reading.Reader:
-        return reading.Reader(self.store.layout)
+    def reader(self) -> Reader:
+        return Reader(self.store.layout)
+
+    @cached_property
+    def ask(self) -> Questions:
+        """The questions with rows as lazy answers: rows, frame, Arrow, total, SQL."""
+        return Questions(self.reader)
 
     # Writing
 
@@ -175,7 +176,7 @@ class Lake:
         day_first: bool | None = None,
         decimal: str | None = None,
         trades: bool = False,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | str | None = None,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Take in files, folders or other lakes, each run once.
@@ -206,9 +207,73 @@ class Lake:
             progress=progress,
         )
 
-    def run_sweep(
+    def import_store(
+        self,
+        kind: str,
+        where: str | os.PathLike[str],
+        *,
+        table: str | None = None,
+        names: Mapping[str, str] | None = None,
+        units: Mapping[str, str] | None = None,
+        set_columns: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        progress: ImportProgress | None = None,
+    ) -> ImportReport:
+        """Take in the runs of an older store, each once: sqlite, postgres, zarr or mlflow.
+
+        `names` says what their columns are ({"algo": "strategy"}), `units` percent, fraction or
+        money of a column. The report says what became of every column.
+        """
+        from bt_lake.ingest.stores import open_source
+        from bt_lake.ingest.stores.importing import import_rows
+
+        with closing(open_source(kind, where, table)) as source:
+            return import_rows(
+                self.store,
+                source,
+                names=names,
+                units=units,
+                set_columns=set_columns,
+                dry_run=dry_run,
+                progress=progress,
+            )
+
+    def watch(
+        self, *paths: str | os.PathLike[str], every_s: float = 2.0, **options: Any
+    ) -> Iterator[IngestReport]:
+        """Ingest what appears in folders: a report each time, until the caller stops.
+
+        The options are those of `ingest`.
+        """
+        from bt_lake.ingest.sheets.hints import hints
+        from bt_lake.ingest.watching import watch
+
+        told = ("time_zone", "day_first", "decimal", "trades", "columns")
+        hinted = hints(**{name: options.pop(name) for name in told if name in options})
+        return watch(self.store, paths, every_s=every_s, hints=hinted, **options)
+
+    def plan(
         self,
         function: Function | str,
+        grid: Mapping[str, Any] | None = None,
+        **options: Unpack[Options],
+    ) -> Plan:
+        """What `run_once` and `run_sweep` would call: `.trials`, `.sweep`; mistakes show here."""
+        from bt_lake.running.planning import plan
+
+        return plan(function, grid, **options)
+
+    def run_once(
+        self, function: Function | str | Plan, **options: Unpack[Options]
+    ) -> tuple[list[str], str | None]:
+        """Call a function and save what it gives; the ids of its runs, and why it failed, if so."""
+        from bt_lake.running.once import run_once
+
+        return run_once(self.store, self._planned(function, None, options))
+
+    def run_sweep(
+        self,
+        function: Function | str | Plan,
         grid: Mapping[str, Any] | None = None,
         *,
         jobs: int | None = None,
@@ -226,10 +291,9 @@ class Lake:
         import the function by name, so it must be in a file. `metric` is what `.best` goes by.
         Where the first ten runs fail with one error, the rest is tried only to `keep_going`.
         """
-        from bt_lake.running.planning import plan
         from bt_lake.running.sweep import run
 
-        made = plan(function, grid, **options)
+        made = self._planned(function, grid, options)
         return run(
             self.store,
             made,
@@ -241,7 +305,12 @@ class Lake:
         )
 
     def reproduce(
-        self, run: str, *, allow: Sequence[str] = (), changed_code: bool = False
+        self,
+        run: str,
+        *,
+        allow: Sequence[str] = (),
+        changed_code: bool = False,
+        agree: Callable[[Call], None] | None = None,
     ) -> Reproduction:
         """Run again what made a run, save it, and say what came out differently.
 
@@ -250,8 +319,15 @@ class Lake:
         """
         from bt_lake.running.reproduce import reproduce
 
-        run_id = resolving.resolve(self.reader, run)
-        return reproduce(self.store, run_id, allow=allow, changed_code=changed_code)
+        run_id = resolving.resolve(self.reader, run, deleted=True)
+        return reproduce(self.store, run_id, allow=allow, changed_code=changed_code, agree=agree)
+
+    def _planned(
+        self, function: Function | str | Plan, grid: Mapping[str, Any] | None, options: Options
+    ) -> Plan:
+        from bt_lake.running.planning import Plan
+
+        return function if isinstance(function, Plan) else self.plan(function, grid, **options)
 
     def tag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
         """Tag the runs named, or those that the filters match; gives how many."""
@@ -273,7 +349,7 @@ class Lake:
         """
         if not forget:
             return self._mark("delete", runs, filters)
-        ids = self._chosen("delete", runs, filters, deleted=True)
+        ids = self.ids(runs, deleted=True, **filters)
         self.store.forget(ids)
         return len(ids)
 
@@ -281,28 +357,37 @@ class Lake:
         """Bring deleted runs back."""
         return self._mark("restore", runs, filters, deleted=True)
 
+    def ids(
+        self, runs: RunIds | None = None, *, deleted: bool = False, **filters: Unpack[Given]
+    ) -> list[str]:
+        """The ids of the runs named, or of all that the filters match; of deleted ones if asked."""
+        asked = Filters.of(filters)
+        if runs is not None and asked.given:
+            raise BadInput("give ids or filters, not both")
+        if runs is not None:
+            return resolving.resolve_all(self.reader, several(runs), deleted=deleted)
+        if not asked.given:
+            raise BadInput("which runs? Give ids, or filters such as strategy")
+        ids = resolving.matching(self.reader, asked, deleted=deleted)
+        if not ids:
+            why = self.reader.ask(asked.hint)
+            raise NotFound(f"no run fits these filters{': ' * bool(why)}{why}")
+        return ids
+
     def _mark(
         self,
         kind: str,
         runs: RunIds | None,
-        filters: Mapping[str, Any],
+        filters: Given,
         *,
         value: str | None = None,
         deleted: bool = False,
     ) -> int:
-        ids = self._chosen(kind, runs, filters, deleted=deleted)
+        ids = self.ids(runs, deleted=deleted, **filters)
+        if deleted:
+            resolving.check_deleted(self.reader, ids)
         self.store.append_events(kind, ids, value)
         return len(ids)
-
-    def _chosen(
-        self, kind: str, runs: RunIds | None, filters: Mapping[str, Any], *, deleted: bool
-    ) -> list[str]:
-        given = any(filter_ is not None for filter_ in filters.values())
-        if (runs is None) == (not given):
-            raise BadInput(f"{kind} which runs? Give ids or filters, one of both")
-        if runs is None:
-            return resolving.matching(self.reader, Filters.of(filters), deleted=deleted)
-        return resolving.resolve_all(self.reader, _several(runs), deleted=deleted)
 
     # Reading
 
@@ -323,21 +408,16 @@ class Lake:
         All of them, or `n` (which may be called `limit`); `after` is the last run of the page
         before. `spread_params` makes a column of each parameter: a frame to train on.
         """
-        columns = _columns(columns)
-        if spread_params and columns is not None:
-            columns = [*columns, *["params"] * ("params" not in columns)]
-        found = listing.listing(
-            self.reader,
+        return self.ask.runs(
             sort=sort,
             ascending=ascending,
-            n=limit if n is None else n,
+            n=n,
+            limit=limit,
             after=after,
             columns=columns,
-            filters=Filters.of(filters),
-        )
-        if spread_params:
-            return spreading.spread(self.reader, found).frame()
-        return spreading.numbers(found.frame())
+            spread_params=spread_params,
+            **filters,
+        ).frame()
 
     def best(
         self,
@@ -360,22 +440,18 @@ class Lake:
         or of the same `family`: strategy, sweep, symbol, all. With `start` or `end` metrics are
         those of the equity within that window.
         """
-        best: Callable[..., Answer] = ranking.best
-        if deflate or start is not None or end is not None:
-            from bt_lake.queries import deflating
-
-            kin = family if deflate else None
-            best = partial(deflating.best, deflated=deflate, family=kin, start=start, end=end)
-        found = best(
-            self.reader,
+        return self.ask.best(
             metric,
-            n=n,
-            per=_several(per),
+            n,
+            per=per,
             ascending=ascending,
-            columns=_columns(columns),
-            filters=Filters.of(filters),
-        )
-        return spreading.numbers(found.frame())
+            columns=columns,
+            deflate=deflate,
+            family=family,
+            start=start,
+            end=end,
+            **filters,
+        ).frame()
 
     def aggregate(
         self,
@@ -395,20 +471,16 @@ class Lake:
         `aggregate("symbol", "cagr")` and `aggregate("cagr", by="symbol")` are the same question.
         `deflate` adds the number of trials and what the best Sharpe ratio of each group is worth.
         """
-        if by is None:
-            by, metric = first or (), second or metric
-        else:
-            metric = _one_metric(first, metric)
-        found = grouping.aggregate(
-            self.reader,
+        return self.ask.aggregate(
+            first,
+            second,
             by=by,
-            metric_name=metric or "sharpe_ratio",
+            metric=metric,
             quantiles=quantiles,
             above=above,
             deflate=deflate,
-            filters=Filters.of(filters),
-        )
-        return spreading.numbers(found.frame())
+            **filters,
+        ).frame()
 
     def sweep(
         self,
@@ -420,13 +492,15 @@ class Lake:
         *,
         how: str = "mean",
         **filters: Unpack[Given],
-    ) -> sweeping.Grid:
-        """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.mixed`.
+    ) -> Grid:
+        """A metric over one or two parameters: `.frame()`, `.pivot_frame()`, `.plateau()`.
 
         `x` and `y` are parameters or labels. `how` says what becomes of several runs in one cell:
         mean, median, min, max, std, count.
         """
-        return sweeping.sweep(
+        from bt_lake.queries.sweeping import sweep
+
+        return sweep(
             self.reader,
             strategy,
             x=x,
@@ -500,31 +574,28 @@ class Lake:
         **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """In sample and out of sample side by side, what got worse most first."""
-        from bt_lake.queries.decaying import decay
+        return self.ask.decay(metric, n, **filters).frame()
 
-        found = decay(self.reader, metric, n=n, filters=Filters.of(filters))
-        return spreading.numbers(found.frame())
-
-    def compare(self, *runs: RunIds) -> comparing.Comparison:
+    def compare(self, *runs: RunIds) -> Comparison:
         """Runs side by side: what differs, who is better in what, how alike their returns are."""
-        named = [name for several in runs for name in _several(several)]
-        return comparing.compare(self.reader, resolving.resolve_all(self.reader, named))
+        from bt_lake.queries.comparing import compare
 
-    def run(self, run: str) -> detail.Detail:
+        wanted = [name for each in runs for name in several(each)]
+        return compare(self.reader, resolving.resolve_all(self.reader, wanted, deleted=True))
+
+    def run(self, run: str) -> Detail:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
-        return detail.detail(self.reader, resolving.resolve(self.reader, run))
+        from bt_lake.queries.detail import detail
+
+        return detail(self.reader, resolving.resolve(self.reader, run, deleted=True))
 
     def equity(self, runs: RunIds) -> pl.DataFrame:
         """The equity curves of runs, with their drawdown."""
-        return curves.equity(
-            self.reader, resolving.resolve_all(self.reader, _several(runs))
-        ).frame()
+        return self.ask.equity(runs).frame()
 
     def trades(self, runs: RunIds) -> pl.DataFrame:
         """The trades of runs."""
-        return curves.trades(
-            self.reader, resolving.resolve_all(self.reader, _several(runs))
-        ).frame()
+        return self.ask.trades(runs).frame()
 
     @overload
     def lookup(self, *, columns: Sequence[str] | None = None, **key: Any) -> pl.DataFrame: ...
@@ -542,9 +613,9 @@ class Lake:
         statistics are NULL.
         """
         keys = key if keys is None else keys
-        return keyframes.lookup_frame(
-            self.reader, keys, columns=_columns(columns) or lookup.STATISTICS
-        )
+        from bt_lake.queries.keyframes import lookup_frame
+
+        return lookup_frame(self.reader, keys, columns=named(columns))
 
     def enrich(
         self,
@@ -558,17 +629,24 @@ class Lake:
         Rows are matched by `on`: by default those of strategy, symbol, timeframe, exit_rule and
         params that the frame has.
         """
-        enriched: Frame = keyframes.enrich(
-            self.reader,
-            signals,
-            on=_columns(on),
-            columns=_columns(columns) or lookup.STATISTICS,
-        )
+        from bt_lake.queries.keyframes import enrich
+
+        enriched: Frame = enrich(self.reader, signals, on=named(on), columns=named(columns))
         return enriched
 
     def sql(self, query: str, /, **values: Any) -> pl.DataFrame:
         """One SELECT over the lake's views and macros, where `$name` stands for a value."""
-        return raw.sql(self.reader, query, values).frame()
+        return self.ask.sql(query, **values).frame()
+
+    def drift(self) -> pl.DataFrame:
+        """Configurations that gave other results with the same code, params and data."""
+        return self.ask.drift().frame()
+
+    def metrics(self) -> list[Described]:
+        """Every number that a run can be ranked by, your own included, and what it means."""
+        from bt_lake.queries.names import described
+
+        return described(self.reader if self.store.layout.exists else None)
 
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection of your own, with the lake's views as they are now."""
@@ -576,7 +654,9 @@ class Lake:
 
     def scan(self, table: str = "runs") -> pl.LazyFrame:
         """runs, equity, trades or events as a polars LazyFrame over the lake's files."""
-        return scanning.scan(self.reader, table)
+        from bt_lake.queries.scanning import scan
+
+        return scan(self.reader, table)
 
     def export(
         self,
@@ -588,13 +668,15 @@ class Lake:
         spread_params: bool = False,
         raw: bool = False,
         **filters: Unpack[Given],
-    ) -> exporting.Exported:
+    ) -> Exported:
         """Runs, or the `n` newest, to a .csv, .parquet or .sqlite file, or to another lake.
 
         `spread_params` puts each parameter into a column of its own; not for a lake. CSV texts that
         a spreadsheet would run get an apostrophe; `raw` leaves them as they are.
         """
-        return exporting.export(
+        from bt_lake.queries.exporting import export
+
+        return export(
             self.reader,
             target,
             filters=Filters.of(filters),
@@ -616,6 +698,20 @@ class Lake:
 
         return recompute(self.store.layout)
 
+    def create(self, *, shared: bool = False) -> bool:
+        """Make an empty lake, which the first write does, too; False if there is one already."""
+        if self.store.layout.exists:
+            self.store.layout.check_format()
+            return False
+        self.store.create(shared=shared)
+        return True
+
+    def info(self) -> Census:
+        """What the lake holds and takes up: `.runs`, `.files`, `.bytes`, `.tables`."""
+        from bt_lake.queries.census import Census
+
+        return Census.of(self.reader)
+
     def compact(self, *, grace_s: float | None = None) -> bool:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
@@ -629,17 +725,22 @@ class Lake:
         return self.store.merge(other, dry_run=dry_run)
 
     def backup(
-        self, folder: str | os.PathLike[str], *, keep: int | None = None, verify: bool = False
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        keep: int | None = None,
+        verify: bool = False,
+        **progress: Any,
     ) -> Copied:
         """Copy the lake while others write to it: each backup in the folder is a whole lake.
 
         `keep` is how many of them stay; `verify` reads the copies of earlier ones again, too.
         """
-        return self.store.backup(folder, keep=keep, verify=verify)
+        return self.store.backup(folder, keep=keep, verify=verify, **progress)
 
-    def recover(self, backup: str | os.PathLike[str]) -> Copied:
+    def recover(self, backup: str | os.PathLike[str], **progress: Any) -> Copied:
         """Make this lake again from a backup, or the newest in a folder of them."""
-        return self.store.recover(backup)
+        return self.store.recover(backup, **progress)
 
     def check(self, *, repair: bool = False) -> Report:
         """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
@@ -648,20 +749,3 @@ class Lake:
 
 def _reopened(path: str, existing: bool, wait: float) -> Lake:
     return Lake(path, existing=existing, wait=wait)
-
-
-def _several(names: Any) -> list[str]:
-    """Names as a list; a frame of runs names them by its column run_id."""
-    if hasattr(names, "columns") and "run_id" in names.columns:
-        names = names["run_id"]
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _one_metric(first: Any, metric: str | None) -> str | None:
-    if first is not None and not isinstance(first, str):
-        raise BadInput('aggregate takes one metric: aggregate("cagr", by=["symbol", "timeframe"])')
-    return first or metric
-
-
-def _columns(names: Sequence[str] | None) -> list[str] | None:
-    return None if names is None else _several(names)

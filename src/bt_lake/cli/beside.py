@@ -10,7 +10,7 @@ from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded, shortened
 from bt_lake.cli.values import MISSING, one_line, short_id, text, times
 from bt_lake.queries.wholerows import flat
-from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.schema import LABELS, RUNS
 
 if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison
@@ -20,7 +20,6 @@ _MOST, _LEAST, _ABREAST = 24, 16, 3
 _SECTIONS = {"label": "Differs in", "param": "Parameters", "config": "Config"}
 _SAME_BET = 0.95
 _SIDE = 11  # columns a short id takes
-_LABELS = ("strategy", "symbol", "timeframe", "exit_rule")
 # A dozen of the metrics say most; the rest is for those who ask.
 _HEADLINES = {
     "total_return", "cagr", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
@@ -75,7 +74,7 @@ def _shared(comparison: Comparison) -> str:
     def same(name: str) -> bool:
         return first[name] is not None and all(run[name] == first[name] for run in others)
 
-    words = [text(first[name]) for name in _LABELS if same(name)]
+    words = [text(first[name]) for name in LABELS if same(name)]
     if same("start_at") and same("end_at"):
         words.append(" to ".join(times([first["start_at"], first["end_at"]])))
     params = [flat(run["params"] or {}) for run in comparison.runs]

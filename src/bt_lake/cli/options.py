@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bt_lake.cli.binding import Options
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.schema import metrics
+from bt_lake.warehouse.schema import FILTERS, LABELS, RUNS, metrics
 from bt_lake.warehouse.values import value
 
 if TYPE_CHECKING:
-    from bt_lake.queries.filters import Filters
+    from bt_lake.queries.filters import Given
 
 _PARAM = re.compile(r"\s*(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 
@@ -24,20 +24,34 @@ def _filter(name: str, help: str, metavar: str = "TEXT") -> Any:
     return typer.Option(f"--{name}", help=help, metavar=metavar, rich_help_panel="Filters")
 
 
+def labels(
+    names: Iterable[str], kind: Any, option: Callable[[str, str], Any] | None = None
+) -> type[Options]:
+    """A group of options, one for each of these columns, with the words of the schema."""
+    found = []
+    for name in names:
+        words = RUNS[name].meaning.partition(";")[0]
+        text = f"{words[0].upper()}{words[1:]}."
+        flag = name.replace("_", "-")
+        made = option(flag, text) if option else typer.Option(f"--{flag}", help=text)
+        found.append((name, Annotated[kind | None, made], None))
+    return make_dataclass("Labels", found, bases=(Options,), frozen=True)
+
+
+if TYPE_CHECKING:
+    _Labels = Options
+    Key = Options
+else:
+    _Labels = labels(FILTERS, list[str], _filter)
+    # What names a configuration exactly, beside its parameters.
+    Key = labels(LABELS, str)
+
+
 @dataclass(frozen=True)
-class Which(Options):
+class Which(_Labels):
     """The filters every reading command has; those given several times mean any of the values."""
 
-    strategy: Annotated[list[str] | None, _filter("strategy", "Name of the strategy.")] = None
-    symbol: Annotated[list[str] | None, _filter("symbol", "Instrument.")] = None
-    timeframe: Annotated[list[str] | None, _filter("timeframe", "Bar size, such as 1d.")] = None
-    exit_rule: Annotated[list[str] | None, _filter("exit-rule", "Exit rule.")] = None
-    engine: Annotated[list[str] | None, _filter("engine", "Backtest engine.")] = None
-    sweep: Annotated[list[str] | None, _filter("sweep", "Label of a sweep.")] = None
-    sample: Annotated[list[str] | None, _filter("sample", "in or out.")] = None
-    fold: Annotated[list[str] | None, _filter("fold", "Walk-forward fold.")] = None
     tag: Annotated[list[str] | None, _filter("tag", "A tag; of several, all.")] = None
-    status: Annotated[list[str] | None, _filter("status", "ok or failed.")] = None
     since: Annotated[
         str | None, _filter("since", "Made at or after: 2026-11-01, 30d, 12h.", "TIME")
     ] = None
@@ -65,27 +79,10 @@ class Which(Options):
         ),
     ] = None
 
-    def filters(self) -> Filters:
-        from bt_lake.queries.filters import Filters
-
-        return Filters(
-            strategy=self.strategy,
-            symbol=self.symbol,
-            timeframe=self.timeframe,
-            exit_rule=self.exit_rule,
-            engine=self.engine,
-            sweep=self.sweep,
-            sample=self.sample,
-            fold=self.fold,
-            tag=self.tag,
-            status=self.status,
-            since=self.since,
-            until=self.until,
-            min_trades=self.min_trades,
-            min_days=self.min_days,
-            params=parameters(self.param or ()) or None,
-            where=self.where,
-        )
+    def filters(self) -> Given:
+        """As keywords of a question."""
+        given = {**vars(self), "params": parameters(self.param or ()) or None}
+        return {n: v for n, v in given.items() if n != "param"}  # type: ignore[return-value]
 
     @property
     def given(self) -> bool:

@@ -13,10 +13,17 @@ from bt_lake.cli.sections import Section, abreast, stacked
 from bt_lake.cli.style import Style
 from bt_lake.cli.values import text
 from bt_lake.queries.wholerows import flat
+from bt_lake.warehouse.schema import SHOWN
 
 if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail
 
+# Labels on a line of their own; the others stand together with what they belong to.
+_LABELS = [
+    name
+    for name in SHOWN
+    if name not in ("strategy", "strategy_version", "symbol", "timeframe", "engine")
+]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEAR_WIDTH = 74
 _RETURNS = ("total_return", "cagr", "best_period", "worst_period")
@@ -68,7 +75,7 @@ def _strategy(row: Row) -> Section:
     section.add("version", row["strategy_version"])
     params = flat(row["params"] or {})
     section.add("params", _listed(params))
-    for name in ("exit_rule", "sweep", "fold", "sample", "model_path", "entrypoint"):
+    for name in (*_LABELS, "model_path", "entrypoint"):
         section.add(name.replace("_", " "), row[name])
     config = flat(row["config"] or {})
     section.add("config", _listed(config))

@@ -68,11 +68,10 @@ def _line(mark: str, asked: bool) -> str | None:
 
 def _answer(session: Session, query: str) -> int:
     from bt_lake.cli.commands.asking import raw_layout
-    from bt_lake.queries.raw import sql
 
     try:
         out = Output()
-        out.answer(sql(session.reader, query), raw_layout(out), huge=True)
+        out.answer(session.lake.ask.sql(query), raw_layout(out), huge=True)
         messages.note(messages.many(out.shown, "row"), messages.hidden(out.dropped))
     except LakeError as error:
         messages.error(str(error))

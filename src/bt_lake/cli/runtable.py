@@ -13,11 +13,11 @@ from bt_lake.cli.table import shortened
 from bt_lake.cli.values import text
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
-from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.schema import RUNS, SHOWN
 
 # Shown where any run has one; the others only where the shown runs differ in them.
 _ALWAYS = ("strategy", "symbol")
-_LABELS = ("timeframe", "exit_rule", "engine", "sweep", "fold", "sample", "strategy_version")
+_LABELS = tuple(name for name in SHOWN if name not in _ALWAYS)
 _METRICS = ("sharpe_ratio", "total_return", "max_drawdown", "total_trades")
 # How telling a parameter is that hardly any of the shown runs has, or all; a label they all share.
 _PARTIAL, _WHOLE, _SAME = 46, 80, 47

@@ -9,28 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bt_lake.lake import Lake
     from bt_lake.queries.reading import Reader
     from bt_lake.warehouse.store import Store
 
 
 @dataclass
 class Session:
-    lake: Path
+    path: Path
     existing: bool = False
     wait_s: float = 60.0
     started: float = field(default_factory=time.perf_counter)
 
     @cached_property
+    def lake(self) -> Lake:
+        from bt_lake.cli import messages
+        from bt_lake.lake import Lake
+
+        return Lake(self.path, existing=self.existing, wait=self.wait_s, announce=messages.say)
+
+    @property
     def store(self) -> Store:
         """The lake to write to, whether it is there already or not."""
-        from bt_lake.cli import messages
-        from bt_lake.warehouse.store import Store
+        return self.lake.store
 
-        return Store(self.lake, existing=self.existing, wait_s=self.wait_s, announce=messages.say)
-
-    @cached_property
+    @property
     def reader(self) -> Reader:
         """The lake to ask; it must be there."""
-        from bt_lake.queries.reading import Reader
-
-        return Reader(self.store.layout)
+        return self.lake.reader

@@ -1,58 +1,56 @@
-"""What `save` takes by name, for editors and type checkers; a test compares it with the schema."""
+"""What `save` and a sweep take by name; written by docs/generate.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
 Text: TypeAlias = str | None
 Number: TypeAlias = float | None
 Count: TypeAlias = int | None
-Time: TypeAlias = Any  # a datetime, a date, their ISO text, a time of numpy or pandas, or a number
+# A datetime, a date, their ISO text, a time of numpy or pandas, or a number.
+Time: TypeAlias = Any
+OneOrMore: TypeAlias = str | Iterable[str] | None
 
 
 class RunKeywords(TypedDict, total=False):
+    equity: Any
+    trades: Any
+    metrics: Mapping[str, Any] | None
+    metric: str
     strategy: Text
+    strategy_type: Text
+    strategy_version: Text
     symbol: Text
     timeframe: Text
     exit_rule: Text
-    params: Mapping[str, Any] | None
-    equity: Any
-    returns: Any
-    duplicates: Text
-    trades: Any
-    metrics: Mapping[str, Any] | None
-    tags: Sequence[str] | None
-    notes: Text
-    sweep: Text
-    fold: Text
-    sample: Text
-    initial_capital: Number
-    periods_per_year: Number
-    currency: Text
-    strategy_type: Text
-    strategy_version: Text
     model_path: Text
     data_source: Text
     engine: Text
     engine_version: Text
+    sweep: Text
+    fold: Text
+    sample: Text
+    tags: Sequence[str] | None
+    notes: Text
+    entrypoint: Text
+    reproduced_from: Text
+    code_hash: Text
+    data_hash: Text
+    params: Mapping[str, Any] | None
+    config: Mapping[str, Any] | None
     run_id: Text
     created_at: Time
     status: Text
     error: BaseException | str | None
     duration_s: Number
-    config: Mapping[str, Any] | None
-    entrypoint: Text
-    reproduced_from: Text
-    code_hash: Text
-    data_hash: Text
     start_at: Time
     end_at: Time
     bars: Count
+    periods_per_year: Number
     time_zone: Text
-    metric: str  # of an engine's heat map: what its cells hold
-
-    # What the source reports where there is no curve to compute it from
+    currency: Text
+    initial_capital: Number
     final_equity: Number
     total_return: Number
     cagr: Number
@@ -92,4 +90,11 @@ class RunKeywords(TypedDict, total=False):
     exposure: Number
     reported: Mapping[str, Any] | None
     extra: Mapping[str, Any] | None
+    definitions: Text
     deleted_at: Time
+
+
+class ToldKeywords(TypedDict, total=False):
+    symbol: OneOrMore
+    timeframe: OneOrMore
+    exit_rule: OneOrMore

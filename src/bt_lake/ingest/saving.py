@@ -10,10 +10,12 @@ from bt_lake.ingest.claims import METRICS
 from bt_lake.ingest.run import Run, adapt
 from bt_lake.warehouse.errors import BadInput, Duplicate
 from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.schema import SAME_RUN
 from bt_lake.warehouse.store import Store
 
 # What there is to save of a run, beside its labels.
 _RESULTS = ("equity", "trades", "metrics", "error", "reported", "extra", *METRICS)
+_SAME = ", ".join(name.removesuffix("_hash") for name in SAME_RUN)
 
 
 def save(store: Store, obj: Any = ..., *, unique: bool = False, **columns: Any) -> Any:
@@ -95,8 +97,7 @@ def commit(
     others = f"; the other {len(appended.added)} are saved" if appended.added else ""
     refused = [f"run {run_id} is in the lake already" for run_id in appended.already]
     refused += [
-        f"run {other} has the same strategy, symbol, timeframe, period, params and exit rule; "
-        f"leave out `unique` to save {run_id} nevertheless"
+        f"run {other} has the same {_SAME}; leave out `unique` to save {run_id} nevertheless"
         for run_id, other in appended.duplicates.items()
     ]
     if refused:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bt_lake.queries.names import PARAM
 from bt_lake.queries.reading import Reader, streaming
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.quoting import identifier, told
@@ -19,6 +21,8 @@ T = TypeVar("T")
 _ROWS = 8_192
 _BATCH_ROWS = 65_536
 _TIME = "TIMESTAMP WITH TIME ZONE"
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # what 64 bits surely hold
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,21 @@ class Answer:
             frame: pl.DataFrame = query.relation(connection).pl()
             return frame.rename(dict(zip(frame.columns, _told(frame.columns), strict=True)))
 
-        return self._fetch(fetch, len)
+        return _with_numbers(self._fetch(fetch, len))
+
+    def table(self) -> pa.Table:
+        """All of it as an Arrow table."""
+        return self.frame().to_arrow()
+
+    def sql(self) -> str:
+        """The question as it is put to DuckDB, with the values that `$name` stand for in it."""
+
+        def text(connection: DuckDBPyConnection) -> str:
+            query = self.whole(connection)
+            named = "".join(f"-- ${name} = {value!r}\n" for name, value in query.values.items())
+            return named + query.sql
+
+        return self._ask(text)
 
     def chunks(self, size: int = _ROWS) -> Iterator[list[tuple[Any, ...]]]:
         """Rows piece by piece, for answers that need not fit in memory."""
@@ -185,3 +203,16 @@ class Answer:
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T], reader: Reader | None = None) -> T:
         return (reader or self._reader).ask(question, user_sql=self.user_sql)
+
+
+def _with_numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Columns such as `param.fast`, which come as text, as numbers where all of them are."""
+    import polars as pl
+
+    casts = []
+    for name, kind in frame.schema.items():
+        texts = frame[name].drop_nulls() if name.startswith(PARAM) and kind == pl.String else ()
+        if len(texts) and all(map(_NUMBER.fullmatch, texts)):
+            whole = all(map(_WHOLE.fullmatch, texts))
+            casts.append(pl.col(name).cast(pl.Int64 if whole else pl.Float64))
+    return frame.with_columns(casts)

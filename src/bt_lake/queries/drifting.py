@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
+from bt_lake.warehouse.schema import RUNS, SAME_RUN
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _METRICS = ("total_return", "sharpe_ratio", "max_drawdown", "final_equity", "total_trades")
 _ROUNDING = 1e-9
+# The first and last bar are of the data, which may be what has changed.
+_SAME = tuple(name for name in SAME_RUN if RUNS[name].kind == "string")
 
 
 def drifting(reader: Reader) -> Answer:
@@ -24,7 +27,9 @@ def drifting(reader: Reader) -> Answer:
     differs = " or ".join(map(_differs, _METRICS))
 
     def plan(connection: DuckDBPyConnection) -> Query:
-        return Query(sql("drift", metrics=", ".join(_METRICS), differs=differs))
+        return Query(
+            sql("drift", same=", ".join(_SAME), metrics=", ".join(_METRICS), differs=differs)
+        )
 
     return Answer(reader, plan)
 

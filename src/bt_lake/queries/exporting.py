@@ -44,6 +44,7 @@ class Exported:
     files: list[Path]
     already: int = 0
     barer: int = 0
+    note: str = ""  # why nothing was found
 
 
 def export(
@@ -80,7 +81,13 @@ def export(
                 counts[name] += len(table)
         files = sink.finish()
     return Exported(
-        counts["runs"], counts["equity"], counts["trades"], files, sink.already, sink.barer
+        counts["runs"],
+        counts["equity"],
+        counts["trades"],
+        files,
+        sink.already,
+        sink.barer,
+        "" if counts["runs"] or sink.already else reader.ask(filters.hint),
     )
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.family import Gathered
-from bt_lake.queries.filters import LABELS, Condition, Filters
+from bt_lake.queries.filters import Condition, Filters
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import UnknownName
+from bt_lake.warehouse.schema import FILTERS
 from bt_lake.warehouse.surface import tries
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def words(filters: Filters, window: Window | None = None) -> str:
 
 
 def _words(filters: Filters) -> Iterator[str]:
-    labels = [getattr(filters, label) for label in (*LABELS, "tag")]
+    labels = [getattr(filters, label) for label in (*FILTERS, "tag")]
     named = [
         *(given if isinstance(given, str) else ", ".join(given) for given in labels if given),
         *(f"{name}={value}" for name, value in (filters.params or {}).items()),

@@ -8,48 +8,37 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from numbers import Real
 from re import fullmatch
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self
 
+from bt_lake.queries.given import ByLabel, GivenLabels, Texts
 from bt_lake.queries.guard import checked_condition
 from bt_lake.queries.names import any_run_has_param, number, own_params, param
 from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.schema import FILTERS
 from bt_lake.warehouse.values import is_number
 from bt_lake.warehouse.values import value as typed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-LABELS = (
-    *("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "sample", "fold"),
-    "status",
-)
 _COMPARISONS = ("==", "<=", ">=", "!=", "<", ">")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Texts = str | Iterable[str] | None
 Time = datetime | date | str | None
 
 
-class Given(TypedDict, total=False):
+class Given(GivenLabels, total=False):
     """The filters as keywords."""
 
-    strategy: Texts
-    symbol: Texts
-    timeframe: Texts
-    exit_rule: Texts
-    engine: Texts
-    sweep: Texts
-    sample: Texts
-    fold: Texts
     tag: Texts
-    status: Texts
     since: Time
     until: Time
     min_trades: int | None
     min_days: float | None
     params: Mapping[str, Any] | None
+    run_ids: Iterable[str] | None
     where: str | None
 
 
@@ -73,35 +62,27 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class Filters(ByLabel):
     """Which runs a question is about; what is None does not filter.
 
-    - strategy, symbol, timeframe, exit_rule, engine, sweep, sample, fold, status: a value, or
-      several of which one must fit.
+    - labels such as strategy, symbol, engine, status: a value, or several of which one must fit.
     - tag: a tag, or several all of which must be there.
     - since, until: when the run was made, both ends included; a date or its text means the whole
       day, "30d", "12h", "2w" mean so long ago.
     - min_trades, min_days: at least so many closed trades, or days from the first bar to the last.
     - params: values of parameters. 10, 10.0 and "10" are the same; several values mean any of
       them; None means absent. A name may end in <, <=, >, >=, != : {"fast>=": 10}.
+    - run_ids: the runs of these ids, whole, and no others.
     - where: a condition in SQL over the columns of `runs`.
     """
 
-    strategy: Texts = None
-    symbol: Texts = None
-    timeframe: Texts = None
-    exit_rule: Texts = None
-    engine: Texts = None
-    sweep: Texts = None
-    sample: Texts = None
-    fold: Texts = None
     tag: Texts = None
-    status: Texts = None
     since: Time = None
     until: Time = None
     min_trades: int | None = None
     min_days: float | None = None
     params: Mapping[str, Any] | None = None
+    run_ids: Iterable[str] | None = None
     where: str | None = None
 
     @classmethod
@@ -112,6 +93,11 @@ class Filters:
             if name not in known:
                 raise UnknownName.near("filter", name, known, f" There are {', '.join(known)}.")
         return cls(**given)
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any filter at all."""
+        return any(getattr(self, f.name) is not None for f in fields(self))
 
     @property
     def user_sql(self) -> bool:
@@ -126,10 +112,12 @@ class Filters:
             values[name] = value
             return f"${name}"
 
-        for label in LABELS:
+        for label in FILTERS:
             wanted = _texts(label, getattr(self, label))
             if wanted is not None:
                 parts.append(_one_of(identifier(label), [bind(text) for text in wanted]))
+        if self.run_ids is not None:
+            parts.append(f"run_id in (select unnest({bind(list(self.run_ids))}::varchar[]))")
         for tag in _texts("tag", self.tag) or ():
             parts.append(f"list_contains(tags, {bind(tag)})")
         if self.since is not None:
@@ -155,7 +143,7 @@ class Filters:
         """Why nothing may have been found: no runs at all, or a label that none of them has."""
         if not connection.execute("select 1 from trials limit 1").fetchall():
             return "the lake is empty: `bt-lake ingest` and `lake.save()` put runs in"
-        for label in LABELS:
+        for label in FILTERS:
             for text in _texts(label, getattr(self, label)) or ():
                 known = _values_of(connection, label)
                 if text not in known:
@@ -167,16 +155,6 @@ class Filters:
                 near = did_you_mean(name, own_params(connection))
                 return f"no run has parameter '{name}'{near}"
         return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exactly(Filters):
-    """The runs of these ids, and no others."""
-
-    run_ids: Sequence[str]
-
-    def condition(self, connection: DuckDBPyConnection) -> Condition:
-        return Condition("run_id in (select unnest($run_ids))", {"run_ids": list(self.run_ids)})
 
 
 ALL = Filters()

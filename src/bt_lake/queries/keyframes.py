@@ -9,15 +9,17 @@ from bt_lake.queries.answer import Answer
 from bt_lake.queries.lookup import STATISTICS, lookup
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.schema import LABELS
 
 if TYPE_CHECKING:
     import polars as pl
 
-_LABELS = ("strategy", "symbol", "timeframe", "exit_rule", "params")
+_KEY = (*LABELS, "params")
 
 
-def lookup_frame(reader: Reader, keys: Any, *, columns: Sequence[str] = STATISTICS) -> Any:
+def lookup_frame(reader: Reader, keys: Any, *, columns: Sequence[str] | None = None) -> Any:
     """`lookup` for a frame or a list of mappings; pandas gives pandas, all else polars."""
+    columns = columns or STATISTICS
     if _kind(keys) == "rows":
         return lookup(reader, _as_rows(keys), columns=columns).frame()
     return _like(keys, _ask(reader, keys, _names(keys), columns))
@@ -28,17 +30,18 @@ def enrich(
     signals: Any,
     *,
     on: Sequence[str] | None = None,
-    columns: Sequence[str] = STATISTICS,
+    columns: Sequence[str] | None = None,
 ) -> Any:
     """The same frame with `run_id` and `columns` of the run that fits each row.
 
     `on` names the columns that are the key: by default those of strategy, symbol, timeframe,
     exit_rule and params that are there.
     """
+    columns = columns or STATISTICS
     if _kind(signals) == "rows":
         raise BadInput(f"enrich takes a polars or pandas frame, not {type(signals).__name__}")
     present = _names(signals)
-    key = list(on) if on is not None else [name for name in _LABELS if name in present]
+    key = list(on) if on is not None else [name for name in _KEY if name in present]
     for name in key:
         if name not in present:
             raise BadInput(f"enrich: there is no column '{name}'; there are {', '.join(present)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.quoting import identifier, literal
@@ -148,6 +148,24 @@ def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
         own = own_metrics(connection)
         known = [*(column.name for column in metrics()), *own]
         raise UnknownName.near("metric", one.name, known, f"\n{_where_they_are(own)}")
+
+
+class Described(NamedTuple):
+    """A metric, its unit and direction, and what it means."""
+
+    name: str
+    unit: str | None
+    better: str | None
+    meaning: str
+
+
+def described(reader: Reader | None) -> list[Described]:
+    """All metrics; what is declared can be told without a lake."""
+    own = reader.ask(own_metrics) if reader else []
+    return [
+        *(Described(m.name, m.unit, m.better or None, m.meaning) for m in metrics()),
+        *(Described(name, None, None, "a metric of your own") for name in own),
+    ]
 
 
 def own_metrics(connection: DuckDBPyConnection) -> list[str]:

@@ -25,11 +25,32 @@ def resolve(reader: Reader, text: str, *, deleted: bool = False) -> str:
 def resolve_all(reader: Reader, texts: Iterable[str], *, deleted: bool = False) -> list[str]:
     """The ids of several runs, each once, in the order given."""
     wanted = list(texts)
-    return reader.ask(
-        lambda connection: list(
-            dict.fromkeys(find(connection, text, deleted=deleted) for text in wanted)
+
+    def question(connection: DuckDBPyConnection) -> list[str]:
+        view = "trials" if deleted else "runs"
+        rows = connection.execute(
+            f"select run_id from {view} where run_id in (select unnest($wanted::varchar[]))",
+            {"wanted": [text for text in wanted if isinstance(text, str)]},
+        ).fetchall()
+        whole = {row[0] for row in rows}  # many ids are looked for at once
+        return list(
+            dict.fromkeys(
+                text
+                if isinstance(text, str) and text in whole
+                else find(connection, text, deleted=deleted)
+                for text in wanted
+            )
         )
-    )
+
+    return reader.ask(question)
+
+
+def check_deleted(reader: Reader, run_ids: Iterable[str]) -> None:
+    """Refuse runs that are not deleted: a run by name may be any."""
+    hidden = set(matching(reader, deleted=True))
+    for run_id in run_ids:
+        if run_id not in hidden:
+            raise NotFound(f"run {run_id} is not deleted")
 
 
 def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,8 @@ from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.quoting import literal, own
 
 if TYPE_CHECKING:
-    import polars as pl
     from duckdb import DuckDBPyConnection
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # what 64 bits surely hold
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]?\d+)?")
 _TYPES = {"UBIGINT": "bigint", "BIGINT": "bigint", "DOUBLE": "double", "BOOLEAN": "boolean"}
 
 
@@ -43,19 +39,6 @@ def spread(reader: Reader, runs: Answer) -> Answer:
         return Query(text if columns else query.sql, query.values)
 
     return Answer(reader, plan, user_sql=runs.user_sql)
-
-
-def numbers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Columns such as `param.fast`, which come as text, as numbers where all of them are."""
-    import polars as pl
-
-    casts = []
-    for name, kind in frame.schema.items():
-        texts = frame[name].drop_nulls() if name.startswith(PARAM) and kind == pl.String else ()
-        if len(texts) and all(map(_NUMBER.fullmatch, texts)):
-            whole = all(map(_WHOLE.fullmatch, texts))
-            casts.append(pl.col(name).cast(pl.Int64 if whole else pl.Float64))
-    return frame.with_columns(casts)
 
 
 def _leaves(structure: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -27,10 +27,13 @@ from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.quoting import identifier, literal
+from bt_lake.warehouse.schema import SHOWN
 
 if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
+
+    from bt_lake.queries.sweep_plateau import Block
 
 HOW = {
     "mean": "avg",
@@ -40,7 +43,7 @@ HOW = {
     "std": "stddev_samp",
     "count": "count",
 }
-_LABELS = ("symbol", "timeframe", "exit_rule", "engine", "sweep", "fold", "sample")
+_LABELS = tuple(name for name in SHOWN if name != "strategy")
 Value = int | float | str
 _INT64, _LARGEST = 2**63, int(sys.float_info.max)
 
@@ -65,6 +68,12 @@ class Grid:
     @property
     def columns(self) -> list[str]:
         return [self.x, *([self.y] if self.y else []), self.metric, "runs"]
+
+    def plateau(self) -> Block | None:
+        """Where it is good all around: the square of cells with the best median, if any."""
+        from bt_lake.queries.sweep_plateau import plateau
+
+        return plateau(self)
 
     @property
     def xs(self) -> list[Value]:

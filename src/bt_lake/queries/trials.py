@@ -17,6 +17,7 @@ from bt_lake.queries.points import Owners, joined, pieces
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import flat
 from bt_lake.queries.windows import Window
+from bt_lake.warehouse.schema import IDENTITY, LABELS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,8 +27,6 @@ YEAR = 365.25 * 86_400_000_000  # in microseconds
 DAYS_A_YEAR = 366
 DECAYING = ("sharpe_ratio", "cagr", "max_drawdown", "win_rate", "profit_factor")
 _COUNTS = ("runs", "repeats", "folds", "in_sample", "failed_alike")
-# What makes two runs the same configuration but for its parameters.
-_LABELS = ("strategy", "symbol", "timeframe", "exit_rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def grid_of(
 ) -> list[Mapping[str, Any] | None]:
     """Each trial's parameters, nested ones by their paths; None where a label differs from the
     winner's, so that it is no neighbour."""
-    labels = (*_LABELS, "sample")
+    labels = (*LABELS, "sample")
     text = sql(
         "overfit_grid",
         labels=", ".join(f'"{label}"' for label in labels),
@@ -167,12 +166,12 @@ class Sampled:
 def sampled(connection: DuckDBPyConnection, rows: Rows) -> Sampled:
     text = sql(
         "overfit_samples",
-        labels=", ".join((*_LABELS, "params_hash")),
+        labels=", ".join(IDENTITY),
         metrics=", ".join(DECAYING),
         source=rows.sql,
     )
     found = connection.execute(text, dict(rows.values) or None).fetchall()
-    end = 3 + len(_LABELS) + 1
+    end = 3 + len(IDENTITY)
     return Sampled(
         ids=[row[0] for row in found],
         samples=[row[1] for row in found],

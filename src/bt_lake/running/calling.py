@@ -20,9 +20,6 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.params import params_hash
 
-# Labels that a function is told if it has an argument of that name.
-LABELS = ("symbol", "timeframe", "exit_rule")
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from bt_lake.running.calling import LABELS, Job, Trial
+from bt_lake.running.calling import Job, Trial
 from bt_lake.warehouse.params import params_hash
+from bt_lake.warehouse.schema import TOLD
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
     if not store.layout.exists or not trials:
         return {}
     wanted = _table(trials)
-    asked = ("symbol", "timeframe", "exit_rule", "fold", "sample", "data_hash")
+    asked = (*TOLD, "fold", "sample", "data_hash")
     same = " and ".join(f"(w.{name} is null or w.{name} = r.{name})" for name in asked)
     sql = f"""
         with made as (
@@ -81,7 +82,7 @@ def _table(trials: Sequence[Trial]) -> pa.Table:
         {
             "params_hash": params_hash(trial.params),
             "data_hash": trial.data_hash,
-            **{name: trial.labels.get(name) for name in LABELS},
+            **{name: trial.labels.get(name) for name in TOLD},
             **asdict(trial.window),
         }
         for trial in trials

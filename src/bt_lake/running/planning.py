@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
-from bt_lake.running.calling import LABELS, Job, Trial
+from bt_lake.ingest.keywords import OneOrMore, ToldKeywords
+from bt_lake.running.calling import Job, Trial
 from bt_lake.running.grid import Grid
 from bt_lake.running.provenance import commit_of, data_hash
 from bt_lake.running.target import Function, Target, of
 from bt_lake.running.windows import Moment, Window, windows
+from bt_lake.warehouse.errors import UnknownName
 from bt_lake.warehouse.params import canonical, params_hash
-
-OneOrMore = str | Iterable[str] | None
+from bt_lake.warehouse.schema import TOLD
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Plan:
     sweep: str | None
 
 
-class Options(TypedDict, total=False):
+class Options(ToldKeywords, total=False):
     """What `plan` takes by name."""
 
     params: Mapping[str, Any] | None
@@ -41,9 +42,6 @@ class Options(TypedDict, total=False):
     start: Moment
     end: Moment
     strategy: str | None
-    symbol: OneOrMore
-    timeframe: OneOrMore
-    exit_rule: OneOrMore
     sweep: str | None
 
 
@@ -60,15 +58,15 @@ def plan(
     start: Moment = None,
     end: Moment = None,
     strategy: str | None = None,
-    symbol: OneOrMore = None,
-    timeframe: OneOrMore = None,
-    exit_rule: OneOrMore = None,
     sweep: str | None = None,
+    **told: OneOrMore,
 ) -> Plan:
     """Everything that can be known before the first run; mistakes show here."""
     target = of(function)
     space = Grid(grid or {}, conditions, random=random, seed=seed)
-    labels = dict(zip(LABELS, map(_listed, (symbol, timeframe, exit_rule)), strict=True))
+    for name in told.keys() - TOLD:
+        raise UnknownName.near("option of a sweep", name, [*Options.__annotations__, *TOLD])
+    labels = {name: _listed(told.get(name)) for name in TOLD}
     spans = windows(start, end, folds, train)
     trials = _trials(target, space.combinations(params or {}), labels, spans)
     if sweep is None and (grid or len(trials) > 1):

@@ -6,22 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse.schema import SAME_RUN
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.store import Store
-
-# What makes two runs the same execution to a user who asks for `unique`.
-CONFIGURATION = (
-    "strategy",
-    "symbol",
-    "timeframe",
-    "start_at",
-    "end_at",
-    "params_hash",
-    "exit_rule",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +89,8 @@ def _repeats(store: Store, frames: Frames, known: set[str]) -> dict[str, str]:
     """Runs whose configuration is in the lake, or earlier in these frames, already."""
     import pyarrow as pa
 
-    names = [name for name in CONFIGURATION if name in frames.runs.column_names]
-    absent = [name for name in CONFIGURATION if name not in names]
+    names = [name for name in SAME_RUN if name in frames.runs.column_names]
+    absent = [name for name in SAME_RUN if name not in names]
     table = frames.runs.select(["run_id", *names]).append_column(
         "place", pa.array(range(len(frames.runs)))
     )

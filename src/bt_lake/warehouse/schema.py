@@ -35,6 +35,7 @@ class Column:
     meaning: str
     better: Literal["higher", "lower", ""] = ""
     required: bool = False
+    flags: str = ""
 
     @property
     def duckdb_type(self) -> str:
@@ -84,8 +85,9 @@ def _columns(text: str) -> tuple[Column, ...]:
                 group=group,
                 unit="" if unit == "-" else unit,
                 meaning=meaning,
-                better={"+": "higher", "_": "lower", "-": ""}[better],  # type: ignore[arg-type]
+                better={"+": "higher", "_": "lower", "-": ""}[better[0]],  # type: ignore[arg-type]
                 required=name.endswith("!"),
+                flags=better[1:],
             )
         )
     return tuple(columns)
@@ -93,6 +95,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 # A field id is never reused or renumbered: old files are read by it. New columns take new ids.
 # `!` marks a column that is never NULL; `+` more is better, `_` less is better, `-` neither.
+# Behind these: `i` says what was tried, `p` which part of the data it was tried on (together they
+# are the same run), `f` a filter of every question, `s` shown wherever the shown runs differ in it.
 RUNS = Table(
     "runs",
     sort_by=("run_id",),
@@ -103,23 +107,23 @@ RUNS = Table(
 2   commit_id!      string     -         - the commit that brought the run in
 3   created_at!     timestamp  UTC       - when the backtest ran
 4   ingested_at!    timestamp  UTC       - when the lake took it in
-5   status!         string     -         - 'ok' or 'failed'
+5   status!         string     -         -f 'ok' or 'failed'
 6   error           string     -         - why a failed run failed
 7   duration_s      double     s         _ how long the backtest took
 [label]
-8   strategy!       string     -         - name of the strategy
+8   strategy!       string     -         -ifs name of the strategy
 9   strategy_type   string     -         - family of strategies, such as trend_following
-10  strategy_version string    -         - version of the strategy's code, as its author counts
-11  symbol          string     -         - instrument; NULL for a portfolio
-12  timeframe       string     -         - bar size, such as 1d or 1h
-13  exit_rule       string     -         - name of the exit rule
+10  strategy_version string    -         -s version of the strategy's code, as its author counts
+11  symbol          string     -         -ifs instrument; NULL for a portfolio
+12  timeframe       string     -         -ifs bar size, such as 1d or 1h
+13  exit_rule       string     -         -ifs name of the exit rule
 14  model_path      string     -         - file of a trained model
 15  data_source     string     -         - where the prices came from
-16  engine          string     -         - backtest engine
+16  engine          string     -         -fs backtest engine
 17  engine_version  string     -         - version of the engine
-18  sweep           string     -         - label of the sweep the run belongs to
-19  fold            string     -         - walk-forward fold
-20  sample          string     -         - 'in' or 'out' of sample
+18  sweep           string     -         -fs label of the sweep the run belongs to
+19  fold            string     -         -pfs walk-forward fold
+20  sample          string     -         -pfs 'in' or 'out' of sample
 21  tags            list<string> -       - free labels
 22  notes           string     -         - free text
 [reproduction]
@@ -128,11 +132,11 @@ RUNS = Table(
 25  code_hash       string     -         - hash of the strategy's code
 26  data_hash       string     -         - hash of the price data
 27  params          json       -         - the strategy's parameters
-28  params_hash     string     -         - hash of the canonical params: equal for equal parameters
+28  params_hash     string     -         -i hash of the canonical params: equal for equal parameters
 29  config          json       -         - everything else needed to repeat the run
 [period]
-30  start_at        timestamp  UTC       - first bar
-31  end_at          timestamp  UTC       - last bar
+30  start_at        timestamp  UTC       -p first bar
+31  end_at          timestamp  UTC       -p last bar
 32  bars            int64      bars      - points of the curve, or bars as the source says
 33  periods_per_year double    1/year    - periods a year that annualised numbers use
 77  time_zone       string     -         - the curve's own time zone (IANA), in which its months are counted; NULL means UTC
@@ -277,6 +281,23 @@ EVENT_COLUMNS = ("tags", "notes", "deleted_at")
 # Goes up where the same curve or trades give another number. 2: the time of `cagr`, weekends, trades
 # without profits, `exposure` without a period. `bt-lake recompute` takes runs there.
 DEFINITIONS = "2"
+
+
+def flagged(*flags: str) -> tuple[str, ...]:
+    """The columns of `runs` with any of these flags, labels first."""
+    found = [c for c in RUNS.columns if any(flag in c.flags for flag in flags)]
+    return tuple(c.name for c in sorted(found, key=lambda c: c.group != "label"))
+
+
+# What makes two runs the same configuration, tried once or often ...
+IDENTITY = flagged("i")
+# ... and the same run: of the same configuration on the same part of the data.
+SAME_RUN = flagged("i", "p")
+# Labels of a configuration; all but the strategy's name are told to a function that takes them.
+LABELS = tuple(name for name in IDENTITY if RUNS[name].group == "label")
+TOLD = tuple(name for name in LABELS if name != "strategy")
+FILTERS = flagged("f")
+SHOWN = flagged("s")
 METRIC_GROUPS = ("money", "curve", "trade")
 
 

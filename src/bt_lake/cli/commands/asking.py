@@ -45,13 +45,8 @@ def sql(
       bt-lake sql "from best('sharpe_ratio', n := 5)"
       bt-lake sql "from runs where symbol = $s" -v s=AAPL -o aapl.parquet
     """
-    from bt_lake.queries.raw import sql as question
-
-    answer = question(
-        session.reader,
-        _text(query, file),
-        dict(pairs("--value", values or (), "NAME=VALUE, such as symbol=AAPL")),
-    )
+    named = pairs("--value", values or (), "NAME=VALUE, such as symbol=AAPL")
+    answer = session.lake.ask.sql(_text(query, file), **dict(named))
     out.answer(answer, raw_layout(out), huge=True)
     messages.shown(session, out, answer, "row")
 

@@ -32,11 +32,8 @@ def compare(
       bt-lake compare b7d2f19a 03c8aa41 e51f7c02 -o compared.md
     """
     from bt_lake.cli.beside import beside
-    from bt_lake.queries.comparing import compare as question
-    from bt_lake.queries.resolving import resolve_all
 
-    ids = resolve_all(session.reader, runs, deleted=True)
-    comparison = question(session.reader, ids)
+    comparison = session.lake.compare(runs)
     if out.is_text:
         lines = beside(
             comparison,
@@ -48,7 +45,7 @@ def compare(
         out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
     else:
         out.rows(["section", "name", *comparison.ids], _long(comparison))
-    messages.note(f"{len(ids)} runs", messages.took(session.started))
+    messages.note(f"{len(comparison.ids)} runs", messages.took(session.started))
 
 
 def _long(comparison: Comparison) -> list[tuple[object, ...]]:

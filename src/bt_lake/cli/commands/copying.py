@@ -39,7 +39,7 @@ def backup(
       bt-lake recover /mnt/backups/lake --lake lake-again
     """
     with _progress() as progress:
-        done = session.store.backup(target, keep=keep, verify=verify, progress=progress)
+        done = session.lake.backup(target, keep=keep, verify=verify, progress=progress)
     for path in done.mended:
         messages.warn(f"{path} had rotted in the earlier backup; it was copied again")
     messages.say(f"backed up to {done.path}")
@@ -68,7 +68,7 @@ def recover(
       bt-lake recover /mnt/backups/lake/000012-20261128T040000Z --lake lake-of-friday
     """
     with _progress() as progress:
-        done = session.store.recover(source, progress=progress)
+        done = session.lake.recover(source, progress=progress)
     messages.say(f"made the lake at {done.path} again")
     messages.note(messages.many(done.files, "file"), messages.took(session.started))
 
@@ -97,7 +97,7 @@ def merge(
       bt-lake merge lake            # files of the lake's own folder that no log names
     """
     for other in others:
-        done = session.store.merge(other, dry_run=dry_run)
+        done = session.lake.merge(other, dry_run=dry_run)
         would = "would be " if dry_run else ""
         messages.note(
             f"{other}: {len(done.added):,} {would}added",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,9 +29,7 @@ def equity(session: Session, runs: Runs, out: Output) -> None:
       bt-lake equity b7d2f19a 03c8aa41 -o curves.parquet
       bt-lake equity b7d2f19a --format csv | head
     """
-    from bt_lake.queries import curves
-
-    _write(session, runs, out, curves.equity, "equity", "point")
+    _write(session, out, session.lake.ask.equity(runs), "equity", "point", runs)
 
 
 def trades(session: Session, runs: Runs, out: Output) -> None:
@@ -42,19 +40,13 @@ def trades(session: Session, runs: Runs, out: Output) -> None:
       bt-lake trades b7d2f19a
       bt-lake trades b7d2f19a -o trades.csv
     """
-    from bt_lake.queries import curves
-
-    _write(session, runs, out, curves.trades, "trades", "trade")
+    _write(session, out, session.lake.ask.trades(runs), "trades", "trade", runs)
 
 
 def _write(
-    session: Session, runs: list[str], out: Output, question: Any, table: str, thing: str
+    session: Session, out: Output, answer: Answer, table: str, thing: str, runs: list[str]
 ) -> None:
-    from bt_lake.queries.resolving import resolve_all
-
-    ids = resolve_all(session.reader, runs)
-    answer: Answer = question(session.reader, ids)
-    out.answer(answer, _layout(out, table, several=len(ids) > 1), huge=True)
+    out.answer(answer, _layout(out, table, several=len(runs) > 1), huge=True)
     messages.shown(session, out, answer, thing)
 
 

@@ -57,16 +57,15 @@ def _refuse_a_lake_in_use(session: Session) -> None:
     sql = f"select count(*) from trials where sweep is distinct from '{_LABEL}'"
     if session.store.ask(lambda connection: connection.execute(sql).fetchall())[0][0]:
         raise BadInput(
-            f"{session.lake} holds runs of your own; give the demo a lake of its own with "
+            f"{session.path} holds runs of your own; give the demo a lake of its own with "
             "--lake demo-lake"
         )
 
 
 def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str, str]) -> None:
     from bt_lake.cli.commands.running import sweep_with_bar
-    from bt_lake.running.planning import plan
 
-    made = plan(target, grid, symbol=_SYMBOLS, exit_rule=_EXIT_RULES, sweep=_LABEL)
+    made = session.lake.plan(target, grid, symbol=_SYMBOLS, exit_rule=_EXIT_RULES, sweep=_LABEL)
     options = [
         *(("--grid", f"{name}={values}") for name, values in grid.items()),
         *(("--symbol", symbol) for symbol in _SYMBOLS),
@@ -79,16 +78,7 @@ def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str,
 
 
 def _questions(session: Session) -> list[tuple[str, list[str]]]:
-    from bt_lake.queries.filters import Filters
-    from bt_lake.queries.ranking import best
-
-    answer = best(
-        session.reader,
-        "sharpe_ratio",
-        n=2,
-        columns=["run_id"],
-        filters=Filters(strategy="sma_cross"),
-    )
+    answer = session.lake.ask.best("sharpe_ratio", 2, columns=["run_id"], strategy="sma_cross")
     place = answer.columns.index("run_id")
     ids = [row[place][-8:] for row in answer.rows()]
     return [
@@ -110,13 +100,13 @@ def _ask(session: Session, out: Output, why: str, arguments: Sequence[str]) -> i
     from bt_lake.cli.main import run
 
     _announce(session, out, why, arguments)
-    return run(["--lake", str(session.lake), *arguments])
+    return run(["--lake", str(session.path), *arguments])
 
 
 def _announce(session: Session, out: Output, why: str, arguments: Sequence[str]) -> None:
     """What is asked, and the command that asks it, as it can be typed."""
     usual = Path(os.environ.get("BT_LAKE", "lake"))
-    lake = [] if session.lake == usual else ["--lake", str(session.lake)]
+    lake = [] if session.path == usual else ["--lake", str(session.path)]
     command = _folded(["$ bt-lake", *map(shlex.quote, [*arguments, *lake])])
     out.lines(["", f"# {why}", *(out.style(line, "bold") for line in command)])
 

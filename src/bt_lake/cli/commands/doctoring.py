@@ -19,7 +19,7 @@ from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.layout import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from bt_lake.cli.census import Census
+    from bt_lake.queries.census import Census
 
 _UNFIT = 4
 _WIDTH = 80
@@ -52,7 +52,7 @@ def doctor(session: Session, out: Output) -> int:
     found = {
         "bt-lake": {**_system(), **_installed()},
         "lake": _lake(session),
-        "file system": abilities(_folder(session.lake)),
+        "file system": abilities(_folder(session.path)),
     }
     unfit = [name for name, told in found["file system"].items() if told.startswith("fails")]
     if out.format is Format.JSON:
@@ -105,13 +105,12 @@ def _version(package: str) -> str:
 
 
 def _lake(session: Session) -> dict[str, str]:
-    from bt_lake.cli.census import Census
 
     path = str(session.store.layout.root)
     if not session.store.layout.exists:
         return {"path": path, "there": "no; the first write makes it"}
     try:
-        return {"path": path, **_described(Census.of(session.reader))}
+        return {"path": path, **_described(session.lake.info())}
     except LakeError as error:
         return {"path": path, "unreadable": f"fails: {error}"}
 

@@ -43,27 +43,22 @@ def export(
       bt-lake export runs.sqlite --curves --trades
       bt-lake export ~/lakes/for-anna --tag q4 --curves --trades
     """
-    from bt_lake.queries.exporting import export as question
-
-    filters = which.filters()
-    done = question(
-        session.reader,
+    done = session.lake.export(
         target,
-        filters=filters,
         n=limit,
         curves=curves,
         trades=trades,
         spread_params=spread_params,
         raw=raw,
+        **which.filters(),
     )
-    found = done.runs or done.already
     messages.barer(done.barer)
     messages.note(
         messages.many(done.runs, "run"),
         messages.many(done.points, "point") if curves else "",
         messages.many(done.trades, "trade") if trades else "",
         f"{done.already:,} already there" if done.already else "",
-        "" if found else session.reader.ask(filters.hint),
+        done.note,
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
         messages.took(session.started),
     )

@@ -78,24 +78,19 @@ def import_store(
       bt-lake import zarr data/backtests/store.zarr
       bt-lake import mlflow mlflow.db --map metrics.sr=sharpe_ratio
     """
-    from bt_lake.ingest.stores import open_source
-    from bt_lake.ingest.stores.importing import import_rows
-
     options = {
         "names": named("--map", map_ or (), "THEIRS=OURS, such as algo=strategy", last=True),
         "units": named("--unit", unit or (), "COLUMN=percent or COLUMN=fraction", last=True),
         "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
     }
-    source = open_source(kind.value, where, table)
-    try:
-        with messages.progress("rows") as shown:
+    with messages.progress("rows") as shown:
 
-            def tell(done: int, total: int, report: ImportReport) -> None:
-                shown(done, total, done)
+        def tell(done: int, total: int, report: ImportReport) -> None:
+            shown(done, total, done)
 
-            report = import_rows(session.store, source, dry_run=dry_run, progress=tell, **options)
-    finally:
-        source.close()
+        report = session.lake.import_store(
+            kind.value, where, table=table, dry_run=dry_run, progress=tell, **options
+        )
     _show(report, out)
     _say(report, messages.took(session.started), dry_run=dry_run)
     return _FAILED if report.failed else 0

@@ -12,7 +12,6 @@ import typer
 from bt_lake.cli import messages
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import size
-from bt_lake.ingest.sheets.hints import hints
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import named
 
@@ -102,34 +101,32 @@ def ingest(
       bt-lake ingest orders.csv --trades --columns entry_at=Opened,exit_at=Closed,side=Side,pnl=Net
       bt-lake ingest user_data/backtest_results --watch
     """
-    options = {
+    options: dict[str, Any] = {
         "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
         "on_error": (on_error or (OnError.SKIP if watch else OnError.STOP)).value,
         "unique": unique,
         "dry_run": dry_run,
-        "hints": hints(
-            time_zone=time_zone, day_first=day_first, decimal=decimal, trades=trades, columns=names
-        ),
+        "time_zone": time_zone,
+        "day_first": day_first,
+        "decimal": decimal,
+        "trades": trades,
+        "columns": names,
     }
     if watch:
         return _watch(session, paths, options)
-    from bt_lake.ingest.pipeline import ingest as take_in
-
     with _progress() as progress:
-        report = take_in(session.store, paths, progress=progress, **options)
+        report = session.lake.ingest(*paths, progress=progress, **options)
     _say(report, messages.took(session.started), dry_run=dry_run)
     return _FAILED if report.failed and on_error is not OnError.SKIP else 0
 
 
 def _watch(session: Session, paths: list[str], options: dict[str, Any]) -> int:
-    from bt_lake.ingest.watching import watch
-
     if "-" in paths:
         raise BadInput("--watch looks at files and folders; - is read to its end")
     messages.say("watching; Ctrl-C ends it")
     taken = 0
     try:
-        for report in watch(session.store, paths, **options):
+        for report in session.lake.watch(*paths, **options):
             taken += len(report.added)
             _say(report, "", dry_run=options["dry_run"])
     except KeyboardInterrupt as stop:

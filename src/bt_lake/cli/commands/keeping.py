@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.census import Census
 from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.output import Format, Output, Row
 from bt_lake.cli.sections import Section, stacked
@@ -17,6 +16,7 @@ from bt_lake.cli.session import Session
 from bt_lake.cli.values import count, one_line, size, times
 
 if TYPE_CHECKING:
+    from bt_lake.queries.census import Census
     from bt_lake.warehouse.layout import Layout
     from bt_lake.warehouse.upkeep import Upkeep
 
@@ -43,12 +43,9 @@ def init(
       bt-lake init --lake ~/lakes/crypto
       bt-lake init --shared --lake /srv/quant/lake
     """
-    layout = session.store.layout
-    if layout.exists:
-        layout.check_format()
+    made, layout = session.lake.create(shared=shared), session.store.layout
+    if not made:
         messages.say(f"there is a lake at {layout.root} already")
-    else:
-        session.store.create(shared=shared)
     if shared:
         _give_to_group(layout)
 
@@ -79,7 +76,7 @@ def info(session: Session, out: Output) -> None:
     from bt_lake.warehouse.upkeep import why_unfolded
 
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # said below, with why
-        census = Census.of(session.reader)
+        census = session.lake.info()
     tables = [
         (name, part.rows, part.files, part.bytes, part.fresh)
         for name, part in census.tables.items()
@@ -153,7 +150,7 @@ def check(
       bt-lake check --repair
       bt-lake check --format json
     """
-    report = session.store.check(repair=repair)
+    report = session.lake.check(repair=repair)
     names = ["kind", "path", "message", "remedy", "damage", "repaired"]
     rows: list[Row] = [tuple(getattr(f, name) for name in names) for f in report.findings]
     if out.format is Format.TABLE:
@@ -189,9 +186,7 @@ def _warn_of_definitions(session: Session) -> None:
 
 def _warn_of_drift(session: Session) -> None:
     """Nothing is broken where the same code gives other results, but somebody should look."""
-    from bt_lake.queries.drifting import drifting
-
-    found = drifting(session.reader).dicts() if session.store.layout.exists else []
+    found = session.lake.ask.drift().dicts() if session.store.layout.exists else []
     if not found:
         return
     first, last = found[0]["first_run"][-8:], found[0]["last_run"][-8:]
@@ -243,9 +238,9 @@ def compact(
       bt-lake compact
       bt-lake compact --grace 0
     """
-    before = Census.of(session.reader)
-    changed = session.store.compact(grace_s=grace)
-    after = Census.of(session.reader)
+    before = session.lake.info()
+    changed = session.lake.compact(grace_s=grace)
+    after = session.lake.info()
     if changed:
         messages.note(
             f"{messages.many(before.files, 'file')} became {after.files:,}",

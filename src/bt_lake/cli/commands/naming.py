@@ -12,10 +12,8 @@ from bt_lake.cli.session import Session
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded
 from bt_lake.cli.values import one_line
-from bt_lake.warehouse.schema import metrics as declared
 
 _COLUMNS = ["name", "unit", "better", "meaning"]
-_OWN = "a metric of your own"
 
 
 def metrics(session: Session, out: Output) -> None:
@@ -26,9 +24,8 @@ def metrics(session: Session, out: Output) -> None:
       bt-lake metrics
       bt-lake metrics --format json
     """
-    rows: list[Row] = [(m.name, m.unit, m.better or None, m.meaning) for m in declared()]
-    own = _own(session)
-    rows += [(name, None, None, _OWN) for name in own]
+    rows = session.lake.metrics()
+    own = [metric for metric in rows if metric.unit is None]
     if out.on_terminal and out.is_table:
         out.lines(_folded(rows, out.width or 0, out.style))
     elif out.is_text:
@@ -50,12 +47,3 @@ def _folded(rows: Sequence[Row], width: int, style: Style) -> list[str]:
         lines.append(style(name, "bold") + style("".join(rest), "dim") + first)
         lines += [" " * left + line for line in more]
     return lines
-
-
-def _own(session: Session) -> list[str]:
-    """What is declared can be listed without a lake."""
-    if not session.store.layout.exists:
-        return []
-    from bt_lake.queries.names import own_metrics
-
-    return session.reader.ask(own_metrics)

@@ -62,10 +62,7 @@ def overfit(
       bt-lake overfit --symbol SPY --benchmark spy.csv
       bt-lake overfit --strategy sma_cross --where "sample = 'in'" --format json
     """
-    from bt_lake.queries.overfitting import overfit as question
-
-    report = question(
-        session.reader,
+    report = session.lake.overfit(
         splits=splits,
         bootstraps=bootstraps,
         block=block,
@@ -74,7 +71,7 @@ def overfit(
         end=end,
         benchmark=benchmark,
         peeking=peeking,
-        filters=which.filters(),
+        **which.filters(),
     )
     _write(report, out)
     messages.note(messages.many(report.counts.trials, "trial"), messages.took(session.started))

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import metric_name, metric_text
 from bt_lake.cli.foreign import stdout_kept_clean
-from bt_lake.cli.options import Limit, MetricOption, Run, Which
+from bt_lake.cli.options import Limit, MetricOption, Run, Which, labels
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import one_line, short_id
+from bt_lake.warehouse.schema import TOLD
 
 if TYPE_CHECKING:
-    from bt_lake.queries.filters import Filters
+    from bt_lake.queries.filters import Given
     from bt_lake.running.planning import Plan
     from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
@@ -27,6 +29,17 @@ _FAILED = 2
 _IN_CONFLICT = 4
 _GRID, _FOLDS, _LABELS = "Sweep", "Walk-forward", "Labels"
 _WRITE = "NAME=VALUE, where NAME is a parameter's name"
+
+
+def _told(flag: str, text: str) -> Any:
+    help = f"{text} Passed on if the function takes one; may be several: A,B."
+    return typer.Option(f"--{flag}", rich_help_panel=_LABELS, help=help)
+
+
+if TYPE_CHECKING:
+    Told = Options
+else:
+    Told = labels(TOLD, list[str], _told)
 
 
 def run(
@@ -38,6 +51,7 @@ def run(
             metavar="FUNCTION", help="package.module:function, or path/to/file.py:function."
         ),
     ],
+    told: Told,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="An argument of the function."),
@@ -118,19 +132,6 @@ def run(
             show_default="as the result says, else the function's or its file's",
         ),
     ] = None,
-    symbol: Annotated[
-        list[str] | None,
-        typer.Option(rich_help_panel=_LABELS, help="Passed on if the function takes `symbol`."),
-    ] = None,
-    timeframe: Annotated[
-        list[str] | None, typer.Option(rich_help_panel=_LABELS, help="As symbol.")
-    ] = None,
-    exit_rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--exit-rule", rich_help_panel=_LABELS, help="As symbol; each may be several: A,B."
-        ),
-    ] = None,
 ) -> int:
     """Call a function of yours, once or over a grid, and save results.
 
@@ -145,11 +146,10 @@ def run(
       bt-lake run s.py:run -g fast=5:50:1 -g slow=20:200:1 --random 200 --seed 7
       bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
     """
-    from bt_lake.running.planning import plan
     from bt_lake.warehouse.values import named, value
 
     with stdout_kept_clean():  # it imports the user's file
-        made = plan(
+        made = session.lake.plan(
             target,
             named("--grid", grid or (), _WRITE),
             params={name: value(text) for name, text in named("-p", param or (), _WRITE).items()},
@@ -161,10 +161,8 @@ def run(
             start=start,
             end=end,
             strategy=strategy,
-            symbol=_each(symbol),
-            timeframe=_each(timeframe),
-            exit_rule=_each(exit_rule),
             sweep=sweep,
+            **{name: _each(given) for name, given in vars(told).items()},
         )
     if made.sweep is None:
         return _once(session, out, made)
@@ -182,10 +180,9 @@ def _each(given: list[str] | None) -> list[str] | None:
 
 def _once(session: Session, out: Output, plan: Plan) -> int:
     from bt_lake.cli.commands.showing import show
-    from bt_lake.running.once import run_once
 
     with stdout_kept_clean():
-        run_ids, error = run_once(session.store, plan)
+        run_ids, error = session.lake.run_once(plan)
     if error is not None:
         messages.error(f"{plan.trials[0]} failed, and is saved as {run_ids[0]}\n{error}")
         return _FAILED
@@ -233,10 +230,8 @@ class _Asked(Which):
 
     run_ids: Sequence[str] = ()
 
-    def filters(self) -> Filters:
-        from bt_lake.queries.filters import Exactly
-
-        return Exactly(run_ids=self.run_ids)
+    def filters(self) -> Given:
+        return {"run_ids": self.run_ids}
 
 
 def sweep_with_bar(
@@ -248,16 +243,13 @@ def sweep_with_bar(
     fail_fast: bool = False,
     keep_going: bool = False,
 ) -> Swept:
-    from bt_lake.running.sweep import run as run_sweep
-
     with messages.progress("runs") as bar:
 
         def tell(swept: Swept) -> None:
             left = swept.total - swept.already
             bar.draw(swept.done / left, _so_far(swept, left))
 
-        return run_sweep(
-            session.store,
+        return session.lake.run_sweep(
             plan,
             jobs=jobs,
             fail_fast=fail_fast,
@@ -308,13 +300,10 @@ def reproduce(
       bt-lake reproduce b7d2f19a --allow my.strategies:breakout
     """
     from bt_lake.cli.commands.comparing import compare
-    from bt_lake.queries.resolving import resolve
-    from bt_lake.running.reproduce import reproduce as again
 
-    run_id = resolve(session.reader, run, deleted=True)
+    [run_id] = session.lake.ids(run, deleted=True)
     with stdout_kept_clean():
-        made = again(
-            session.store,
+        made = session.lake.reproduce(
             run_id,
             allow=allow or (),
             changed_code=changed_code,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.fields import JUDGED
-from bt_lake.cli.options import From, Limit, Metric, To, Which
+from bt_lake.cli.options import From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
 from bt_lake.cli.session import Session
@@ -66,17 +66,14 @@ def list_runs(
       bt-lake list -n 50 --after 4c1d20aa
       bt-lake list --all -o runs.parquet
     """
-    from bt_lake.queries.listing import listing
-
     sort = meant(session.reader, sort)
-    answer = listing(
-        session.reader,
+    answer = session.lake.ask.runs(
         sort=sort,
         ascending=order is Order.ASC,
         n=None if everything else limit,
         after=after,
         columns=asked(columns, out, sort),
-        filters=which.filters(),
+        **which.filters(),
     )
     metric = "" if sort in ASKED else sort
     first, last = ["created_at"], ["status", "error", "tags"]
@@ -126,28 +123,22 @@ def best(
       bt-lake best sharpe_ratio --deflate --family sweep
       bt-lake best total_return --from 2024-01-01 --to 2024-06-30
     """
-    judging: dict[str, Any] = {"start": start, "end": end}
-    if deflate or family is not None:
-        judging |= {"deflated": True, "family": family and family.value}
-    if any(value is not None for value in judging.values()):
-        from bt_lake.queries.deflating import best as question
-    else:
-        from bt_lake.queries.ranking import best as question  # type: ignore[assignment]
-
-        judging = {}
     groups = names(per)
+    judged = deflate or family is not None
     metric = meant(session.reader, metric)
-    answer = question(
-        session.reader,
+    answer = session.lake.ask.best(
         metric,
-        **judging,
-        n=limit,
+        limit,
         per=groups,
         ascending=None if order is None else order is Order.ASC,
         columns=asked(columns, out, metric),
-        filters=which.filters(),
+        deflate=judged,
+        family=family and family.value,
+        start=start,
+        end=end,
+        **which.filters(),
     )
-    last = JUDGED[:2] if judging.get("deflated") else ()
+    last = JUDGED[:2] if judged else ()
     layout = run_layout(out, first=["rank", *groups], metric=metric, last=last)
     out.answer(answer, chosen_layout(out) if columns else layout)
     messages.shown(session, out, answer, "trial")
@@ -169,14 +160,11 @@ def names(text: str | None) -> list[str]:
 def lookup(
     session: Session,
     out: Output,
+    labels: Key,
     keys: Annotated[
         Path | None,
         typer.Option(metavar="CSV", help="A file of keys, a row each; - reads standard input."),
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Name of the strategy.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Instrument.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="Bar size, such as 1d.")] = None,
-    exit_rule: Annotated[str | None, typer.Option(help="Exit rule.")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
@@ -193,16 +181,9 @@ def lookup(
       bt-lake lookup --keys signals.csv -o enriched.csv
     """
     from bt_lake.cli.keys import key_of, read_keys
-    from bt_lake.queries.lookup import lookup as question
 
-    labels = {
-        "strategy": strategy,
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "exit_rule": exit_rule,
-    }
-    keys_given = read_keys(keys) if keys else [key_of(labels, param or [])]
-    answer = question(session.reader, keys_given)
+    keys_given = read_keys(keys) if keys else [key_of(vars(labels), param or [])]
+    answer = session.lake.ask.lookup(keys_given)
     rows = answer.rows()
     found = sum(row[answer.columns.index("run_id")] is not None for row in rows)
     if not found and keys is None:

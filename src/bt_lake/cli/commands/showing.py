@@ -32,11 +32,7 @@ def show(
       bt-lake show b7d2f19a --format json
       bt-lake show b7d2f19a --plot equity.svg
     """
-    from bt_lake.queries.detail import detail as question
-    from bt_lake.queries.resolving import resolve
-
-    run_id = resolve(session.reader, run, deleted=True)
-    detail = question(session.reader, run_id)
+    detail = session.lake.run(run)
     if plot is not None:
         from bt_lake.cli.plot import plot_curve
 

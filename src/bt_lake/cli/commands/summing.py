@@ -58,18 +58,15 @@ def aggregate(
       bt-lake aggregate --by param.fast -m sharpe_ratio --quantiles 0.05,0.95
       bt-lake aggregate --by strategy,symbol --deflate
     """
-    from bt_lake.queries.grouping import aggregate as question
-
     dimensions = names(by)
     metric = meant(session.reader, of or metric)
-    answer = question(
-        session.reader,
-        by=dimensions,
-        metric_name=metric,
+    answer = session.lake.ask.aggregate(
+        dimensions,
+        metric,
         quantiles=tuple(map(_quantile, names(quantiles))),
         above=above,
         deflate=deflate,
-        filters=which.filters(),
+        **which.filters(),
     )
     out.answer(answer, _layout(dimensions, metric, above))
     messages.note(

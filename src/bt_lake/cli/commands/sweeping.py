@@ -71,17 +71,7 @@ def sweep(
       bt-lake sweep sma_cross -x fast -y slow -p risk=2 --symbol AAPL --plot sweep.html
       bt-lake sweep sma_cross -x fast -y slow --as pivot -o grid.csv
     """
-    from bt_lake.queries.sweeping import sweep as question
-
-    grid = question(
-        session.reader,
-        strategy,
-        x=x,
-        y=y,
-        metric_name=metric,
-        how=how.value,
-        filters=which.filters(),
-    )
+    grid = session.lake.sweep(strategy, x, y, metric, how=how.value, **which.filters())
     form = form or (Form.HEATMAP if out.is_text else Form.LONG)
     if plot is not None:
         from bt_lake.cli.plot import plot_grid
@@ -105,9 +95,7 @@ def sweep(
 
 
 def _plateau(grid: Grid) -> str:
-    from bt_lake.queries.sweep_plateau import plateau
-
-    best = plateau(grid)
+    best = grid.plateau()
     if best is None or grid.y is None:
         return ""
     x, y = (f"{text(first)}-{text(last)}" for first, last in (best.x, best.y))

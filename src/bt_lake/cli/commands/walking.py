@@ -37,11 +37,7 @@ def walkforward(
       bt-lake walkforward sma_cross -m calmar_ratio --symbol AAPL
       bt-lake walkforward sma_cross --sweep nightly -o folds.csv
     """
-    from bt_lake.queries.walking import walkforward as question
-
-    walk = question(
-        session.reader, strategy, metric_name=metric, seed=seed, filters=which.filters()
-    )
+    walk = session.lake.walkforward(strategy, metric, seed=seed, **which.filters())
     if out.format is Format.JSON:
         out.document(walk.to_dict())
     elif out.is_text:
@@ -67,9 +63,7 @@ def decay(
       bt-lake decay --strategy sma_cross
       bt-lake decay -m total_return --sweep nightly -n 50
     """
-    from bt_lake.queries.decaying import decay as question
-
-    answer = question(session.reader, metric, n=limit, filters=which.filters())
+    answer = session.lake.ask.decay(metric, limit, **which.filters())
     out.answer(answer, _layout(metric, out))
     messages.note(
         f"{metric_name(metric)} of {messages.many(out.shown, 'pair')}",

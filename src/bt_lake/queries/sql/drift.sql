@@ -3,8 +3,7 @@
 with
   made as (
     select
-      run_id, created_at, strategy, entrypoint, code_hash, params_hash, data_hash, params,
-      symbol, timeframe, exit_rule, fold, sample,
+      run_id, created_at, entrypoint, code_hash, data_hash, params, {{same}},
       config ->> '/run/start' as window_start,
       config ->> '/run/end' as window_end,
       config ->> '/run/part' as part,
@@ -17,7 +16,7 @@ with
     )
   )
 select
-  any_value(strategy) as strategy,
+  strategy,
   symbol,
   any_value(params) as params,
   count(*) as runs,
@@ -26,7 +25,6 @@ select
   data_hash is not null as data_is_known
 from made
 group by
-  entrypoint, code_hash, params_hash, data_hash, symbol, timeframe, exit_rule, fold, sample,
-  window_start, window_end, part
+  entrypoint, code_hash, data_hash, {{same}}, window_start, window_end, part
 having {{differs}}
 order by last_run desc
