@@ -7,6 +7,7 @@ LOWEST := .venv-lowest
 UV := $(shell command -v uv 2>/dev/null)
 JOBS ?= auto
 FULL ?=
+HOURS ?= 2
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
@@ -35,9 +36,9 @@ thorough-test: $(READY) ## kill and stop processes at every step of every write;
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
 
-soak: $(READY)        ## thousands of random sequences, for an hour or more; SOAK=100 for fewer, SEED=n again
+soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), then SOAK=2000 random histories
+	PATH="$(abspath $(BIN)):$$PATH" python tests/soak/run.py --hours $(HOURS)
 	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/soak_*.py
-	$(BIN)/python tests/soak/run.py
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
 	tests/engines/run.sh
