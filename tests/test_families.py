@@ -243,6 +243,28 @@ def test_every_place_counts_and_deflates_alike(lake, asked):
         assert grouped[0]["expected_max_sharpe"] == pytest.approx(mine["expected_max_sharpe"])
 
 
+@pytest.mark.parametrize("family", ["strategy", "sweep", "symbol", "all"])
+def test_one_run_says_the_same_of_its_family(lake, family):
+    """show, compare, best --family and SQL."""
+    lake_of_all_kinds(lake, seeded())
+    ranked = lake.best("sharpe_ratio", 99, deflate=True, family=family)
+    rows = ranked.to_dicts()
+    in_sql = {row["run_id"]: row for row in lake.sql(f"from deflated('{family}')").to_dicts()}
+    for row in rows[:: max(1, len(rows) // 4)]:
+        standing = lake.run(row["run_id"]).standing(family)
+        told = in_sql[row["run_id"]]
+        assert (standing.trials, standing.part) == (told["trials"], told["part"])
+        if row["dsr"] is not None:
+            for name in ("dsr", "expected_max_sharpe"):
+                value = pytest.approx(row[name], abs=1e-9)
+                assert (getattr(standing, name), told[name]) == (value, value)
+    if family == "strategy":
+        ids = ranked["run_id"].to_list()[:2]
+        found = [one.dsr for one in lake.compare(ids).standings]
+        truth = [in_sql[run_id]["dsr"] for run_id in ids]
+        assert found == [each and pytest.approx(each) for each in truth]
+
+
 def luck_told(lake, asked):
     """What the command says of the family."""
     from bt_lake.queries.deflating import best

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli.fields import full_name, metric_text
+from bt_lake.cli.fields import full_name, judged, metric_text
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded, shortened
 from bt_lake.cli.values import MISSING, one_line, short_id, text, times
@@ -102,6 +102,11 @@ def _lines(comparison: Comparison, everything: bool) -> Iterator[tuple[str, Cell
         looks = ["bold" if n in metric.best else "" for n in range(len(metric.values))]
         texts = [show(value) + mark for value, mark in zip(metric.values, marks, strict=True)]
         yield full_name(metric.name), list(zip(texts, looks, strict=True))
+    if any(one is not None and one.dsr is not None for one in comparison.standings):
+        yield "Beside luck", []
+        dsr = judged("dsr")
+        yield "dsr", _plain([one and dsr.text(one.dsr) for one in comparison.standings])
+        yield "trials", _plain([one and one.trials for one in comparison.standings])
 
 
 def _plain(values: Iterable[Any]) -> Cells:

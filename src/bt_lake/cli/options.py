@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, make_dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,6 +105,13 @@ def parameters(texts: Iterable[str]) -> dict[str, Any]:
 
 def _metrics_like(incomplete: str) -> list[str]:
     return [metric.name for metric in metrics() if metric.name.startswith(incomplete)]
+
+
+class Family(StrEnum):
+    STRATEGY = "strategy"
+    SWEEP = "sweep"
+    SYMBOL = "symbol"
+    ALL = "all"
 
 
 Metric = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli import values
 from bt_lake.cli.chart import equity_chart
-from bt_lake.cli.fields import field, full_name, metric_text
+from bt_lake.cli.fields import field, full_name, judged, metric_text
 from bt_lake.cli.sections import Section, abreast, stacked
 from bt_lake.cli.style import Style
 from bt_lake.cli.values import text
@@ -41,13 +41,14 @@ _TRADE = (
 Row = Mapping[str, Any]
 
 
-def portrait(detail: Detail, *, width: int, style: Style) -> list[str]:
+def portrait(detail: Detail, *, width: int, style: Style, family: str = "strategy") -> list[str]:
     row = detail.row
     parts = [
         stacked(_identity(row), width=width, style=style),
         stacked(_strategy(row), width=width, style=style),
         stacked(_context(row), width=width, style=style),
         abreast(_metrics(row), width=width, style=style),
+        stacked(_beside_luck(detail, family), width=width, style=style),
         *_history(detail, width, style),
         _disagreements(detail.disagreements, style),
     ]
@@ -130,6 +131,22 @@ def _metrics(row: Row) -> list[Section]:
     for name, value in (row["extra"] or {}).items():
         own.add(name, values.general(value))
     return [*sections, own]
+
+
+def _beside_luck(detail: Detail, family: str) -> Section:
+    """What the Sharpe ratio is worth as one of many."""
+    section = Section("Beside luck")
+    standing = detail.standing(family)
+    if standing is None or (standing.dsr is None and standing.part != "in sample"):
+        return section
+    section.add("family", str(standing))
+    if standing.part == "fold" and standing.sharpe_ratio is not None:
+        section.add("stitched folds", f"sharpe {standing.sharpe_ratio:.2f}")
+    if standing.expected_max_sharpe is not None:
+        section.add("best by luck", f"sharpe {standing.expected_max_sharpe:.2f}")
+    if standing.dsr is not None:
+        section.add("dsr", judged("dsr").text(standing.dsr))
+    return section
 
 
 def _group(title: str, names: Sequence[str], row: Row) -> Section:

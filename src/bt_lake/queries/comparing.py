@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bt_lake.queries.curves import rows_of
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import TAIL
+from bt_lake.queries.standing import Standing, standings
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import Row, flat, whole_rows
 from bt_lake.warehouse.errors import BadInput
@@ -53,6 +54,7 @@ class Comparison:
     metrics: list[MetricLine]
     correlation: Matrix
     overlap: Matrix
+    standings: list[Standing | None]  # beside the luck of their strategies' trials
 
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
@@ -100,7 +102,9 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
     def question(connection: DuckDBPyConnection) -> Comparison:
         runs = whole_rows(connection, ids)
         alike, days = _correlation(connection, ids, [run["time_zone"] for run in runs])
-        return Comparison(ids, runs, _differences(runs), _metrics(runs), alike, days)
+        beside = standings(connection, ids)
+        found = [beside.get(run_id) for run_id in ids]
+        return Comparison(ids, runs, _differences(runs), _metrics(runs), alike, days, found)
 
     return reader.ask(question)
 

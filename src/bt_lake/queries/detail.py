@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries import curves
 from bt_lake.queries.answer import Answer
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.standing import Standing, standings
 from bt_lake.queries.wholerows import Row, flat, whole_rows
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 
@@ -77,6 +78,12 @@ class Detail:
         """The first day of each month, and its return."""
         rows = curves.monthly(self._reader, [self.run_id]).rows()
         return [(month, value) for _, month, value in rows]
+
+    def standing(self, family: str = "strategy") -> Standing | None:
+        """Beside the luck of all trials of the same strategy, sweep or symbol, or of all there are;
+        None of a deleted run."""
+        found = self._reader.ask(lambda connection: standings(connection, [self.run_id], family))
+        return found.get(self.run_id)
 
     @property
     def disagreements(self) -> list[tuple[str, float, float]]:

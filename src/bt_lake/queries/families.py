@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.family import Gathered
 from bt_lake.queries.filters import Condition, Filters
+from bt_lake.queries.standing import FAMILIES
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import UnknownName
 from bt_lake.warehouse.schema import FILTERS
@@ -19,7 +20,6 @@ from bt_lake.warehouse.surface import tries
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FAMILIES = ("strategy", "sweep", "symbol", "all")
 WHOLE = "''"  # the label of a family that is all of its rows
 _FAMILY = """
   lake_family_rows as (

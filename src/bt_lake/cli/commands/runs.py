@@ -10,7 +10,7 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.fields import JUDGED
-from bt_lake.cli.options import From, Key, Limit, Metric, To, Which
+from bt_lake.cli.options import Family, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
 from bt_lake.cli.session import Session
@@ -21,13 +21,6 @@ from bt_lake.warehouse.errors import NotFound
 class Order(StrEnum):
     DESC = "desc"
     ASC = "asc"
-
-
-class Family(StrEnum):
-    STRATEGY = "strategy"
-    SWEEP = "sweep"
-    SYMBOL = "symbol"
-    ALL = "all"
 
 
 Columns = Annotated[

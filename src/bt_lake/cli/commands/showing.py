@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.options import Run
+from bt_lake.cli.options import Family, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 
@@ -19,6 +20,9 @@ def show(
     session: Session,
     run: Run,
     out: Output,
+    family: Annotated[
+        Family, typer.Option(help="The trials that luck is counted over.")
+    ] = Family.STRATEGY,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg, .html or .png."),
@@ -42,11 +46,15 @@ def show(
     if out.format is Format.TABLE:
         from bt_lake.cli.portrait import portrait
 
-        out.lines(portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style))
+        out.lines(
+            portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style, family=family.value)
+        )
     elif out.format is Format.JSON:
         months = () if detail.row["deleted_at"] else detail.monthly
         monthly = [{"month": month, "return": value} for month, value in months]
-        out.document({**detail.row, "monthly_returns": monthly})
+        standing = detail.standing(family.value)
+        beside = None if standing is None else asdict(standing)
+        out.document({**detail.row, "monthly_returns": monthly, "beside_luck": beside})
     elif out.format is Format.MD:
         out.rows(["field", "value"], [(k, v) for k, v in detail.row.items() if v is not None])
     else:
