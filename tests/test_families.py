@@ -265,6 +265,21 @@ def test_one_run_says_the_same_of_its_family(lake, family):
         assert found == [each and pytest.approx(each) for each in truth]
 
 
+def test_a_report_for_each_symbol_is_that_of_the_symbol(lake):
+    lake_of_all_kinds(lake, seeded())
+    found = lake.overfit_per("symbol", strategy="grid", **FAST)
+    assert list(found) == [("A",), ("B",), (None,)]
+    for symbol in "AB":
+        alone, part = lake.overfit(strategy="grid", symbol=symbol, **FAST), found[(symbol,)]
+        assert part.family == f"grid {symbol}"
+        assert part.counts == alone.counts
+        assert part.search == alone.search
+        row = lake.best("sharpe_ratio", per="symbol", deflate=True, strategy="grid").filter(
+            symbol=symbol
+        )
+        assert row["dsr"].item() == pytest.approx(part.best.deflated.dsr, abs=1e-9)
+
+
 def luck_told(lake, asked):
     """What the command says of the family."""
     from bt_lake.queries.deflating import best

@@ -546,6 +546,37 @@ class Lake:
             filters=Filters.of(filters),
         )
 
+    def overfit_per(
+        self,
+        per: Sequence[str] | str,
+        *,
+        splits: int = 16,
+        bootstraps: int = 5000,
+        block: float | None = None,
+        seed: int = 0,
+        start: Time = None,
+        end: Time = None,
+        benchmark: str | float | os.PathLike[str] | None = None,
+        peeking: bool = False,
+        **filters: Unpack[Given],
+    ) -> dict[tuple[str | None, ...], OverfitReport]:
+        """`overfit` for each symbol, or what else the trials are grouped by: a family each."""
+        from bt_lake.queries.overfitting import overfit_per
+
+        return overfit_per(
+            self.reader,
+            [per] if isinstance(per, str) else list(per),
+            splits=splits,
+            bootstraps=bootstraps,
+            block=block,
+            seed=seed,
+            start=start,
+            end=end,
+            benchmark=benchmark,
+            peeking=peeking,
+            filters=Filters.of(filters),
+        )
+
     def walkforward(
         self,
         strategy: str,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.benchmark import Benchmark, above
 from bt_lake.overfit.decay import Decay, decay, pair
@@ -13,13 +14,14 @@ from bt_lake.overfit.report import overfit as judge
 from bt_lake.overfit.results import OverfitReport
 from bt_lake.queries.benchmarks import Given, benchmark_of
 from bt_lake.queries.families import Rows, words
-from bt_lake.queries.filters import ALL, Filters, Time
-from bt_lake.queries.names import metric
+from bt_lake.queries.filters import ALL, Condition, Filters, Time
+from bt_lake.queries.names import dimension, metric
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.shadowing import Shadow
 from bt_lake.queries.trials import DECAYING, Sampled, Trials, curves_of, grid_of, sampled
 from bt_lake.queries.windows import Window
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 
 if TYPE_CHECKING:
@@ -67,6 +69,46 @@ def overfit(
         benchmark=base.name if base else None,
     )
     return replace(report, decay=held)
+
+
+def overfit_per(
+    reader: Reader, per: Sequence[str], *, filters: Filters = ALL, **options: Any
+) -> dict[tuple[str | None, ...], OverfitReport]:
+    """A report for each group of the trials that the filters select, by what they are grouped."""
+    if not per:
+        raise BadInput("per needs something to group by, such as symbol")
+    groups = [dimension(name) for name in per]
+
+    def found(connection: DuckDBPyConnection) -> list[tuple[str | None, ...]]:
+        condition = filters.condition(connection)
+        return connection.execute(
+            f"select distinct {', '.join(f'({g})::varchar' for g in groups)} from trials "
+            f"where {condition.sql} order by all",
+            dict(condition.values) or None,
+        ).fetchall()
+
+    reports = {}
+    for values in reader.ask(found, user_sql=filters.user_sql):
+        same = [f"({g})::varchar is not distinct from $part{n}" for n, g in enumerate(groups)]
+        part = Condition(
+            " and ".join(same), {f"part{n}": value for n, value in enumerate(values)}, costly=True
+        )
+        given = {each.name: getattr(filters, each.name) for each in fields(Filters)}
+        report = overfit(reader, filters=_Part(**given, part=part), **options)
+        told = " ".join("none" if value is None else value for value in values)
+        name = told if report.family == "all runs" else f"{report.family} {told}"
+        reports[values] = replace(report, family=name)
+    return reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part(Filters):
+    """Some filters, and one group of what they select."""
+
+    part: Condition
+
+    def condition(self, connection: DuckDBPyConnection) -> Condition:
+        return Filters.condition(self, connection) & self.part
 
 
 def _gather(

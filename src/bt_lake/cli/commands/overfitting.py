@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.fields import Field, field, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import one_line
+from bt_lake.cli.values import count, one_line, ratio
 
 if TYPE_CHECKING:
     from bt_lake.overfit.results import OverfitReport
@@ -23,6 +24,10 @@ def overfit(
     out: Output,
     start: From = None,
     end: To = None,
+    per: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL,...", help="A family and a line for each: symbol."),
+    ] = None,
     splits: Annotated[
         int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
     ] = 16,
@@ -59,20 +64,30 @@ def overfit(
     Examples:
       bt-lake overfit --strategy sma_cross
       bt-lake overfit --sweep nightly --symbol AAPL --from 2024-01-01
+      bt-lake overfit --strategy sma_cross --per symbol
       bt-lake overfit --symbol SPY --benchmark spy.csv
       bt-lake overfit --strategy sma_cross --where "sample = 'in'" --format json
     """
-    report = session.lake.overfit(
-        splits=splits,
-        bootstraps=bootstraps,
-        block=block,
-        seed=seed,
-        start=start,
-        end=end,
-        benchmark=benchmark,
-        peeking=peeking,
+    options: dict[str, Any] = {
+        "splits": splits,
+        "bootstraps": bootstraps,
+        "block": block,
+        "seed": seed,
+        "start": start,
+        "end": end,
+        "benchmark": benchmark,
+        "peeking": peeking,
         **which.filters(),
-    )
+    }
+    groups = [name.strip() for name in (per or "").split(",") if name.strip()]
+    if groups:
+        found = session.lake.overfit_per(groups, **options)
+        _write_each(groups, found, out)
+        trials = sum(report.counts.trials for report in found.values())
+        families = "1 family" if len(found) == 1 else f"{len(found):,} families"
+        messages.note(families, messages.many(trials, "trial"), messages.took(session.started))
+        return
+    report = session.lake.overfit(**options)
     _write(report, out)
     messages.note(messages.many(report.counts.trials, "trial"), messages.took(session.started))
 
@@ -86,6 +101,54 @@ def _write(report: OverfitReport, out: Output) -> None:
     else:
         flat = dict(_flat(report.to_dict()))
         out.rows(list(flat), [tuple(flat.values())])
+
+
+def _write_each(
+    groups: list[str], found: dict[tuple[str | None, ...], OverfitReport], out: Output
+) -> None:
+    """A line for each family; JSON has the whole reports."""
+    if out.format is Format.JSON:
+        out.document(
+            [
+                {**dict(zip(groups, values, strict=True)), **report.to_dict()}
+                for values, report in found.items()
+            ]
+        )
+        return
+    rows = [(*values, *_line(report)) for values, report in found.items()]
+    if out.is_text:
+        fields = [plain(name.removeprefix("param.")).at(99) for name in groups]
+        out.table([*fields, *map(_figure, _LINE)], rows)
+    else:
+        out.rows([*groups, *_LINE], rows)
+
+
+_LINE = ("trials", "run_id", "sharpe_ratio", "luck", "p", "dsr", "better")
+
+
+def _line(report: OverfitReport) -> tuple[Any, ...]:
+    best, search = report.best, report.search
+    return (
+        report.counts.trials,
+        best and best.run_id,
+        best and best.sharpe_annual,
+        search and search.luck_annual,
+        search and search.p,
+        best and best.deflated and best.deflated.dsr,
+        report.better,
+    )
+
+
+def _figure(name: str) -> Field:
+    if name in ("run_id", "sharpe_ratio"):
+        return field(name, full_ids=False)
+    if name == "dsr":
+        return judged(name)
+    if name == "better":
+        words = {True: "better than luck", False: "no", None: ""}
+        return Field(name, "verdict", lambda values: [words[v] for v in values])
+    show = count if name == "trials" else ratio
+    return Field(name, name, lambda values: [show(v) for v in values], right=True)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
