@@ -209,7 +209,10 @@ def test_unique_refuses_what_is_configured_alike(store, rows, tmp_path):
         tmp_path / "b.ndjson", [document(metrics={"sharpe_ratio": 9}), document(exit_rule="stop")]
     )
     (run_id,) = ingest(store, [first], unique=True).added
-    report = ingest(store, [again], unique=True)
+    with pytest.raises(IngestStopped, match="exit rule as"):
+        ingest(store, [again], unique=True)
+    assert rows("select count(*) from runs") == [(1,)], "nothing of its batch is added"
+    report = ingest(store, [again], unique=True, on_error="skip")
     assert len(report.added) == 1
     (refused,) = report.failed
     assert (refused.file, refused.row) == (str(again), 1)
@@ -220,8 +223,16 @@ def test_unique_refuses_what_is_configured_alike(store, rows, tmp_path):
 def test_a_dry_run_says_what_unique_would_refuse(store, tmp_path):
     ingest(store, [write_json(tmp_path / "a.json", document())])
     again = write_json(tmp_path / "b.json", document(metrics={"sharpe_ratio": 9}))
-    report = ingest(store, [again], unique=True, dry_run=True)
+    report = ingest(store, [again], unique=True, dry_run=True, on_error="skip")
     assert (report.added, len(report.failed)) == ([], 1)
+
+
+def test_of_runs_that_repeat_each_other_the_first_named_gets_in(store, rows, tmp_path):
+    names = [f"u{n}.json" for n in range(1, 7)]
+    files = [write_json(tmp_path / n, document(notes=n)) for n in names]
+    report = ingest(store, files, unique=True, on_error="skip")
+    assert rows("select notes from runs") == [("u1.json",)]
+    assert [refused.file for refused in report.failed] == [str(path) for path in files[1:]]
 
 
 def test_a_dry_run_counts_a_run_once(store, tmp_path, small_batches):

@@ -137,7 +137,7 @@ def test_a_batch_of_all_or_nothing_keeps_nothing(store, rows, monkeypatch):
     assert (raised.value.__notes__, store.layout.exists) == ([said], False)
     save(store, document(), run_id="mine")
     with (
-        pytest.raises(Duplicate, match="run mine is in the lake already$"),
+        pytest.raises(Duplicate, match="in the lake already; none of these 2 runs is saved"),
         Batch(store, all_or_nothing=True) as runs,
     ):
         runs.save(document(), run_id="other")
@@ -182,6 +182,21 @@ def test_a_batch_stopped_at_any_step_of_a_commit_saves_each_run_once(tmp_path, m
         assert raised.value.__notes__ == ["bt-lake: of this batch 2 runs are saved"], at
         question = "select count(*), count(distinct run_id) from lake_rows"
         assert lake.ask(lambda c: c.execute(question).fetchall()) == [(2, 2)], at  # noqa: B023
+
+
+def test_a_list_is_saved_whole_or_not_at_all(store, rows):
+    save(store, document(symbol="A"))
+    for twice in ({"unique": True}, {"run_id": "mine"}):
+        if "run_id" in twice:
+            save(store, document(), **twice)
+            runs = [document(run_id="mine"), document(run_id="new")]
+            given = {}
+        else:
+            runs, given = [document(), document(), document(symbol="B")], twice
+        before = rows("select count(*) from runs")
+        with pytest.raises(Duplicate, match=f"none of these {len(runs)} runs is saved"):
+            save(store, runs, **given)
+        assert rows("select count(*) from runs") == before
 
 
 def test_a_batch_looks_for_ids_of_ones_own(store, rows):

@@ -255,20 +255,28 @@ class _Ingest:
         if self._dry_run:
             appended = self._previewed(frames)
         else:
-            appended = self._store.append_new(frames, unique=self._unique)
+            appended = self._store.append_new(
+                frames,
+                unique=self._unique,
+                all_unique=not self._skip,
+                order=list(self._places),
+            )
         self.report.added += appended.added
         self.report.skipped += appended.already
         self.report.barer += appended.barer
-        for run_id, other in appended.duplicates.items():
+        order = {run_id: place for place, run_id in enumerate(self._places)}
+        for run_id, other in sorted(
+            appended.duplicates.items(), key=lambda pair: order.get(pair[0], 0)
+        ):
             place = self._places.get(run_id, BadRow(run_id, None, ""))
             reason = (
                 f"the same strategy, symbol, timeframe, period, params and exit rule as {other}"
             )
-            self.report.failed.append(BadRow(place.file, place.row, reason))
+            self._fail(BadRow(place.file, place.row, reason))
 
     def _previewed(self, frames: Frames) -> Appended:
         """What a commit would do after those that were previewed before it."""
-        found = self._store.compared(frames, unique=self._unique)
+        found = self._store.compared(frames, unique=self._unique, order=list(self._places))
         again = self._previews.intersection(found.added)
         self._previews.update(found.added)
         return Appended(

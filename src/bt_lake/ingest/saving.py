@@ -22,7 +22,7 @@ def save(store: Store, obj: Any = ..., *, unique: bool = False, **columns: Any) 
     """Commit what `obj` holds; gives the run id, or a list of them where it holds several runs."""
     runs = some_runs_of(obj, columns)
     frames = assemble(runs)
-    commit(store, frames, named=has_own_id(runs), unique=unique)
+    commit(store, frames, named=has_own_id(runs), unique=unique, whole=True)
     return ids_of(frames.runs["run_id"].to_pylist(), obj)
 
 
@@ -95,6 +95,8 @@ def commit(
         return
     appended = store.append_new(frames, unique=unique, whole=whole)
     others = f"; the other {len(appended.added)} are saved" if appended.added else ""
+    if whole and len(frames.runs) > 1:
+        others = f"; none of these {len(frames.runs)} runs is saved"
     refused = [f"run {run_id} is in the lake already" for run_id in appended.already]
     refused += [
         f"run {other} has the same {_SAME}; leave out `unique` to save {run_id} nevertheless"

@@ -1,7 +1,7 @@
 """Compute the lake's own metrics of runs again, by the definitions of this version.
 
-What the source reported stays as it is. Every epoch takes on some files of runs and marks their
-rows with the version, so that whoever is stopped goes on where the last one ended.
+What the source reported stays as it is. Every epoch takes on some runs and marks them with the
+version, so that whoever is stopped goes on where the last one ended.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Columns = dict[str, NDArray[Any]]
 # Of one epoch: enough that a lake of many takes few, few enough to lose little work.
-RUNS_AT_ONCE = 20_000
+RUNS_AT_ONCE = 10_000
 TRADED_RUNS_AT_ONCE = 5_000
 _PERIOD = ("start_at", "end_at", "bars", "periods_per_year")
 _COMPUTED = tuple(
@@ -124,7 +124,8 @@ def _read(task: Task, paths: list[str]) -> dict[str, Any]:
     )
     table = task.connection.sql(
         f"select {', '.join(names)} from {rows} "
-        f"where definitions is distinct from {literal(DEFINITIONS)} order by run_id"
+        f"where definitions is distinct from {literal(DEFINITIONS)} "
+        f"order by run_id limit {RUNS_AT_ONCE}"
     ).to_arrow_table()
     return {name: _plain(table[name], name) for name in names}
 

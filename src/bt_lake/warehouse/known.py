@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,13 @@ class Appended:
     barer: list[str] = field(default_factory=list)
 
 
-def compared(store: Store, frames: Frames, *, unique: bool) -> Appended:
+def compared(store: Store, frames: Frames, *, unique: bool, order: Sequence[str] = ()) -> Appended:
     """What `append_new` would do with these runs, if nobody else writes meanwhile."""
     ids = frames.runs["run_id"].to_pylist()
     if not store.layout.exists:
         return Appended(added=ids, already=[], duplicates={})
     known = known_of(store, ids)
-    repeats = _repeats(store, frames, known) if unique else {}
+    repeats = _repeats(store, frames, known, order) if unique else {}
     return Appended(
         added=[i for i in ids if i not in known and i not in repeats],
         already=[i for i in ids if i in known],
@@ -85,14 +85,14 @@ def known_of(store: Store, run_ids: Iterable[str]) -> set[str]:
     return store.ask(question)
 
 
-def _repeats(store: Store, frames: Frames, known: set[str]) -> dict[str, str]:
+def _repeats(store: Store, frames: Frames, known: set[str], order: Sequence[str]) -> dict[str, str]:
     """Runs whose configuration is in the lake, or earlier in these frames, already."""
     import pyarrow as pa
 
     names = [name for name in SAME_RUN if name in frames.runs.column_names]
     absent = [name for name in SAME_RUN if name not in names]
     table = frames.runs.select(["run_id", *names]).append_column(
-        "place", pa.array(range(len(frames.runs)))
+        "place", pa.array(_places(frames.runs["run_id"].to_pylist(), order))
     )
     same = " and ".join(
         [f"o.{name} is not distinct from n.{name}" for name in names]
@@ -117,3 +117,9 @@ def _repeats(store: Store, frames: Frames, known: set[str]) -> dict[str, str]:
         return {new: old for new, old in rows if new not in known}
 
     return store.ask(question)
+
+
+def _places(run_ids: Sequence[str], order: Sequence[str]) -> list[int]:
+    """Where each run stands in the order given, else among the others."""
+    at = {run_id: place for place, run_id in enumerate(order)}
+    return [at.get(run_id, place) for place, run_id in enumerate(run_ids)]

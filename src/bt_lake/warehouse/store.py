@@ -77,8 +77,19 @@ class Store:
         fold_if_due(self.layout)
         return commit
 
-    def append_new(self, frames: Frames, *, unique: bool = False, whole: bool = False) -> Appended:
+    def append_new(
+        self,
+        frames: Frames,
+        *,
+        unique: bool = False,
+        whole: bool = False,
+        all_unique: bool = False,
+        order: Sequence[str] = (),
+    ) -> Appended:
         """Commit those runs that the lake does not hold yet; if `whole`, all or none of them.
+
+        `all_unique` commits none where one is another's duplicate; of runs that repeat each other
+        the first in `order` counts, a list of their ids, or in these frames.
 
         The look and the commit happen under a lock of their own: two processes may read the
         same files in different batches. The lock ends with its process.
@@ -88,10 +99,11 @@ class Store:
         from bt_lake.warehouse.locks import alone
 
         def look_and_commit(lock: Lock) -> Appended:
-            appended = self.compared(frames, unique=unique)
+            appended = self.compared(frames, unique=unique, order=order)
             new = frames
             if appended.already or appended.duplicates:
-                appended = replace(appended, added=[]) if whole else appended
+                none = whole or (all_unique and appended.duplicates)
+                appended = replace(appended, added=[]) if none else appended
                 new = frames.only(set(appended.added))
             if len(new.runs):
                 append(self.layout, new, lock=lock)
@@ -102,11 +114,13 @@ class Store:
         fold_if_due(self.layout, look_every=1)
         return appended
 
-    def compared(self, frames: Frames, *, unique: bool = False) -> Appended:
+    def compared(
+        self, frames: Frames, *, unique: bool = False, order: Sequence[str] = ()
+    ) -> Appended:
         """What `append_new` would do with these runs, if nobody else writes meanwhile."""
         from bt_lake.warehouse.known import compared
 
-        return compared(self, frames, unique=unique)
+        return compared(self, frames, unique=unique, order=order)
 
     def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
         from bt_lake.warehouse.commit import append_events
