@@ -22,6 +22,7 @@ from typing import Any
 import bt_lake
 from bt_lake.cli.main import run as command
 from bt_lake.lake import Lake
+from bt_lake.warehouse.errors import BadInput, LakeError, UnknownName
 
 Run = dict[str, Any]
 Question = tuple[Any, ...]
@@ -32,7 +33,7 @@ VALUES = [
     *({"k": 1}, [1, 2], [], {}),
 ]
 PARAMS = ["x", "X", "fast", "x ", "x>", "a<=", "a.b", "it's", 'q"', "$1", "~1", "/", "*", "param.x", "é", "\n"]  # fmt: skip
-METRICS = ["rank", "Rank", "Sharpe_Ratio", "RUN_ID", "value", "place", "it's", 'a"b', "x y", "ü", "Extra", "param.x", "n", "g0", "dsr"]  # fmt: skip
+METRICS = ["rank", "Rank", "Sharpe_Ratio", "RUN_ID", "value", "place", "it's", 'a"b', "x y", "ü", "Extra", "n", "g0", "dsr"]  # fmt: skip
 NUMBERS = [1.0, 2.0, 2.0, 3.0, -1.0, 0.0, 0.1, 1e200]
 COUNTS = ("filter", "sort", "page", "best", "aggregate", "sweep", "lookup", "spread", "compare",
           "sql best", "sql aggregate", "cli best", "cli list", "export")  # fmt: skip
@@ -77,7 +78,9 @@ def question_about(runs: list[Run], rng: random.Random) -> Question:
     key = rng.choice([f"param.{name}", metric, "sharpe_ratio", "symbol"])
     match kind:
         case "filter":
-            value = rng.choice([run["params"].get(name) for run in runs] + VALUES)
+            there = [run["params"].get(name) for run in runs]
+            # A list asks for any of its values.
+            value = rng.choice([value for value in there + VALUES if not isinstance(value, list)])
             operator = rng.choice(["==", "==", "!=", "<", ">="])
             plain = not isinstance(value, (dict, list, bool, str)) and value is not None
             if operator not in ("==",) and not (plain and name.strip() == name and name[-1] not in "<>="):  # fmt: skip
@@ -296,11 +299,12 @@ def ids_of_best(lake: Lake, kind: str, key: str, n: int, ascending: bool) -> lis
 
 
 def asked_by_command(lake: Lake, *args: str) -> list[dict[str, Any]]:
-    out, err = io.StringIO(), io.StringIO()
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = command([*args, "-f", "json", "--lake", str(lake.path)])
     assert code == 0, (args, err.getvalue())
-    return json.loads(out.getvalue() or "[]")
+    out.flush()
+    return json.loads(out.buffer.getvalue() or "[]")
 
 
 def quoted(text: str) -> str:
@@ -341,7 +345,7 @@ def swept(lake: Lake, runs: list[Run], x: str, metric: str) -> tuple[Any, Any]:
     expected = sorted((figures(members, metric)[1:3] for members in groups.values()), key=repr)
     try:
         grid = lake.sweep("s", x, metric=asked(metric))
-    except bt_lake.LakeError:
+    except LakeError:
         assert not any(metric_value(run, metric) is not None for run in runs)
         return [], []
     found = sorted(((row[-1], near(row[1])) for row in grid.rows), key=repr)
@@ -423,7 +427,7 @@ def difference(runs: list[Run], question: Question) -> str:
 def _unlike(lake: Lake, runs: list[Run], question: Question) -> str:
     try:
         lakes, pythons = answers(lake, runs, question)
-    except bt_lake.UnknownName as error:
+    except (UnknownName, BadInput) as error:
         # No run has such a metric or parameter: that is an answer, too.
         known = str(question)
         return "" if any(n in known for n in ("param.", *METRICS)) and _nobody(runs, question) else f"{error!r}"  # fmt: skip

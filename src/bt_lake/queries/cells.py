@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse.schema import RUNS, TRADES
+from bt_lake.warehouse.values import cell
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -15,6 +18,7 @@ _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?"
 _ACTIVE = re.compile(ACTIVE)
 _IS_NUMBER = re.compile(_NUMBER)
 _LONGEST_NUMBER = 40
+_JSON = {c.name for t in (RUNS, TRADES) for c in t.columns if c.kind not in ("string", "double")}
 
 
 def inert(text: str) -> str:
@@ -38,4 +42,17 @@ def inert_table(table: pa.Table) -> pa.Table:
         if pc.any(pc.match_substring_regex(column, ACTIVE)).as_py():
             texts = [None if text is None else inert(text) for text in column.to_pylist()]
             table = table.set_column(place, field, pa.chunked_array([texts], field.type))
+    return table
+
+
+def in_cells(table: pa.Table) -> pa.Table:
+    """Texts such as None, which would come back as no value, in quotes of their own."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) and field.name not in _JSON:
+            texts = table.column(place).to_pylist()
+            cells = [None if text is None else cell(text) for text in texts]
+            if cells != texts:
+                table = table.set_column(place, field, pa.chunked_array([cells], field.type))
     return table

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.queries.cells import inert_table
+from bt_lake.queries.cells import in_cells, inert_table
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.frames import FILLED_BY_COMMIT, Frames
@@ -107,6 +107,7 @@ class CsvSink(FilesSink):
         self._raw = raw
 
     def shown(self, table: pa.Table) -> pa.Table:
+        table = in_cells(table)
         return table if self._raw else inert_table(table)
 
     def open(self, path: Path, schema: pa.Schema) -> Any:

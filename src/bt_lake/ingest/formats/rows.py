@@ -22,7 +22,7 @@ from bt_lake.ingest.times import missing, shown
 from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
-from bt_lake.warehouse.values import NO_VALUE, each_once, found, parameter, parameters
+from bt_lake.warehouse.values import NO_VALUE, each_once, found, of_cell, parameter, parameters
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -203,7 +203,7 @@ def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
 
 def _value(name: str, text: str) -> Any:
     if name in KEYS - _NUMBERS:
-        return _tags(text) if name == "tags" else text
+        return _tags(text) if name == "tags" else text if name in _JSON else of_cell(text)
     try:
         return float(text)
     except ValueError:
