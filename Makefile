@@ -11,7 +11,7 @@ HOURS ?= 2
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test thorough-test soak test-elsewhere engines dist-check bounds-check check format docs bench demo clean
+.PHONY: help test mutants thorough-test soak test-elsewhere engines dist-check bounds-check check format docs bench demo clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -42,6 +42,9 @@ soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), th
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
 	tests/engines/run.sh
+
+mutants: $(READY)     ## break single lines, and see that a test notices; some minutes
+	$(BIN)/python tests/mutants.py
 
 dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty environment
 	tests/release/smoke.sh $(VENV)

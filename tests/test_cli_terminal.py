@@ -30,9 +30,12 @@ ESCAPES = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 def at_terminal(
-    *arguments: object, lake: Path, typed: str = "", columns: int = 80, interrupt: float = 0, **env
+    *arguments: object, lake: Path, typed: str = "", columns: int = 80, interrupt: str = "", **env
 ) -> tuple[int, str]:
-    """Exit code and all that a terminal of so many columns showed."""
+    """Exit code and all that a terminal of so many columns showed.
+
+    Ctrl-C is pressed once it shows the text `interrupt`.
+    """
     process, screen = pty.fork()
     if process == 0:
         os.execve(
@@ -41,8 +44,7 @@ def at_terminal(
             environment(**{"TERM": "xterm-256color", **env}),
         )
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    seen, end, pressed = b"", time.monotonic() + 60, False
-    started = time.monotonic()
+    seen, end, pressed = b"", time.monotonic() + 120, False
     while time.monotonic() < end:
         if select.select([screen], [], [], 0.05)[0]:
             try:
@@ -55,7 +57,7 @@ def at_terminal(
         if typed and seen.rstrip().endswith((b"[y/N]", b"lake>")):
             line, _, typed = typed.partition("\n")
             os.write(screen, line.encode() + b"\n")
-        if interrupt and not pressed and time.monotonic() - started > interrupt:
+        if interrupt and not pressed and interrupt.encode() in seen:
             os.kill(process, signal.SIGINT)
             pressed = True
     _, status = os.waitpid(process, 0)
@@ -184,6 +186,6 @@ def test_ctrl_c_says_what_is_in(tmp_path: Path):
     folder.mkdir()
     (folder / "a.json").write_text('{"strategy": "a"}')
     lake = tmp_path / "lake"
-    code, seen = at_terminal("ingest", folder, "--watch", lake=lake, interrupt=6)
+    code, seen = at_terminal("ingest", folder, "--watch", lake=lake, interrupt="1 added")
     assert code == 130
     assert bare(seen).splitlines()[-1] == "interrupted: 1 run came in meanwhile"

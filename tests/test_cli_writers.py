@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -89,3 +91,21 @@ def test_what_json_holds_reads_back(value: object):
 def test_csv_of_columns_of_mixed_and_unbounded_values():
     rows = [(1.5, True, None), (float("inf"), "x", 1), (float("nan"), [1], "2.5")]
     assert "".join(csv_text(["a", "b", "c"], rows)) == "a,b,c\n1.5,true,\n,x,1\n,[1],2.5\n"
+
+
+def test_a_file_that_was_there_stays_until_the_new_one_is_whole(tmp_path):
+    """Killed in the middle of writing: what was there before is there still, whole."""
+    target = tmp_path / "answer.csv"
+    target.write_text("before\n")
+    script = f"""
+import os, signal
+from pathlib import Path
+from bt_lake.cli.output import Output
+def rows():
+    yield (1,)
+    os.kill(os.getpid(), signal.SIGKILL)
+Output(path=Path({str(target)!r})).rows(["n"], rows())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert done.returncode == -9
+    assert target.read_text() == "before\n"

@@ -76,7 +76,7 @@ def test_deflated_is_what_the_package_computes(lake):
         }
         moments = tuple(columns.values())
         trials, variance = len(of) + (name == "s0"), columns["sharpe_period"].var(ddof=1)
-        dsr = sharpe.deflated(*moments, trials=trials, variance=variance)
+        dsr = sharpe.deflated(*moments, trials=trials, deviation=np.sqrt(variance))
         psr = sharpe.probabilistic(*moments)
         luck = np.sqrt(252 * variance) * sharpe.expected_max(trials)
         for place, i in enumerate(of):

@@ -302,3 +302,15 @@ def test_a_name_that_looks_like_a_place_in_our_sql_is_a_name(lake):
 )  # fmt: skip
 def test_what_duckdb_writes_anew_is_still_one_select(lake, text):
     assert lake.sql(text).height == 1
+
+
+def test_what_is_let_through_is_a_list_that_somebody_looked_at():
+    """A new name is a decision: does it read files, change settings, or tell of the machine?"""
+    from bt_lake.queries.guard import _EXTRACTORS, _TABLE_FUNCTIONS
+
+    assert sorted(_TABLE_FUNCTIONS) == [
+        "aggregate", "best", "deflated", "duckdb_columns", "duckdb_functions", "duckdb_tables",
+        "duckdb_views", "generate_series", "history", "json_each", "json_tree", "pragma_table_info",
+        "range", "repeat", "sweep", "unnest",
+    ]  # fmt: skip
+    assert sorted(_EXTRACTORS) == ["->>", "json_extract_string"]

@@ -694,3 +694,12 @@ def test_nothing_infinite_is_ever_returned() -> None:
     equity = [1e-308, 1e308, 1e-308, 1e308] * 20
     assert not any(isinstance(v, float) and math.isinf(v) for v in curve(equity).values())
     assert trades([1e308, 1e308, -1e-308])["profit_factor"] is None
+
+
+def test_a_step_is_the_median_not_the_mean():
+    """Steps of an hour with a long gap: the mean would be of days."""
+    from bt_lake.metrics.periods import HOUR, usual_step
+    from bt_lake.metrics.segments import Segments
+
+    ts = np.array([0, 1, 2, 3, 4, 500]) * HOUR
+    assert usual_step(Segments(np.array([0, 6])), ts).tolist() == [HOUR]

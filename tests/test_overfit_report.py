@@ -252,7 +252,9 @@ def test_dsr_of_noise_is_not_excessive():
         best = int(np.argmax(each["sharpe_period"]))
         own = [each[name][best] for name in ("sharpe_period", "skew", "kurtosis")]
         variance = each["sharpe_period"].var(ddof=1)
-        found.append(sharpe.deflated(own[0], 252, own[1], own[2], trials=50, variance=variance))
+        found.append(
+            sharpe.deflated(own[0], 252, own[1], own[2], trials=50, deviation=np.sqrt(variance))
+        )
     assert np.count_nonzero(np.array(found) > 0.95) <= 27
     assert np.mean(found) == pytest.approx(0.5, abs=0.1)
 

@@ -73,7 +73,7 @@ def test_dsr(name):
         BEST["skew_b"],
         BEST["kurt_b"],
         trials=truth["n"],
-        variance=TRUTH["sr"]["var_ddof1"],
+        deviation=math.sqrt(TRUTH["sr"]["var_ddof1"]),
     )
     assert found == close(truth["DSR"])
 

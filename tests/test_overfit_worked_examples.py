@@ -43,7 +43,7 @@ def psr(*, sr, sr0, n, skew, kurt):
 
 
 def dsr(*, sr, V, T, skew, kurt, N):
-    return sharpe.deflated(sr, T, skew, kurt, trials=N, variance=V)
+    return sharpe.deflated(sr, T, skew, kurt, trials=N, deviation=np.sqrt(V))
 
 
 def min_trl(*, sr, sr0, p, skew, kurt):

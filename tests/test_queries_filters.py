@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from plainly import ids, param, text
 
+from bt_lake.lake import Lake
 from bt_lake.queries.filters import Filters, moment
 from bt_lake.queries.resolving import matching
 from bt_lake.warehouse.errors import BadInput, UnknownName
@@ -158,3 +159,11 @@ def test_bad_filters_are_refused(golden, given):
 def test_an_unknown_filter_gets_near_matches():
     with pytest.raises(UnknownName, match="Did you mean strategy"):
         Filters.of({"strateg": "x"})
+
+
+def test_a_day_ends_before_midnight(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for at in ("2026-11-20T23:59:59.999999Z", "2026-11-21T00:00:00Z"):
+        lake.save(strategy=at, created_at=at, metrics={"sharpe_ratio": 1.0})
+    assert lake.runs(until="2026-11-20")["strategy"].to_list() == ["2026-11-20T23:59:59.999999Z"]
+    assert lake.runs(since="2026-11-21")["strategy"].to_list() == ["2026-11-21T00:00:00Z"]

@@ -387,9 +387,16 @@ def test_a_drawdown_in_percent_is_warned_of(store):
         save(store, {"strategy": "s", "metrics": {"max_drawdown": -20}})
 
 
-@pytest.mark.parametrize("name", SAME_RUN)
+SAME = [
+    "strategy", "symbol", "timeframe", "exit_rule", "fold", "sample", "params_hash", "start_at",
+    "end_at",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAME)
 def test_unique_saves_what_differs_in_one_thing(store, rows, name):
     """Each column of what makes the same run counts; nothing else does."""
+    assert sorted(SAME_RUN) == sorted(SAME)
     other = {
         "params_hash": {"params": {"fast": 11}},
         "start_at": {"start_at": "2024-01-02"},

@@ -40,7 +40,7 @@ def deflate(
     p = np.minimum(multiple.p_values(selected, n, skew, kurtosis) * trials, 1.0)
     left = multiple.haircut(p, n) * year
     return Deflated(
-        dsr=sharpe.probabilistic(ratio, n, skew, kurtosis, luck),
+        dsr=sharpe.deflated(ratio, n, skew, kurtosis, trials=trials, deviation=spread),
         haircut_sharpe=np.where(np.isfinite(left), left, np.nan),
         expected_max_sharpe=luck * year,
     )

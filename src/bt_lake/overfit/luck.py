@@ -132,7 +132,8 @@ def _deflated(
     if deviation is None or not moments.enough:
         return None
     expected = deviation * float(sharpe.expected_max(len(family)))
-    dsr = sharpe.probabilistic(moments.sharpe, moments.n, moments.skew, moments.kurtosis, expected)
+    own = (moments.sharpe, moments.n, moments.skew, moments.kurtosis)
+    dsr = sharpe.deflated(*own, trials=len(family), deviation=deviation)
     return DeflatedSharpe(
         trials=len(family),
         deviation=deviation,

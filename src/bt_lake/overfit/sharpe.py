@@ -95,8 +95,8 @@ def deflated(
     kurtosis: Numbers,
     *,
     trials: Numbers,
-    variance: Numbers,
+    deviation: Numbers,
 ) -> Floats:
     """DSR: PSR above what the best of `trials` reaches by luck, their Sharpe ratios so spread."""
-    luck = np.sqrt(np.asarray(variance, np.float64)) * expected_max(trials)
+    luck = np.asarray(deviation, np.float64) * expected_max(trials)
     return probabilistic(sharpe, n, skew, kurtosis, above=luck)
