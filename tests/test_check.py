@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import builtins
+import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -9,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from factory import frames, ids, table
 
-from bt_lake.warehouse import check, files, log
-from bt_lake.warehouse.errors import CannotWrite, Damaged, LakeError, NotFound
+from bt_lake.warehouse import files, log, repair, strays
+from bt_lake.warehouse.errors import CannotWrite, Conflict, Damaged, LakeError, NotFound
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
 
@@ -25,7 +28,7 @@ def only(store: Store, pattern: str) -> Path:
 
 
 def age(path: Path) -> None:
-    long_ago = time.time() - 2 * check.LEFTOVER_S
+    long_ago = time.time() - 2 * strays.YOUNG_S
     os.utime(path, (long_ago, long_ago))
 
 
@@ -214,26 +217,22 @@ def test_a_rebuilt_log_passes_over_what_lingers(store):
         store.append(frames(1))
     store.compact()
     fresh = lose_log(store)
-    assert not list(store.path.glob("_quarantine/*"))
+    assert not list(store.path.glob("_quarantine/*/*"))
     fresh.compact(grace_s=0)
     fresh.compact(grace_s=0)
     assert not list(store.path.glob("*/month=*/c-*"))
     assert fresh.ask(lambda c: c.execute("select count(*) from equity").fetchall()) == [(15,)]
 
 
-def test_a_rebuilt_log_throws_nothing_away(store):
-    """Of two commits that share a run, the other runs are kept, on disk at least."""
+def test_a_rebuilt_log_leaves_nobody_out(store, rows):
+    """Of two commits that share a run the other run of the second is taken in, with its curve."""
     one, two = frames(2), frames(1)
     store.append(one)
     store.append(frames(run_ids=[*ids(one)[:1], *ids(two)]))
-    fresh = lose_log(store)
-    fresh.compact(grace_s=0)
-    fresh.compact(grace_s=0)
-    kept = list(store.path.glob("_quarantine/runs/month=*/c-*"))
-    rest = sum(len(pq.read_table(path)) for path in kept)
-    question = "select count(*), count(distinct run_id) from runs"
-    assert fresh.ask(lambda c: c.execute(question).fetchall()) == [(2, 2)]
-    assert rest == 2
+    lose_log(store)
+    question = "select count(*), count(distinct run_id), (select count(*) from equity) from runs"
+    assert rows(question) == [(3, 3, 15)]
+    assert len(list(store.path.glob("_quarantine/runs/month=*/c-*"))) == 1
 
 
 def test_a_rebuilt_log_removes_no_curve_that_is_nowhere_else(store):
@@ -303,3 +302,182 @@ def test_a_writer_that_wakes_up_after_a_repair_commits_nothing(store, monkeypatc
     assert not report.damaged
     question = "select count(*), (select count(*) from equity) from runs"
     assert store.ask(lambda c: c.execute(question).fetchall()) == [(1, 5)]
+
+
+# Nothing is lost: not by whom checks, not by whom repairs.
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """As root tests may run, permissions are pretended: Python and DuckDB are refused alike."""
+
+    def refuse(path: Path) -> None:
+        real = builtins.open
+
+        def refusing(file, *args, **options):
+            if str(file) == str(path):
+                raise PermissionError(errno.EACCES, "Permission denied", str(file))
+            return real(file, *args, **options)
+
+        monkeypatch.setattr(builtins, "open", refusing)
+
+    return refuse
+
+
+def everything(store: Store) -> list[tuple]:
+    question = (
+        "select count(*), count(distinct run_id), (select count(*) from equity), "
+        "(select count(*) from trades) from runs"
+    )
+    return Store(store.path).ask(lambda c: c.execute(question).fetchall())
+
+
+def test_a_file_that_may_not_be_read_is_not_torn(store, unreadable):
+    store.append(frames(2))
+    store.append(frames(1))
+    path = min(store.path.glob("runs/month=*/c-*"))
+    unreadable(path)
+    for mending in (False, True):
+        (finding,) = store.check(repair=mending).findings
+        assert (finding.kind, finding.repaired) == ("unreachable", "")
+        assert "ermission denied" in finding.message
+        assert f"mode {path.stat().st_mode & 0o777:03o}" in finding.message
+    assert everything(store) == [(3, 3, 15, 6)]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("what", ["equity", "equity/month"])
+def test_nothing_is_given_up_while_a_folder_is_away(store, tmp_path, compacted, what):
+    for _ in range(3):
+        store.append(frames(1))
+    if compacted:
+        store.compact(grace_s=0)
+    folder = only(store, f"{what}=*" if "month" in what else what)
+    folder.rename(tmp_path / "away")
+    for mending in (False, True):
+        (finding,) = store.check(repair=mending).findings
+        assert (finding.kind, finding.repaired) == ("away", "")
+    assert not folder.exists()
+    (tmp_path / "away").rename(folder)
+    assert store.check().findings == []
+    assert everything(store) == [(3, 3, 15, 6)]
+
+
+def test_a_struck_file_that_turns_up_is_taken_in(store, tmp_path):
+    """Struck while it was away, it is neither unlinked later nor passed over for good."""
+    for _ in range(3):
+        store.append(frames(1))
+    store.compact(grace_s=0)
+    path = only(store, "equity/month=*/m-*")
+    path.rename(tmp_path / "away")
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(3, 3, 0, 6)]
+    (tmp_path / "away").rename(path)
+    store.append(frames(1))
+    for _ in range(2):
+        store.compact(grace_s=0)
+    age(path)
+    (finding,) = store.check().findings
+    assert (finding.kind, finding.damage) == ("stray", True)
+    assert "3 runs" in finding.message
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(4, 4, 20, 8)]
+
+
+def test_two_halves_that_both_compacted_lose_nothing(store, tmp_path):
+    """A folder that was synchronised file by file; the other log came as a conflict copy."""
+    for _ in range(3):
+        store.append(frames(1))
+    shutil.copytree(store.path, tmp_path / "other")
+    other = Store(tmp_path / "other")
+    for half in (store, other):
+        for _ in range(2):
+            half.append(frames(1))
+        half.compact(grace_s=0)
+    for path in other.path.rglob("*"):
+        target = store.path / path.relative_to(other.path)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif not target.exists():
+            shutil.copy2(path, target)
+        elif path.parent.name == "_log" and path.read_bytes() != target.read_bytes():
+            shutil.copy2(path, target.with_name(f"{path.stem}.sync-conflict-20261128.json"))
+    assert everything(store) == [(5, 5, 25, 10)]
+    report = store.check()
+    assert report.damaged
+    assert {f.kind for f in report.findings if f.damage} == {"stray"}
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(7, 7, 35, 14)]
+    assert not [f for f in store.check().findings if f.damage]
+
+
+@pytest.mark.parametrize(
+    "name", ["{} (1).parquet", "{}.sync-conflict-1.parquet", "{} copy.parquet"]
+)
+def test_a_copy_counts_if_its_original_is_gone(store, name):
+    for _ in range(2):
+        store.append(frames(1))
+    store.compact(grace_s=0)
+    path = only(store, "trades/month=*/m-*")
+    copy = path.with_name(name.format(path.stem))
+    shutil.copy(path, copy)
+    assert [(f.kind, f.damage) for f in store.check().findings] == [("copy", False)]
+    path.unlink()
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(2, 2, 10, 4)]
+
+
+def test_runs_that_are_in_twice_are_kept_once(store):
+    """A backup put over a newer lake: folded commits came back, and were folded again."""
+    for _ in range(3):
+        store.append(frames(1))
+    shutil.copytree(store.path, store.path.parent / "backup")
+    store.compact(grace_s=0)
+    add_returned(store)
+    store.compact(grace_s=0)
+    assert {f.kind for f in store.check().findings if f.damage} >= {"doubled"}
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(3, 3, 15, 6)]
+    assert store.check().findings == []
+
+
+def add_returned(store: Store) -> None:
+    """Fold the commits of the backup in as an older version would have."""
+    for path in (store.path.parent / "backup").glob("*/month=*/c-*"):
+        other = path.name.replace("c-", "c-f")[:34] + ".parquet"
+        shutil.copy(
+            path, store.path / path.parent.relative_to(store.path.parent / "backup") / other
+        )
+
+
+def test_a_repair_can_be_undone(store):
+    for _ in range(2):
+        store.append(frames(1))
+    store.compact(grace_s=0)
+    store.append(frames(1))
+    torn = [only(store, "equity/month=*/m-*"), only(store, "trades/month=*/c-*")]
+    whole = [path.read_bytes() for path in torn]
+    for path in torn:
+        path.write_bytes(path.read_bytes()[:50])
+    assert not store.check(repair=True).damaged
+    assert everything(store) == [(3, 3, 5, 4)]
+    assert len(repair.undo(store.layout)) == 2
+    for path, content in zip(torn, whole, strict=True):
+        assert path.read_bytes() == content[:50]
+        path.write_bytes(content)
+    assert everything(store) == [(3, 3, 15, 6)]
+    assert store.check().findings == []
+    with pytest.raises(NotFound):
+        repair.undo(store.layout)
+
+
+def test_a_repair_is_not_undone_over_what_came_later(store):
+    for _ in range(2):
+        store.append(frames(1))
+    path = min(store.path.glob("trades/month=*/c-*"))
+    path.write_bytes(b"")
+    store.check(repair=True)
+    store.append(frames(1))
+    store.compact()
+    with pytest.raises(Conflict, match="merge"):
+        repair.undo(store.layout)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from factory import edit_log, frames, ids, resealed
 
-from bt_lake.warehouse import check, compact, folders, log
+from bt_lake.warehouse import compact, folders, log, strays
 from bt_lake.warehouse.errors import Damaged, LakeError
 from bt_lake.warehouse.paths import data_file, named
 from bt_lake.warehouse.store import Store
@@ -188,7 +188,7 @@ def test_repair_deletes_nothing_behind_a_linked_stage(store, tmp_path):
     (home / "papers").mkdir(parents=True)
     (home / "papers" / "thesis").write_text("years of work")
     (home / "letter").write_text("dear")
-    long_ago = time.time() - 2 * check.LEFTOVER_S
+    long_ago = time.time() - 2 * strays.YOUNG_S
     for path in (home / "papers", home / "letter"):
         os.utime(path, (long_ago, long_ago))
     linked(store, "_stage").rename(tmp_path / "old")

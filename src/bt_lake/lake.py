@@ -777,6 +777,10 @@ class Lake:
         """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
         return self.store.check(repair=repair)
 
+    def undo_repair(self) -> list[str]:
+        """Take the last repair back, from `_quarantine`; says what is where it was again."""
+        return self.store.undo_repair()
+
 
 def _reopened(path: str, existing: bool, wait: float) -> Lake:
     return Lake(path, existing=existing, wait=wait)

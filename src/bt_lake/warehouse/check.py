@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log, upkeep
+from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
-from bt_lake.warehouse.rules import broken_rules
+from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.rules import SOURCES, broken_rules
 from bt_lake.warehouse.schema import TABLES, arrow_schema
+from bt_lake.warehouse.strays import conflicting_logs, is_copy, strays, young
 from bt_lake.warehouse.surface import lake_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Younger leftovers may belong to a process that is still at work.
-LEFTOVER_S = 3600.0
+_MENDABLE = {
+    "furniture", "log", "staging", "leftover", "lost", "missing", "torn", "stray", "copy",
+    "doubled", "returned",
+}  # fmt: skip
+# While one of these stands nothing else is touched: what seems lost may only be away.
+_AWAY = ("away", "unreachable")
+_ASIDE = "--repair moves it to _quarantine"
+_FOOTER = 64 * 1024
 _READ = "nothing needs to be done: its rows are read"
 _TAKEN_OUT = (
     "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
@@ -39,11 +48,27 @@ class Finding:
     damage: bool = True
     repaired: str = ""
 
+    @property
+    def mendable(self) -> bool:
+        return self.kind in _MENDABLE or (self.kind == "foreign" and self.damage)
+
+    @property
+    def table(self) -> str:
+        return self.path.partition("/")[0]
+
+    @property
+    def commit(self) -> str | None:
+        file = data_file(self.path)
+        return file and file.commit
+
 
 @dataclass(slots=True)
 class Report:
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
+    # Of a repair: how many runs readers saw of each table, before and after.
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
 
     @property
     def damaged(self) -> bool:
@@ -51,26 +76,46 @@ class Report:
 
 
 def check(layout: Layout, *, repair: bool = False) -> Report:
-    from bt_lake.warehouse.repair import mend
+    from bt_lake.warehouse.repair import Repair, visible
 
-    report = Report(findings=[*_foreign_sql(layout), *_links(layout), *_furniture(layout)])
-    if repair:
-        mend(layout, report.findings)
-    if not report.damaged:
-        layout.check_format()
-        report.files, found = _files(layout)
-        if repair:
-            mend(layout, found)
+    report = Report()
+    mender: Repair | None = None
+    # Each look needs what the one before found to be whole, or mended.
+    for look in (_stands, _files, _strays, _unreadable, _doubled, broken_rules):
+        found = list(look(layout))
+        away = any(finding.kind in _AWAY for finding in found)
+        if repair and not away and any(finding.mendable for finding in found):
+            report.before = report.before or visible(layout)
+            mender = mender or Repair(layout)
+            mender.mend(found)
         report.findings += found
-    if not report.damaged:
-        found = _unreadable(layout)
-        if repair:
-            mend(layout, found)
-        report.findings += found
-    if not report.damaged:
-        report.findings += broken_rules(layout)
+        if report.damaged and look is not _doubled:
+            break
     report.findings += upkeep.findings(layout)
+    report.files = _count_files(layout)
+    if report.before:
+        report.after = visible(layout)
+        _prove(layout, report)
     return report
+
+
+def _prove(layout: Layout, report: Report) -> None:
+    """A repair hides no run that could be read before."""
+    if report.after["runs"] < report.before["runs"]:
+        raise Damaged(
+            f"{layout.root}: after the repair {report.after['runs']} runs can be read, and "
+            f"{report.before['runs']} could before. `bt-lake check --undo` takes it back."
+        )
+
+
+def _stands(layout: Layout) -> Iterator[Finding]:
+    yield from _foreign_sql(layout)
+    yield from _links(layout)
+    yield from _furniture(layout)
+
+
+def _count_files(layout: Layout) -> int:
+    return sum(1 for table in TABLES for _ in _table_files(layout, table))
 
 
 def _furniture(layout: Layout) -> Iterator[Finding]:
@@ -81,7 +126,10 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
     for folder in layout.folders:
         if not folder.is_dir():
             path = layout.relative(folder)
-            yield Finding("furniture", path, "the folder is lost", again, damage=False)
+            if path in _tables_in_use(layout):
+                yield _away(path, "the lake has rows in it")
+            else:
+                yield Finding("furniture", path, "the folder is lost", again, damage=False)
     try:
         layout.check_format()
     except NotFound:
@@ -151,20 +199,49 @@ def _link(layout: Layout, path: Path, *, damage: bool) -> Finding:
     )
 
 
-def _files(layout: Layout) -> tuple[int, list[Finding]]:
+def _tables_in_use(layout: Layout) -> set[str]:
+    """Tables that the log or the ids of commits name files of."""
+    try:
+        used = {add.table for add in log.newest(layout).adds}
+    except (Damaged, FileNotFoundError):
+        used = set()
+    for path in _table_files(layout, "runs"):
+        file = data_file(layout.relative(path))
+        used.update((file and file.commit and children_of(file.commit)) or ())
+    if any(True for child in CHILDREN for _ in _table_files(layout, child)):
+        used.add("runs")
+    return used
+
+
+def _away(folder: str, why: str) -> Finding:
+    return Finding(
+        "away",
+        folder,
+        f"the folder is not there, and {why}",
+        "bring it back: a disk that is not mounted, or a copy that is not complete yet? Nothing is "
+        "repaired meanwhile. If it is gone for good, make an empty folder of that name first",
+    )
+
+
+def _files(layout: Layout) -> Iterator[Finding]:
+    layout.check_format()
     state = log.newest(layout)
+    yield from _staging(layout)
+    yield from _missing(
+        layout,
+        {
+            add.path: Finding(
+                "missing",
+                add.path,
+                f"the log names this file of {add.rows} rows, and it is not there",
+                "restore it from a backup; --repair strikes it from the log, its rows are lost "
+                "until it turns up",
+            )
+            for add in state.adds
+        },
+    )
+    yield from _missing(layout, dict(_children_named(layout, state)))
     listed = {add.path for add in state.adds}
-    findings = [*_staging(layout)]
-    findings += [
-        Finding(
-            "missing",
-            add.path,
-            f"the log names this file of {add.rows} rows, and it is not there",
-            "restore it from a backup; --repair strikes it from the log, its rows are lost",
-        )
-        for add in state.adds
-        if not (layout.root / add.path).is_file()
-    ]
     on_disk = {table: sorted(_table_files(layout, table)) for table in TABLES}
     odd: set[tuple[str, str]] = set()
     commits = {path.relative_to(layout.table("runs")) for path in on_disk["runs"]}
@@ -172,28 +249,46 @@ def _files(layout: Layout) -> tuple[int, list[Finding]]:
         for path in paths:
             found = _file(layout, state, listed, commits, table, path)
             if found is not None and not _told(found, table, odd):
-                findings.append(found)
-    findings += _lost_children(layout, state, on_disk["runs"])
-    return sum(map(len, on_disk.values())), findings
+                yield found
 
 
-def _lost_children(layout: Layout, state: log.State, runs: list[Path]) -> Iterator[Finding]:
-    """Files that the id of a standing commit names and that are not there."""
-    for path in runs:
+def _missing(layout: Layout, wanted: dict[str, Finding]) -> Iterator[Finding]:
+    """What is not there of some files; where their folder is not there, that is what is missing."""
+    away: Counter[str] = Counter()
+    for path, finding in wanted.items():
+        try:
+            os.stat(layout.root / path)
+        except (FileNotFoundError, NotADirectoryError):
+            month = path.rpartition("/")[0]
+            if (layout.root / month).is_dir():
+                yield finding
+            else:
+                away[month] += 1
+        except OSError as error:
+            yield _unreachable(path, error)
+    for month, count in away.items():
+        yield _away(month, f"{count} files that the lake needs are in it")
+
+
+def _children_named(layout: Layout, state: log.State) -> Iterator[tuple[str, Finding]]:
+    """Files that the ids of standing commits name."""
+    for path in _table_files(layout, "runs"):
         relative = layout.relative(path)
         file = data_file(relative)
         if file is None or file.commit is None or state.has_removed(relative):
             continue
         for child in children_of(file.commit) or ():
-            lost = f"{child}/{relative.partition('/')[2]}"
-            if not (layout.root / lost).is_file():
-                yield Finding(
+            named = f"{child}/{relative.partition('/')[2]}"
+            yield (
+                named,
+                Finding(
                     "lost",
-                    lost,
+                    named,
                     f"{relative} names this file of its runs, and it is not there",
                     "restore it from a backup; --repair gives its rows up, so that the rest can be "
                     "read",
-                )
+                ),
+            )
 
 
 def _table_files(layout: Layout, table: str) -> Iterator[Path]:
@@ -211,6 +306,8 @@ def _file(
         return None
     file = data_file(relative)
     if file is None:
+        if is_copy(path.name):
+            return None  # what it holds is looked at later
         return Finding(
             "foreign",
             relative,
@@ -219,13 +316,10 @@ def _file(
             damage=False,
         )
     if file.epoch is not None and relative not in listed:
-        # A later epoch's file may be one that is being written right now.
-        if file.epoch > state.epoch or _young(path):
-            return None
-        return _leftover(relative, "compaction that did not come to its end")
+        return None  # what it holds is looked at later
     is_child = file.commit is not None and table in CHILDREN
     if is_child and path.relative_to(layout.table(table)) not in commits:
-        return None if _young(path) else _leftover(relative, "child of a commit never made")
+        return None if young(path) else _leftover(relative, "child of a commit never made")
     return _torn_or_foreign(table, path, relative)
 
 
@@ -242,7 +336,7 @@ def _leftover(relative: str, what: str) -> Finding:
         "leftover",
         relative,
         f"left over from a {what}; readers pass it over",
-        "--repair moves it to _quarantine",
+        _ASIDE,
         damage=False,
     )
 
@@ -259,8 +353,14 @@ def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
     from bt_lake.warehouse.unknown import FIELD_ID
 
     try:
+        with open(path, "rb") as file:
+            file.seek(-min(os.fstat(file.fileno()).st_size, _FOOTER), os.SEEK_END)
+            file.read()
+    except OSError as error:
+        return _unreachable(relative, error)
+    try:
         schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError) as error:  # its message is all that tells them apart
         return _torn(relative, error)
     wanted = {f.metadata[FIELD_ID]: f for f in arrow_schema(table)}
     there = {(found.metadata or {}).get(FIELD_ID): found for found in schema}
@@ -296,7 +396,64 @@ def _same_type(wanted: object, found: object) -> bool:
     return str(wanted).split("<")[0] == str(found).split("<")[0]
 
 
-def _unreadable(layout: Layout) -> list[Finding]:
+def _unreachable(relative: str, error: OSError) -> Finding:
+    """It may be whole: who looks may not, or cannot at the moment."""
+    return Finding(
+        "unreachable",
+        relative,
+        f"cannot be read: {error.strerror or error}{_whose(error.filename)}",
+        "let its owner give you the right to read it, or bring the disk back. Nothing is moved: "
+        "the file may be whole",
+    )
+
+
+def _whose(path: object) -> str:
+    try:
+        status = os.stat(str(path))
+        import pwd
+
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except (OSError, ImportError, KeyError):
+        return ""
+    return f". It belongs to {owner}, mode {status.st_mode & 0o777:03o}"
+
+
+def _strays(layout: Layout) -> Iterator[Finding]:
+    """Files that readers pass over, and whether they hold what the lake has nowhere else."""
+    from bt_lake.warehouse.database import Database
+
+    state = log.newest(layout)
+    connection = Database(layout).connection
+    try:
+        found = list(strays(layout, state, connection))
+    finally:
+        connection.close()
+    for stray in found:
+        faulty = _torn_or_foreign(stray.table, layout.root / stray.path, stray.path)
+        if faulty is not None and faulty.kind == "unreachable":
+            yield faulty
+        elif stray.new:
+            what = "events" if stray.table == "events" else "runs"
+            yield Finding(
+                "copy" if stray.is_copy else "stray",
+                stray.path,
+                f"no log names this file, and it holds {stray.table} of {stray.new} {what} that "
+                "the lake has nowhere else: it was copied here, or its log is lost",
+                "--repair takes these rows in; `bt-lake merge` does so with a whole other lake",
+            )
+        elif stray.is_copy:
+            said = (
+                "a copy under another name; the lake has all of its rows, and readers pass it over"
+            )
+            yield Finding("copy", stray.path, said, _ASIDE, damage=False)
+        else:
+            yield _leftover(stray.path, "compaction that did not come to its end")
+    for name in conflicting_logs(layout):
+        said = "a second log of its epoch: somebody edited a copy of this lake"
+        yield Finding("copy", name, said, _ASIDE, damage=False)
+
+
+def _unreadable(layout: Layout) -> Iterator[Finding]:
     """Live files whose footer is whole and whose pages are not: every value is read."""
     from duckdb import Error
 
@@ -304,7 +461,6 @@ def _unreadable(layout: Layout) -> list[Finding]:
     from bt_lake.warehouse.rewrite import plain_rows
 
     connection = Database(layout).connection
-    findings = []
     try:
         for table, path in connection.execute(
             "select table_name, path from lake_files order by path"
@@ -314,24 +470,53 @@ def _unreadable(layout: Layout) -> list[Finding]:
                 connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
             except Error as error:
                 if not vanished(error):
-                    findings.append(_torn(path, error))
+                    yield _failed(layout, path, error)
     finally:
         connection.close()
-    return findings
 
 
-def _young(path: Path) -> bool:
+def _failed(layout: Layout, path: str, error: Exception) -> Finding:
+    """Whether a file is torn, or the disk is what failed."""
     try:
-        return time.time() - path.stat().st_mtime < LEFTOVER_S
-    except FileNotFoundError:
-        return True
+        digest_of_file(layout.root / path)
+    except OSError as refused:
+        return _unreachable(path, refused)
+    return _torn(path, error)
+
+
+def _doubled(layout: Layout) -> Iterator[Finding]:
+    """Rows that are in twice and the same: a copy of a folded commit came back and was folded."""
+    from bt_lake.warehouse.database import Database
+
+    database = Database(layout)
+    database.complete()
+    connection = database.connection
+    try:
+        for table in ("runs", "equity", "trades"):
+            keys = ", ".join(map(identifier, TABLES[table].key))
+            # A commit that came in twice has all but these alike.
+            but = "exclude (commit_id, ingested_at)" if table == "runs" else ""
+            doubles, differ, example = connection.execute(
+                f"select count(*), count(*) filter (n > 1), min(run_id) from (select {keys}, "
+                f"count(distinct hash(r)) as n from (select * {but} from {SOURCES[table]}) r "
+                f"group by {keys} having count(*) > 1)"
+            ).fetchall()[0]
+            if doubles and not differ:
+                yield Finding(
+                    "doubled",
+                    table,
+                    f"{doubles} rows are in the lake twice, the first of run {example}",
+                    "--repair keeps one of each",
+                )
+    finally:
+        connection.close()
 
 
 def _staging(layout: Layout) -> Iterator[Finding]:
     if not layout.stage.is_dir():
         return
     for entry in os.scandir(layout.stage):
-        if entry.name.endswith(".lock") or _young(Path(entry.path)):
+        if entry.name.endswith(".lock") or young(Path(entry.path)):
             continue
         yield Finding(
             "staging",

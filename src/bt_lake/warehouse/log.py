@@ -124,19 +124,26 @@ def newest(layout: Layout) -> State:
 
 
 def read(path: Path) -> State:
-    text = read_bounded(path, LOG_BYTES)
+    state = parse(read_bounded(path, LOG_BYTES), str(path))
+    if path.name != os.path.basename(log_name(state.epoch)):
+        raise _unreadable(str(path), f"it says of itself that it is epoch {state.epoch}")
+    return state
+
+
+def parse(text: bytes, name: str) -> State:
     try:
         raw = json.loads(text)
         _prove(text, raw)
-        state = _state(raw)
-        if path.name != os.path.basename(log_name(state.epoch)):
-            raise ValueError(f"it says of itself that it is epoch {state.epoch}")
-        return state
+        return _state(raw)
     except (Damaged, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(
-            f"{path} is not a readable log ({error}). Restore it from a backup, or run "
-            "`bt-lake check --repair`."
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, why: object) -> Damaged:
+    return Damaged(
+        f"{name} is not a readable log ({why}). Restore it from a backup, or run "
+        "`bt-lake check --repair`."
+    )
 
 
 def _state(raw: dict[str, Any]) -> State:
@@ -199,8 +206,12 @@ def advance(
     drops: set[str],
     grace_s: float | None = None,
     most: int | None = UNLINKED_AT_ONCE,
+    strikes: Container[str] = (),
 ) -> State:
-    """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live."""
+    """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live.
+
+    `strikes` stop being live, too, but are not to be unlinked: they are lost, and may turn up.
+    """
     now = lake_time(layout)
     gone = _unlink(layout, state, overdue(layout, state)[:most])
     removed: dict[str, float | None] = {
@@ -214,7 +225,10 @@ def advance(
         epoch=state.epoch + 1,
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         grace_s=GRACE_S if grace_s is None else grace_s,
-        adds=(*(add for add in state.adds if add.path not in drops), *adds),
+        adds=(
+            *(add for add in state.adds if add.path not in drops and add.path not in strikes),
+            *adds,
+        ),
         removed=removed,
         unseen=frozenset(
             child for child in state.unseen | unseen if goes_with_its_commit(child, removed)

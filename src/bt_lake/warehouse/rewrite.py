@@ -46,14 +46,16 @@ class Rewriter:
         *,
         with_events: bool = False,
         without: str = "",
+        key: str = "run_id",
+        once: bool = False,
         folded: bool = False,
         revised: Sequence[str] = (),
     ) -> None:
         """Write the rows of some files as one or more new files.
 
         `with_events` folds the pending events into rows of `runs`; `without` is a relation of
-        run_ids to leave out; `revised` are the columns to take from the relation of that name,
-        for the runs that are in it.
+        run_ids, or of another key, to leave out; `once` keeps one of rows that have the same key;
+        `revised` are the columns to take from the relation of that name, for the runs in it.
         """
         files = [self._layout.root / path for path in paths]
         columns = self._columns(table, files, (*(EVENT_COLUMNS * with_events), *revised))
@@ -63,7 +65,10 @@ class Rewriter:
         if with_events:
             source = f"({rows_with_events(source)})"
         if without:
-            source = f"(from {source} where run_id not in (select run_id from {without}))"
+            source = f"(from {source} where {key} not in (select {key} from {without}))"
+        if once:
+            keys = ", ".join(map(identifier, TABLES[table].key))
+            source = f"(select distinct on ({keys}) * from {source})"
         count = self._connection.execute(f"select count(*) from {source}").fetchall()[0][0]
         written = sum(
             self._write_file(table, columns, source, low, high, folded)
@@ -169,6 +174,10 @@ class Rewriter:
         added = replace(describe(self._connection, table, file, final), folded=folded)
         self.added.append(added)
         return added
+
+    def staged(self, table: str) -> list[str]:
+        """The files of a table that this act has written so far."""
+        return [staged for staged, final in self._staged if final.startswith(f"{table}/")]
 
     def publish(self) -> None:
         with Folders(self._layout.root) as folders:

@@ -15,17 +15,11 @@ if TYPE_CHECKING:
 
     from bt_lake.warehouse.check import Finding
 
-_SOURCES = {
+SOURCES = {
     "runs": "lake_rows",
     "equity": "lake_curves",
     "trades": "lake_trade_rows",
     "events": "events",
-}
-_KEYS = {
-    "runs": ("run_id",),
-    "equity": ("run_id", "ts"),
-    "trades": ("run_id", "trade_no"),
-    "events": ("event_id",),
 }
 
 
@@ -37,7 +31,7 @@ def broken_rules(layout: Layout) -> Iterator[Finding]:
     database.complete()
     connection = database.connection
     try:
-        for table, source in _SOURCES.items():
+        for table, source in SOURCES.items():
             for rule, count, example in _broken(connection, table, source):
                 yield Finding(
                     "rule",
@@ -70,13 +64,13 @@ def _broken(
     for rule, count, example in zip(rules, row[::2], row[1::2], strict=True):
         if count:
             yield rule, count, example
-    keys = ", ".join(map(identifier, _KEYS[table]))
+    keys = ", ".join(map(identifier, TABLES[table].key))
     repeated = connection.execute(
         f"select count(*), min(run_id) from (select any_value(run_id) as run_id from {source} "
         f"group by {keys} having count(*) > 1)"
     ).fetchall()[0]
     if repeated[0]:
-        yield f"{' and '.join(_KEYS[table])} occur once", *repeated
+        yield f"{' and '.join(TABLES[table].key)} occur once", *repeated
     if table in ("equity", "trades"):
         orphans = connection.execute(
             f"select count(*), min(run_id) from {source} where run_id not in "

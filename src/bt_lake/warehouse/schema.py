@@ -58,6 +58,11 @@ class Table:
         return {column.name: column for column in self.columns}
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that no two rows share."""
+        return ("event_id",) if self.name == "events" else self.sort_by
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.by_name)
 

@@ -200,6 +200,12 @@ class Store:
 
         return recover(source, self.layout, **options)
 
+    def undo_repair(self) -> list[str]:
+        from bt_lake.warehouse.repair import undo
+
+        self.layout.check_format()
+        return undo(self.layout)
+
     def check(self, *, repair: bool = False) -> Report:
         from bt_lake.warehouse.check import check
 

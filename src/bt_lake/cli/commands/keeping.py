@@ -14,6 +14,7 @@ from bt_lake.cli.output import Format, Output, Row
 from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
 from bt_lake.cli.values import count, one_line, size, times
+from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from bt_lake.queries.census import Census
@@ -136,20 +137,34 @@ def check(
     session: Session,
     out: Output,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended without losing data.")
+        bool, typer.Option("--repair", help="Do what `check` says --repair does.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the last repair back, from _quarantine.")
     ] = False,
 ) -> int:
     """Look for every kind of damage, and say what to do about it.
 
     Ends with exit code 4 where answers are wrong or impossible; what only takes up room is
-    listed, too. Warns of runs that differ though their code, params and data are the same.
+    listed, too. Without --repair nothing is changed: each finding says what --repair would do.
+    What a repair takes out goes to _quarantine, and --undo brings it back. A file that may not be
+    read, or a folder that is away, is never repaired. Warns of runs that differ though their code,
+    params and data are the same.
 
     \b
     Examples:
       bt-lake check
       bt-lake check --repair
+      bt-lake check --undo
       bt-lake check --format json
     """
+    if undo:
+        if repair:
+            raise BadInput("--repair or --undo: not both")
+        for done in session.lake.undo_repair():
+            messages.say(done)
+        messages.note("the last repair is undone; `bt-lake check` says how the lake is")
+        return 0
     report = session.lake.check(repair=repair)
     names = ["kind", "path", "message", "remedy", "damage", "repaired"]
     rows: list[Row] = [tuple(getattr(f, name) for name in names) for f in report.findings]
@@ -166,6 +181,9 @@ def check(
         f"{messages.many(report.files, 'file')} looked at",
         messages.took(session.started),
     )
+    for table, count_before in report.before.items():
+        if count_before != report.after[table]:
+            messages.note(f"{table}: of {count_before:,} runs before, {report.after[table]:,} now")
     if report.damaged:
         return _DAMAGED
     _warn_of_drift(session)
