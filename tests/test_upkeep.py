@@ -15,6 +15,7 @@ from factory import frames, ids
 from test_locks import hold, until
 
 from bt_lake.cli.main import run
+from bt_lake.lake import Lake
 from bt_lake.warehouse import ids as made
 from bt_lake.warehouse import log, upkeep
 from bt_lake.warehouse.store import Store
@@ -109,6 +110,26 @@ def test_a_clock_that_is_ahead_ends_no_grace(store: Store, monkeypatch):
     assert set(before) <= set(store.path.glob("runs/*/c-*"))
     assert all(at is None or at < now() + 60 for at in log.newest(store.layout).removed.values())
     assert store.known(ids(gone)) == set(ids(gone))
+
+
+def test_the_footers_of_thousands_of_commits_are_not_kept(store: Store, monkeypatch):
+    """Each takes 90 kB: with 12,000 commits that was a gigabyte."""
+    monkeypatch.setattr("bt_lake.warehouse.database.MANY_COMMITS", 3)
+
+    def kept(reader) -> bool:
+        question = "select current_setting('parquet_metadata_cache')"
+        return reader.ask(lambda c: c.execute(question).fetchall()[0][0])
+
+    reader = Lake(store.path).reader
+    store.append(frames(1))
+    assert kept(store)
+    assert kept(reader)
+    for _ in range(3):
+        store.append(frames(1))
+    with warnings.catch_warnings(record=True):
+        assert not kept(store)
+        assert kept(reader), "what was opened before goes on, its configuration is locked"
+        assert not kept(Lake(store.path).reader)
 
 
 @pytest.mark.parametrize("command", ["best sharpe_ratio", "list"])

@@ -63,6 +63,7 @@ class Database:
     def _open(self) -> None:
         self._process = os.getpid()
         self._listed, self._warned = 0, False
+        self._keeps_footers = True  # as `connect` sets it
         self._turn = RLock()
         self._seen: dict[str, int] | None = None
         self._missing = [views_sql(), rest_sql()]
@@ -112,6 +113,7 @@ class Database:
                 if listing.is_good(self._layout):
                     self.log_file = listing.log
                     self._listed = len(listing.commits)
+                    self._keep_footers(self._listed < MANY_COMMITS)
                     return
             except (FileNotFoundError, NotADirectoryError):
                 self._layout.check_format()
@@ -123,6 +125,15 @@ class Database:
         if not self._layout.log.is_dir():
             raise Damaged(f"{self._layout.log} is not there. `bt-lake check` says more.")
         raise _changing(self._layout)
+
+    def _keep_footers(self, wanted: bool) -> None:
+        """Of a few files, so that they are read once; of thousands they would take a gigabyte."""
+        from duckdb import InvalidInputException
+
+        if wanted != self._keeps_footers:
+            with suppress(InvalidInputException):  # a reader's configuration is locked
+                self.connection.execute(f"set parquet_metadata_cache = {wanted}")
+            self._keeps_footers = wanted
 
     def _show(self, listing: Listing) -> None:
         """Give the read rule what was listed."""
