@@ -4,14 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+NEWEST := .venv-newest
+SITE := .venv-site
 UV := $(shell command -v uv 2>/dev/null)
 JOBS ?= auto
 FULL ?=
+ALL ?=
 HOURS ?= 2
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test mutants thorough-test soak test-elsewhere engines dist-check bounds-check check format docs bench demo clean
+.PHONY: help test mutants thorough-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -49,8 +52,8 @@ mutants: $(READY)     ## break single lines, and see that a test notices; some m
 dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty environment
 	tests/release/smoke.sh $(VENV)
 
-bounds-check: $(LOWEST)/.ready ## run the tests with the lowest versions that pyproject.toml allows
-	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile $(BOUNDS)
+bounds-check: $(LOWEST)/.ready ## run the tests with the lowest versions allowed; ALL=1: all of them
+	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough" $(BOUNDS)
 
 $(LOWEST)/.ready: pyproject.toml tests/release/lowest.py $(READY)
 	$(BIN)/python tests/release/lowest.py >$(BIN)/lowest.txt
@@ -63,10 +66,41 @@ else
 endif
 	touch $@
 
-BOUNDS_NEED := pytest pytest-xdist hypothesis pandas
-BOUNDS := $(addprefix tests/test_,append.py compaction.py check.py saving.py documents.py ingest.py \
-	summary_rows.py engine_lake.py metrics_truth.py overfit_sweep.py queries_best.py queries_groups.py \
-	queries_list.py queries_lookup.py queries_export.py cli_edges.py cli_runs.py cli_ingest.py cli_sql.py)
+BOUNDS_NEED := pytest pytest-xdist hypothesis pandas pillow zarr
+# The files that meet the libraries most; ALL=1 for all of them, but for those about the documents'
+# wording, which other versions say a little differently, and those that need a server.
+EVERY := $(filter-out $(addprefix tests/test_,docs_% readme.py import_postgres.py),$(wildcard tests/test_*.py))
+BOUNDS := $(if $(ALL),$(EVERY),$(addprefix tests/test_,append.py compaction.py check.py saving.py documents.py \
+	ingest.py summary_rows.py engine_lake.py metrics_truth.py overfit_sweep.py queries_best.py queries_groups.py \
+	queries_list.py queries_lookup.py queries_export.py cli_edges.py cli_runs.py cli_ingest.py cli_sql.py))
+
+newest-check: $(NEWEST)/.ready ## run them with the newest versions there are, pre-releases too
+	$(NEWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough" $(EVERY)
+
+$(NEWEST)/.ready: pyproject.toml $(READY)
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python "$(PYTHON)" $(NEWEST)
+	$(UV) pip install --quiet --prerelease allow --upgrade --python $(NEWEST)/bin/python --editable . $(BOUNDS_NEED)
+else
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --pre --upgrade --editable . $(BOUNDS_NEED)
+endif
+	touch $@
+
+site: $(SITE)/.ready  ## make the documents into a site; a link that leads nowhere is an error
+	$(SITE)/bin/python docs/make_site.py
+	$(SITE)/bin/mkdocs build --quiet --strict
+
+$(SITE)/.ready: pyproject.toml $(READY)
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python "$(PYTHON)" $(SITE)
+	$(UV) pip install --quiet --python $(SITE)/bin/python --editable . --group docs
+else
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(SITE)/bin/python -m pip install --quiet --editable . --group docs
+endif
+	touch $@
 
 check: $(READY)       ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -93,4 +127,4 @@ bench: $(READY)       ## measure, beside what people use today; FULL=1 for a mil
 	VENV=$(VENV) bench/run.sh $(if $(FULL),--full)
 
 clean:                ## remove what the targets above made
-	rm -rf $(VENV) $(LOWEST) .venv-engines .venv-peers .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) $(SITE) site .site .venv-engines .venv-peers .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,5 @@
-"""Run the examples of docs/python.md, in order on one lake, and write below each what it shows.
+"""Run the examples of docs/python.md and docs/howto.md, each in order on one lake, and write below
+each what it shows.
 
 python docs/make_python.py
 
@@ -19,7 +20,7 @@ from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PAGE = Path(__file__).with_name("python.md")
+PAGES = [Path(__file__).with_name(name) for name in ("python.md", "howto.md")]
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:^```text\n(?P<says>.*?)^```\n)?", re.M | re.S
 )
@@ -60,23 +61,24 @@ def examples(page: str) -> Iterator[Shown]:
 
 
 def run(code: str, names: dict[str, Any], line: int) -> str:
-    tree = ast.parse("\n" * (line - 1) + code, PAGE.name)
+    tree = ast.parse("\n" * (line - 1) + code)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(tree, PAGE.name, "exec"), names)
+        exec(compile(tree, "the page", "exec"), names)
         if isinstance(last, ast.Expr):
-            value = eval(compile(ast.Expression(last.value), PAGE.name, "eval"), names)
+            value = eval(compile(ast.Expression(last.value), "the page", "eval"), names)
             if value is not None:
                 print(repr(value).rstrip("\n"))
     return out.getvalue()
 
 
 def main() -> None:
-    page = PAGE.read_text("utf-8")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.environ.pop("BT_LAKE", None)
-        shown = map(str, list(examples(page)))
-    PAGE.write_text(BLOCK.sub(lambda _: next(shown), page), "utf-8")
+    os.environ.pop("BT_LAKE", None)
+    for path in PAGES:
+        page = path.read_text("utf-8")
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            shown = map(str, list(examples(page)))
+        path.write_text(BLOCK.sub(lambda _, shown=shown: next(shown), page), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/python.md runs, block by block on one lake, and what it says is what that shows."""
+"""docs/python.md and docs/howto.md run, block by block on one lake, and say what that shows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ def maker():
     return module
 
 
-def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["python.md", "howto.md"])
+def test_the_page_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / name).read_text("utf-8")
     with pl.Config(restore_defaults=True):
-        shown = list(maker().examples(TEXT))
-    assert len(shown) == TEXT.count("```python")
+        shown = list(maker().examples(text))
+    assert len(shown) == text.count("```python") >= 15
     for block in shown:
         change = "\n".join(ndiff(block.says.splitlines(), block.shows.splitlines()))
-        assert block.is_true, f"python.md:{block.line}; run: python docs/make_python.py\n{change}"
+        assert block.is_true, f"{name}:{block.line}; run: python docs/make_python.py\n{change}"
 
 
 def test_what_changes_from_run_to_run_is_written_as_dots() -> None:

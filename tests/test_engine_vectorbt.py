@@ -42,7 +42,7 @@ class Portfolio:
     def cash(self) -> Any:
         return self._value * 0
 
-    def stats(self, agg_func: object, silence_warnings: bool) -> Any:
+    def stats(self, metrics: list[str], agg_func: object, silence_warnings: bool) -> Any:
         if self._stats is None:
             raise ValueError("<BusinessDay> is a non-fixed frequency")
         return self._stats

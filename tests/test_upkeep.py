@@ -143,3 +143,13 @@ def test_who_reads_many_standing_commits_is_warned(store: Store, monkeypatch, co
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert run(["--lake", str(store.path), *command.split()]) == 0
+
+
+def test_a_file_that_is_called_nearly_like_a_commit_is_no_commit(store):
+    """Found by `make soak`: lakes, seed 1."""
+    store.append(frames(1))
+    month = next((store.path / "runs").glob("month=*"))
+    for name in ("c-éééééééééééé.parquet", "c-.parquet", "c-zz"):
+        (month / name).write_bytes(b"")
+    store.check()
+    assert upkeep.upkeep(store.layout).standing_commits == 1

@@ -17,6 +17,7 @@ from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.frames import Frames, conform
 from bt_lake.warehouse.ids import new_commit_id
 from bt_lake.warehouse.layout import Layout, month_of
+from bt_lake.warehouse.paths import is_of_commit
 from bt_lake.warehouse.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -198,5 +199,5 @@ def commits_on_disk(layout: Layout) -> set[str]:
         for month in os.scandir(layout.table(table))
         if month.is_dir()
         for name in os.listdir(month.path)
-        if name.startswith("c-")
+        if is_of_commit(name)
     }

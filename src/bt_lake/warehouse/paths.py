@@ -12,6 +12,7 @@ _NAME = re.compile(
     r"(?P<table>runs|equity|trades|events)/month=[0-9]{4}-[0-9]{2}/"
     r"(?:c-(?P<commit>[0-9a-f]{32})|m-(?P<epoch>[0-9]{8})-[0-9a-f]{32})\.parquet"
 )
+_COMMIT = re.compile(r"c-[0-9a-f]{32}\.parquet")
 
 
 class DataFile(NamedTuple):
@@ -29,6 +30,11 @@ def data_file(name: str) -> DataFile | None:
         return None
     table, commit, epoch = found.groups()
     return DataFile(table, commit, None if epoch is None else int(epoch))
+
+
+def is_of_commit(name: str) -> bool:
+    """Whether a file of a month's folder is a commit's."""
+    return _COMMIT.fullmatch(name) is not None
 
 
 def named(name: object) -> str:

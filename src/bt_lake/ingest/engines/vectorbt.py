@@ -36,13 +36,16 @@ STATS = {
     "Profit Factor": ("profit_factor", SAME),
     "Expectancy": ("expectancy", SAME),
     "Omega Ratio": ("omega_ratio", SAME),
-    "Benchmark Return [%]": ("buy_and_hold_return", PERCENT),
-    "Max Gross Exposure [%]": ("max_gross_exposure", PERCENT),
     "Total Fees Paid": ("total_fees", SAME),
     "Open Trade PnL": ("open_pnl", SAME),
-    "Best Trade [%]": ("best_trade_return", PERCENT),
-    "Worst Trade [%]": ("worst_trade_return", PERCENT),
 }
+# vectorbt's keys for these. What it compiles for the others (benchmark, gross exposure, durations,
+# single trades) takes half a minute the first time, and says little.
+_ASKED = [
+    "total_return", "max_dd", "end_value", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
+    "total_closed_trades", "win_rate", "profit_factor", "expectancy", "omega_ratio",
+    "total_fees_paid", "open_trade_pnl",
+]  # fmt: skip
 SYMBOL_LEVELS = ("symbol", "ticker", "asset")
 OPEN = 0
 
@@ -109,9 +112,9 @@ def _as_tuple(label: Any) -> tuple[Any, ...]:
 
 
 def _reports(portfolio: Any) -> list[dict[str, float]]:
-    """`stats` of every column; none where vectorbt cannot tell the frequency of the index."""
+    """Some `stats` of every column; none where vectorbt cannot tell the frequency of the index."""
     try:
-        stats = portfolio.stats(agg_func=None, silence_warnings=True)
+        stats = portfolio.stats(metrics=_ASKED, agg_func=None, silence_warnings=True)
     except ValueError:
         return []
     rows = stats.to_dict("records") if stats.ndim == 2 else [stats.to_dict()]
