@@ -15,6 +15,8 @@ from bt_lake.warehouse.schema import RUNS
 
 pytest_plugins = ["cli_fixtures"]
 
+MIXED = "1 computed from curves, 6 as their sources report"
+
 
 def shown(text: str) -> list[int]:
     """The numbers of the runs in a CSV."""
@@ -30,7 +32,7 @@ def test_best_as_a_table(cli: Cli):
         f"2  {run_id(6)}  sma_cross  SYNTH     10    70     2    3.00  +60.0%   -6.0%      60\n"
         f"3  {run_id(5)}  sma_cross  SYNTH     10    60     2    2.50  +50.0%   -5.0%      50\n"
     )
-    assert said.err == "3 of 8 trials · T\n"
+    assert said.err == f"3 of 8 trials · {MIXED} · T\n"
     assert said.code == 0
 
 
@@ -41,7 +43,7 @@ def test_one_run_is_shown_with_all_of_its_params(cli: Cli):
         "  sharpe  return  max dd  trades\n"
         f"1  {run_id(7)}  sma_cross  WAVE       5    50     1    6.40  +21.0%  -10.0%       2\n"
     )
-    assert said.err == "1 of 8 trials · T\n"
+    assert said.err == f"1 of 8 trials · {MIXED} · T\n"
 
 
 def test_params_that_all_shown_runs_share_are_told_below(cli: Cli):
@@ -86,7 +88,7 @@ def test_best_as_parquet(cli: Cli, tmp_path: Path):
     said = cli("best", "sharpe_ratio", "-n", 2, "-o", file)
     frame = pl.read_parquet(file)
     assert said.out == ""
-    assert said.err == "2 of 8 trials · T\n"
+    assert said.err == f"2 of 8 trials · {MIXED} · T\n"
     assert frame["run_id"].to_list() == [run_id(7), run_id(6)]
     assert frame.schema["created_at"] == pl.Datetime("us", "UTC")
     assert [p.name for p in tmp_path.iterdir()] == ["best.parquet"]

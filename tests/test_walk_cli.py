@@ -6,7 +6,7 @@ import json
 
 import pytest
 from cli_lake import Cli
-from test_families import walk
+from test_families import daily, walk
 from trials import noise_of, seeded
 
 from bt_lake.lake import Lake
@@ -46,3 +46,15 @@ def test_mistakes(lake: Lake, cli: Cli):
     assert (said.code, said.out) == (3, "")
     assert "--folds" in said.err
     assert cli("walkforward", "s", "-m", "sharp").code != 0
+
+
+def test_rows_say_what_stretch_they_are_of(lake: Lake, cli: Cli):
+    """Where they are not of the whole, or not equally long."""
+    walk(lake, noise_of(seeded(), rows=250, trials=2))
+    head = cli("best", "sharpe_ratio", "--sample", "out").lines[0].split()
+    assert {"fold", "sample"} <= set(head)
+    assert "years" not in head
+    lake.save(daily(noise_of(seeded(), rows=800, trials=1)[:, 0]))
+    said = cli("list", "-n", 2)
+    assert "years" in said.lines[0].split()
+    assert " 2.2 " in said.lines[1]

@@ -10,7 +10,7 @@ from typing import Any
 from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.table import shortened
-from bt_lake.cli.values import text
+from bt_lake.cli.values import MISSING, text
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS, SHOWN
@@ -22,10 +22,15 @@ _METRICS = ("sharpe_ratio", "total_return", "max_drawdown", "total_trades")
 # How telling a parameter is that hardly any of the shown runs has, or all; a label they all share.
 _PARTIAL, _WHOLE, _SAME = 46, 80, 47
 _MOST_OF_AN_ERROR = 80
+_PARTS = ("sample", "fold")  # a row that has one is not of the whole
+_A_YEAR = 365.25 * 86_400
+_ALIKE = 1.1  # as long, but for where the data begin
+_YEARS = Field("years", "years", lambda years: [_year(value) for value in years], right=True)
 
 # What a table of runs is made of; the rest of the columns need not be asked for.
 ASKED = (
     "run_id", "created_at", *_ALWAYS, *_LABELS, "params", *_METRICS, "status", "error", "tags",
+    "start_at", "end_at",
 )  # fmt: skip
 
 
@@ -43,6 +48,9 @@ def run_layout(
         names = [*(n for n in first if n in values), "run_id", *_labels(values, first)]
         shown = [(_field(name, out, values[name]), values[name]) for name in names]
         shown += params
+        years = _years(values)
+        if _differ(years):
+            shown.append((_YEARS, years))
         ranked = () if metric.startswith(PARAM) else (metric,)
         names = [n for n in dict.fromkeys((*ranked, *_METRICS)) if n in values]
         names = [n for n in (*names, *last) if n == metric or _worth_showing(n, values[n])]
@@ -52,6 +60,24 @@ def run_layout(
         return [made for made, _ in shown], list(zip(*(v for _, v in shown), strict=True))
 
     return layout
+
+
+def _year(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.1f}"
+
+
+def _years(values: Mapping[str, list[Any]]) -> list[float | None]:
+    """How long a stretch of data each row is of."""
+    ends = zip(values.get("start_at", ()), values.get("end_at", ()), strict=True)
+    return [
+        None if start is None or end is None else (end - start).total_seconds() / _A_YEAR
+        for start, end in ends
+    ]
+
+
+def _differ(years: Sequence[float | None]) -> bool:
+    known = [year for year in years if year is not None]
+    return bool(known) and max(known) > _ALIKE * min(known)
 
 
 def _labels(values: Mapping[str, list[Any]], first: Iterable[str]) -> list[str]:
@@ -95,6 +121,8 @@ def _exception(error: str | None) -> str | None:
 
 
 def _worth_showing(name: str, values: list[Any]) -> bool:
+    if name in _PARTS:
+        return any(value is not None for value in values)
     if name in _LABELS:
         return len(set(values)) > 1
     if name == "status":
