@@ -58,7 +58,7 @@ def test_rows_that_cannot_be_read(empty: Cli, trading: Path):
     said = empty("import", "sqlite", trading)
     assert said.code == 2
     assert 'backtest_results, id 3, total_trades: "many" is not a number\n' in said.err
-    assert "2 added · 0 already there · 1 failed" in said.err
+    assert "3 added · 0 already there · 1 value left out" in said.err
 
 
 def test_maps_and_units(empty: Cli, trading: Path):

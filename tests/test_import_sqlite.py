@@ -93,7 +93,8 @@ def test_ids_outlive_copies_and_edits(store: Store, tmp_path: Path):
 
 def test_the_same_number_in_another_store_is_another_run(store: Store, tmp_path: Path):
     take(store, add_results(tmp_path / "one.db", result()))
-    report = take(store, add_results(tmp_path / "two.db", result(config_json='{"stop_loss": 0.1}')))
+    other = result(config_json='{"stop_loss": 0.1}', run_timestamp=1_735_430_460)
+    report = take(store, add_results(tmp_path / "two.db", other))
     assert len(report.added) == 1
 
 
@@ -103,7 +104,7 @@ def test_a_dry_run_writes_nothing(store: Store, tmp_path: Path):
     assert not store.path.exists()
 
 
-def test_bad_rows_are_named_and_the_rest_is_in(store: Store, rows, tmp_path: Path):
+def test_bad_values_are_named_and_the_rest_is_in(store: Store, rows, tmp_path: Path):
     path = add_results(
         tmp_path / "trading.db",
         result(),
@@ -119,19 +120,28 @@ def test_bad_rows_are_named_and_the_rest_is_in(store: Store, rows, tmp_path: Pat
             "update backtest_results set symbol = cast(x'ff41' as text) where id = 6"
         )
     report = take(store, path)
-    assert [(bad.row, bad.column) for bad in report.failed] == [
+    assert [(bad.row, bad.column) for bad in sorted(report.cells, key=lambda c: c.row)] == [
         ("id 2", "total_trades"),
         ("id 3", "config_json"),
         ("id 4", "end_date"),
         ("id 5", "win_rate"),
         ("id 6", "symbol"),
     ]
-    assert str(report.failed[0]) == 'backtest_results, id 2, total_trades: "many" is not a number'
-    assert len(report.added) == 2
-    # Mended rows come with the next import.
+    assert str(report.cells[0]) == 'backtest_results, id 2, total_trades: "many" is not a number'
+    assert len(report.added) == 7
+    kept = rows("select config ->> '$.imported.total_trades' from runs where total_trades is null")
+    assert ("many",) in kept
     with sqlite3.connect(path) as connection:
         connection.execute("update backtest_results set total_trades = 4 where id = 2")
-    assert len(take(store, path).added) == 1
+    mended = take(store, path, update=True)
+    assert (len(mended.added), len(mended.updated)) == (0, 1)
+    assert rows("select count(*) from runs where total_trades = 4") == [(1,)]
+
+
+def test_a_bad_value_costs_its_row_where_that_is_asked_for(store: Store, tmp_path: Path):
+    path = add_results(tmp_path / "trading.db", result(), result(total_trades="many"))
+    report = take(store, path, strict=True)
+    assert (len(report.added), [bad.row for bad in report.failed]) == (1, ["id 2"])
 
 
 def test_nothing_is_dropped(store: Store, rows, tmp_path: Path):
@@ -194,7 +204,8 @@ def test_a_strategy_that_no_row_names(store: Store, rows, tmp_path: Path):
     report = take(store, path)
     assert rows("select strategy from runs order by run_id") == [("trading",), ("rl_v2",)]
     assert report.warnings == [
-        "1 rows do not name their strategy: it is 'trading' now; --set strategy=NAME says better"
+        "1 row does not name its strategy: it is 'trading' now; importing again with "
+        "--set strategy=NAME says better"
     ]
     other = Store(tmp_path / "other")
     assert take(other, path, set_columns={"strategy": "rl"}).warnings == []

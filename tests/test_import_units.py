@@ -25,7 +25,9 @@ def decided(
 ) -> dict[str, Decision]:
     dialect = dialect or Dialect()
     values = {name: np.array(numbers, float) for name, numbers in columns.items()}
-    return decide(targets(columns, {}, dialect.names), Survey(values=values), units or {}, dialect)
+    return decide(
+        targets(columns, {}, dialect.names)[0], Survey(values=values), units or {}, dialect
+    )
 
 
 def unit(name: str, numbers: Sequence[float], **options) -> tuple[str, bool]:

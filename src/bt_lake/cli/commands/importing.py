@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import CannotWrite
 from bt_lake.warehouse.values import named
 
 if TYPE_CHECKING:
@@ -63,12 +65,32 @@ def import_store(
             "--set", metavar="COLUMN=VALUE", help="Say what the store does not: strategy=rl."
         ),
     ] = None,
+    map_value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-value",
+            metavar="COLUMN.VALUE=OURS",
+            help="What a value means, such as status.timeout=failed.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a row for one value that cannot be read.")
+    ] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Make new versions of runs whose rows were changed since."),
+    ] = False,
+    errors: Annotated[
+        Path | None,
+        typer.Option("--errors", metavar="FILE", help="Write all that did not come over, as CSV."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> int:
     """Take in the runs of an older store.
 
     A second import adds what is new. The answer says what became of every column. What has no
-    place of its own is kept: numbers in `extra`, anything else in `config`.
+    place of its own is kept: numbers in `extra`, anything else in `config`. Ends with 2 where
+    something did not come over.
 
     \b
     Examples:
@@ -77,23 +99,60 @@ def import_store(
       bt-lake import postgres postgresql://me@localhost/trading
       bt-lake import zarr data/backtests/store.zarr
       bt-lake import mlflow mlflow.db --map metrics.sr=sharpe_ratio
+      bt-lake import sqlite trading.db --map-value status.timeout=failed --errors lost.csv
     """
-    options = {
+    from bt_lake.ingest.stores import open_source
+    from bt_lake.ingest.stores.importing import import_rows
+
+    options: dict[str, Any] = {
         "names": named("--map", map_ or (), "THEIRS=OURS, such as algo=strategy", last=True),
         "units": named("--unit", unit or (), "COLUMN=percent or COLUMN=fraction", last=True),
+        "values": named(
+            "--map-value",
+            map_value or (),
+            "COLUMN.VALUE=OURS, such as status.timeout=failed",
+            last=True,
+        ),
         "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
     }
-    with messages.progress("rows") as shown:
+    source = open_source(kind.value, where, table)
+    try:
+        with messages.progress("rows") as shown:
 
-        def tell(done: int, total: int, report: ImportReport) -> None:
-            shown(done, total, done)
+            def tell(done: int, total: int, report: ImportReport) -> None:
+                shown(done, total, done)
 
-        report = session.lake.import_store(
-            kind.value, where, table=table, dry_run=dry_run, progress=tell, **options
-        )
+            report = import_rows(
+                session.store,
+                source,
+                strict=strict,
+                update=update,
+                dry_run=dry_run,
+                progress=tell,
+                **options,
+            )
+    finally:
+        source.close()
     _show(report, out)
     _say(report, messages.took(session.started), dry_run=dry_run)
-    return _FAILED if report.failed else 0
+    if errors:
+        _write(report, errors)
+    return _FAILED if report.lost else 0
+
+
+def _write(report: ImportReport, path: Path) -> None:
+    import csv
+
+    kinds = {"row": report.failed, "value": report.cells, "repeated": report.repeated,
+             "doubtful": report.doubtful, "changed": report.changed}  # fmt: skip
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["what", "table", "row", "column", "reason"])
+            for what, several in kinds.items():
+                writer.writerows([what, r.table, r.row, r.column, r.reason] for r in several)
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error.strerror}") from None
 
 
 def _show(report: ImportReport, out: Output) -> None:
@@ -110,15 +169,24 @@ def _say(report: ImportReport, took: str, *, dry_run: bool) -> None:
     """What needs a look, what failed, and the summary."""
     for warning in report.warnings:
         messages.warn(warning)
-    for unread in report.failed[:_SHOWN]:
+    lost = [*report.lost, *report.changed]
+    for unread in lost[:_SHOWN]:
         messages.say(str(unread))
-    if len(report.failed) > _SHOWN:
-        messages.say(f"... and {len(report.failed) - _SHOWN:,} more")
+    if len(lost) > _SHOWN:
+        messages.say(f"... and {len(lost) - _SHOWN:,} more; --errors FILE.csv has all")
+    if report.changed and not report.updated:
+        messages.warn(
+            f"{len({row.row for row in report.changed}):,} rows are in the lake with other values; "
+            "--update makes new versions of their runs, and keeps the old ones as deleted"
+        )
     would = "would be " if dry_run else ""
     messages.note(
         f"{len(report.added):,} {would}added",
         f"{len(report.skipped):,} already there",
+        f"{len(report.updated):,} updated" if report.updated else "",
         f"{len(report.failed):,} failed" if report.failed else "",
+        f"{messages.many(len(report.cells), 'value')} left out" if report.cells else "",
+        f"{len(report.repeated):,} repeated" if report.repeated else "",
         f"{report.unfinished:,} still running" if report.unfinished else "",
         took,
     )

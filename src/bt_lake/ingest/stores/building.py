@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bt_lake.ingest.run import KEYS, Run
-from bt_lake.ingest.stores.mapping import IMPORTED, REST
+from bt_lake.ingest.run import Run
+from bt_lake.ingest.stores.mapping import IMPORTED, REST, bare, extra_name
 from bt_lake.ingest.stores.planning import Plan
-from bt_lake.ingest.stores.source import Rows
+from bt_lake.ingest.stores.rowunits import proved
+from bt_lake.ingest.stores.source import Rows, Unloaded
 from bt_lake.ingest.stores.survey import expanded, parsed
 from bt_lake.ingest.stores.units import Unit
 from bt_lake.ingest.times import missing, shown
@@ -24,6 +25,7 @@ UNFINISHED = {"running", "scheduled", "pending", "queued", "started", "in_progre
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TAG = 100
 _CAPITAL = "initial_capital"
+_ESSENTIAL = {"run_id", "status", "strategy"}
 
 
 @dataclass(slots=True)
@@ -35,11 +37,19 @@ class Draft:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)  # params, config, extra
     imported: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
-    in_money: float | None = None  # a total return that is still to be divided by the capital
+    fractions: dict[str, tuple[str, float]] = field(default_factory=dict)  # their unit is to come
     fault: tuple[str, str] | None = None  # the first column that cannot be read, and why
+    cells: list[tuple[str, str]] = field(default_factory=list)  # columns left out, and why
+    conflicts: list[str] = field(default_factory=list)  # columns that another one contradicts
+    proved: list[tuple[str, Unit]] = field(default_factory=list)  # in another unit than the rest
 
     def member(self, root: str, key: str, value: Any) -> None:
         self.objects.setdefault(root, {})[key] = value
+
+    def get(self, root: str) -> Any:
+        """What is known of a column of runs, whatever its unit."""
+        value = self.metrics.get(root, self.columns.get(root))
+        return self.fractions[root][1] if root in self.fractions else value
 
 
 Writer = Callable[[Draft, Any], None]
@@ -48,17 +58,50 @@ Writer = Callable[[Draft, Any], None]
 def drafts(rows: Rows, objects: set[str], places: Sequence[int], plan: Plan) -> list[Draft]:
     """The rows at these places, every value where it belongs."""
     made = [Draft() for _ in places]
-    for name, values in expanded(rows, objects).columns.items():
-        write = writer(name, plan)
-        for draft, place in zip(made, places, strict=True):
-            value = values[place]
+    columns = expanded(rows.at(places), objects).columns
+    for name in sorted(columns, key=lambda name: name in plan.fills):
+        write, meant = writer(name, plan), plan.values.get(name)
+        for draft, value in zip(made, columns[name], strict=True):
             if value is None or value == "":
                 continue
             try:
-                write(draft, value)
+                if isinstance(value, Unloaded):
+                    value = value.load()
+                    if value is None:
+                        continue
+                write(draft, meant.get(str(value), value) if meant else value)
             except ValueError as error:
-                draft.fault = draft.fault or (name, str(error))
+                _refuse(draft, name, value, str(error), plan)
+    for draft in made:
+        _settle(draft, plan)
     return made
+
+
+def _refuse(draft: Draft, name: str, value: Any, reason: str, plan: Plan) -> None:
+    """A bad cell costs its value, which is kept as it is, unless the run rests on it."""
+    if plan.strict or plan.target(name).root in _ESSENTIAL:
+        draft.fault = draft.fault or (name, reason)
+        return
+    draft.cells.append((name, reason))
+    if not isinstance(value, Unloaded):
+        draft.imported[bare(name)] = kept(value)
+
+
+def _settle(draft: Draft, plan: Plan) -> None:
+    """Fractions by their column's unit, or by that which their own row proves."""
+    for root, (name, value) in draft.fractions.items():
+        decision = plan.decisions[name]
+        unit = decision.unit
+        told = None if decision.told else proved(root, value, draft.metrics)
+        if told is not None and told is not unit:
+            draft.proved.append((name, told))
+            unit = told
+        if unit is Unit.MONEY:
+            capital = draft.metrics.get(_CAPITAL)
+            draft.metrics[root] = value / capital if capital else None
+            continue
+        fraction = value / 100 if unit is Unit.PERCENT else value
+        draft.metrics[root] = -abs(fraction) if root in _LOSSES else fraction
 
 
 def run_of(draft: Draft, plan: Plan) -> Run:
@@ -66,9 +109,6 @@ def run_of(draft: Draft, plan: Plan) -> Run:
     config = draft.objects.get("config", {})
     params = draft.objects.get("params") or _snapshot_params(config)
     columns = draft.columns
-    if draft.in_money is not None:
-        capital = draft.metrics.get(_CAPITAL)
-        draft.metrics["total_return"] = draft.in_money / capital if capital else None
     columns.setdefault("strategy", _strategy_in(config) or plan.strategy)
     run = Run(
         metrics=draft.metrics,
@@ -85,15 +125,19 @@ def run_of(draft: Draft, plan: Plan) -> Run:
 def writer(name: str, plan: Plan) -> Writer:
     """What puts a value of this column where the plan wants it."""
     target = plan.target(name)
-    root, key = target.root, target.key
+    write = _writer(name, target.root, target.key, plan)
+    return _write_fill(name, target.root, write) if name in plan.fills else write
+
+
+def _writer(name: str, root: str, key: str, plan: Plan) -> Writer:
     if root == REST:
         return _write_rest(key)
     if root == IMPORTED:
-        return lambda draft, value: draft.imported.__setitem__(key, _kept(value))
+        return lambda draft, value: draft.imported.__setitem__(key, kept(value))
     if root == "extra":
-        return lambda draft, value: draft.member(root, _extra_name(key), number(value))
+        return lambda draft, value: draft.member(root, extra_name(key), number(value))
     if root in ("params", "config") and key:
-        return lambda draft, value: draft.member(root, key, _kept(value))
+        return lambda draft, value: draft.member(root, key, kept(value))
     if root in ("params", "config", "metrics"):
         return _write_object(root)
     if root == "tags":
@@ -101,12 +145,34 @@ def writer(name: str, plan: Plan) -> Writer:
     if root == "status":
         return lambda draft, value: draft.columns.__setitem__(root, status(value))
     if name in plan.decisions:
-        return _write_fraction(root, plan.decisions[name].unit)
+        return _write_fraction(name, root)
     if _KINDS.get(root) in ("double", "int64"):
         return _write_number(root)
     if name in plan.times:
         return _write_time(root, plan.times[name])
+    if root in ("equity", "trades"):
+        return lambda draft, value: draft.columns.__setitem__(root, parsed(value))
     return lambda draft, value: draft.columns.__setitem__(root, value)
+
+
+def _write_fill(name: str, root: str, write: Writer) -> Writer:
+    """Another column of the same meaning: it fills in; where it says otherwise, that is kept."""
+    keep = _write_rest(bare(name))
+
+    def fill(draft: Draft, value: Any) -> None:
+        scratch = Draft()
+        write(scratch, value)
+        there, here = draft.get(root), scratch.get(root)
+        if there is None:
+            draft.columns |= scratch.columns
+            draft.metrics |= scratch.metrics
+            draft.fractions |= scratch.fractions
+        elif here is not None and here != there:
+            keep(draft, value)
+            if _KINDS.get(root) in ("double", "int64"):
+                draft.conflicts.append(name)
+
+    return fill
 
 
 def number(value: Any) -> float | int | None:
@@ -144,24 +210,22 @@ def _write_rest(key: str) -> Writer:
         if type(value) is float or type(value) is int:
             found = number(value)
             if found is not None:
-                draft.member("extra", _extra_name(key), found)
+                draft.member("extra", extra_name(key), found)
         elif not missing(value):
-            draft.imported[key] = _kept(value)
+            draft.imported[key] = kept(value)
 
     return write
 
 
-def _kept(value: Any) -> Any:
+def kept(value: Any) -> Any:
     """A value that nobody reads, in a form that JSON has."""
     if isinstance(value, bytes):
         return value.hex()
+    if not isinstance(value, str):
+        return value
+    text = value.encode("utf-8", "backslashreplace").decode()
     # Only objects and lists: "1.10" may be a version.
-    return parsed(value) if isinstance(value, str) and value[:1] in "{[" else value
-
-
-def _extra_name(key: str) -> str:
-    """A metric of the user's own must not look like one of the lake's."""
-    return f"imported_{key}" if key in KEYS else key
+    return parsed(text) if text[:1] in ("{", "[") else text
 
 
 def _write_object(root: str) -> Writer:
@@ -197,16 +261,11 @@ def _write_number(root: str) -> Writer:
     return write
 
 
-def _write_fraction(root: str, unit: Unit) -> Writer:
+def _write_fraction(name: str, root: str) -> Writer:
     def write(draft: Draft, value: Any) -> None:
         found = number(value)
-        if found is None:
-            return
-        if unit is Unit.MONEY:
-            draft.in_money = found
-            return
-        fraction = found / 100 if unit is Unit.PERCENT else found
-        draft.metrics[root] = -abs(fraction) if root in _LOSSES else fraction
+        if found is not None:
+            draft.fractions[root] = (name, found)
 
     return write
 

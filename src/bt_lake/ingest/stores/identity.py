@@ -7,12 +7,14 @@ or status were edited; row 17 of another store has another one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 from typing import Any
 
 from bt_lake.ingest.stores.mapping import known
 from bt_lake.ingest.stores.source import Rows, Source
+from bt_lake.ingest.stores.survey import is_id
 from bt_lake.warehouse.schema import RUNS
 
 _LONGEST_KEY = 120
@@ -22,15 +24,30 @@ _EDITED = {"notes", "tags", "status", "error", "metrics"}
 _EDITED_NAMES = {"updated_at", "modified_at", "last_updated"}
 
 
-def run_ids(rows: Rows, source: Source, own: str | None) -> list[str]:
-    """The id of each row; `own` is the column with a UUID of every row, if there is one."""
-    if own is not None:
-        return [str(value) for value in rows.columns[own]]
+def run_ids(rows: Rows, source: Source, own: Own | None) -> list[str]:
+    """The id of each row: its own where it has one, else one made of its key and its content."""
+    values = rows.columns.get(own.column) if own else None
+    if own and values is not None and all(map(own.holds, values)):
+        return [str(value) for value in values]
     keys = [rows.columns[name] for name in source.key]
-    about = _about(rows, source)
-    return [
-        _id(source, [key[place] for key in keys], content) for place, content in enumerate(about)
+    made = [
+        _id(source, [key[place] for key in keys], content)
+        for place, content in enumerate(_about(rows, source))
     ]
+    if own is None or values is None:
+        return made
+    return [str(v) if own.holds(v) else other for v, other in zip(values, made, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The column of ids that runs bring along: UUIDs, or whatever the caller says they are."""
+
+    column: str
+    any_text: bool = False
+
+    def holds(self, value: Any) -> bool:
+        return is_id(value) or (self.any_text and value not in (None, ""))
 
 
 def _id(source: Source, key: list[Any], about: str) -> str:

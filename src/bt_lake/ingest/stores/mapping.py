@@ -92,6 +92,8 @@ _DESCRIBING = {c.name for c in RUNS.columns if c.group in ("label", "period", "m
 
 
 _MEASURES = {c.name for c in RUNS.columns if c.is_number or c.kind == "timestamp"}
+# Of these a store may have several columns, as its names changed over the years.
+JOINED = _MEASURES | _DESCRIBING - {"run_id", "status", "error", "notes", "reproduced_from"}
 
 
 def says_percent(name: str) -> bool:
@@ -120,20 +122,31 @@ def known(name: str, names: Mapping[str, str]) -> tuple[int, str] | None:
 
 def targets(
     names: Iterable[str], given: Mapping[str, str], dialect: Mapping[str, str]
-) -> dict[str, Target]:
-    """Where each column goes; no two go to the same place."""
+) -> tuple[dict[str, Target], dict[str, str]]:
+    """Where each column goes, and which only fill in where another, the chosen one, has nothing.
+
+    The exact name is chosen before a spelling of it, and that before another name for it.
+    """
     names = list(names)
     chosen = {_theirs(theirs, names): parse(ours) for theirs, ours in given.items()}
-    taken = {target for target in chosen.values() if target.key == ""}
-    ranked: dict[str, list[tuple[int, str]]] = {}
+    taken = {target.root: name for name, target in chosen.items() if target.key == ""}
+    ranked: dict[str, list[tuple[int, bool, str]]] = {}
     for name in names:
         found = None if name in chosen else known(name, dialect)
         if found:
-            ranked.setdefault(found[1], []).append((found[0], name))
+            spelled = bare(name) != found[1]
+            ranked.setdefault(found[1], []).append((found[0], spelled, name))
+    fills: dict[str, str] = {}
     for ours, candidates in ranked.items():
-        if Target(ours) not in taken:
-            chosen[min(candidates)[1]] = Target(ours)
-    return {name: chosen.get(name) or rest(name) for name in names}
+        *_, first = min(candidates)
+        if ours not in taken:
+            taken[ours] = first
+            chosen[first] = Target(ours)
+        others = {name for *_, name in candidates if name != taken[ours]}
+        if ours in JOINED:
+            fills |= dict.fromkeys(others, taken[ours])
+            chosen |= dict.fromkeys(others, Target(ours))
+    return {name: chosen.get(name) or rest(name) for name in names}, fills
 
 
 def parse(ours: str) -> Target:
@@ -141,11 +154,16 @@ def parse(ours: str) -> Target:
     root, _, key = ours.partition(".")
     if root in _OPEN and key:
         return Target(root, key)
-    allowed = KEYS - _OURS_ALONE - _CURVES
+    allowed = KEYS - _OURS_ALONE
     if ours not in allowed:
         more = " params.NAME, extra.NAME and config.NAME are places, too."
         raise UnknownName.near("column", ours, allowed, hint=more)
     return Target(ours)
+
+
+def extra_name(key: str) -> str:
+    """A metric of the user's own must not look like one of the lake's."""
+    return f"imported_{key}" if key in KEYS else key
 
 
 def rest(name: str) -> Target:

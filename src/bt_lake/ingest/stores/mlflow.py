@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bt_lake.ingest.stores.mlruns import has_experiments, read_folder
+from bt_lake.ingest.stores.report import Unread
 from bt_lake.ingest.stores.source import Dialect, Rows
 from bt_lake.ingest.stores.sqlite import connect, readable
 from bt_lake.ingest.stores.tracked import Tracked
@@ -41,6 +42,7 @@ class MlflowSource:
     def __init__(self, where: str) -> None:
         self.name = where
         self.remarks: list[str] = []
+        self.unread: list[Unread] = []
         self._path = _path(where)
         self._connection = None if self._path.is_dir() else self._opened()
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bt_lake.ingest.stores.mapping import IMPORTED, REST, Target, rest, targets
+from bt_lake.ingest.stores.identity import Own
+from bt_lake.ingest.stores.mapping import (
+    IMPORTED,
+    REST,
+    Target,
+    bare,
+    extra_name,
+    rest,
+    targets,
+)
 from bt_lake.ingest.stores.report import Column
 from bt_lake.ingest.stores.source import Source
 from bt_lake.ingest.stores.survey import Floats, Survey
@@ -21,6 +30,10 @@ _SCALES = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanosecond
 _FROM_US, _UNTIL_US = 631_152_000_000_000, 4_102_444_800_000_000  # 1990 and 2100
 _TIMES = {c.name for c in RUNS.columns if c.kind == "timestamp"}
 _LOSSES = {"max_drawdown", "avg_loss"}
+_MOST_ROWS = 0.9  # so many must have an id for it to be the runs' own
+_TELLING = {c.name for c in RUNS.columns if c.is_number} - {"initial_capital", "duration_s"} | {
+    *("params", "metrics", "equity", "trades")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +43,17 @@ class Plan:
     targets: Mapping[str, Target]
     decisions: Mapping[str, Decision]
     times: Mapping[str, float]  # columns of numbers since 1970: microseconds in one
-    own_ids: str | None  # the column whose values are the run ids
+    own: Own | None  # the column whose values are the run ids
     columns: Mapping[str, Any]  # what the caller knows better
     strategy: str  # where no column names it
+    fills: Mapping[str, str] = field(default_factory=dict)  # columns that only fill in for others
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # theirs -> ours
+    strict: bool = False  # a cell that cannot be read costs its row
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def own_ids(self) -> str | None:
+        return self.own.column if self.own else None
 
     def target(self, name: str) -> Target:
         """Where a column goes; one that has come up since the plan was made has no place."""
@@ -41,39 +61,72 @@ class Plan:
 
     def theirs(self, ours: str) -> str:
         """The store's name of a column of runs."""
-        return next((name for name, target in self.targets.items() if str(target) == ours), ours)
+        names = (n for n, target in self.targets.items() if str(target) == ours)
+        return next((name for name in names if name not in self.fills), ours)
 
     @property
     def roots(self) -> set[str]:
         return {target.root for target in self.targets.values() if not target.key}
 
 
-def make(
-    source: Source,
-    survey: Survey,
-    names: Mapping[str, str],
-    units: Mapping[str, str],
-    columns: Mapping[str, Any],
-) -> Plan:
-    """Decide; `names`, `units` and `columns` are what the caller decided already."""
+def make(source: Source, survey: Survey, given: Given, known: Callable[[set[str]], bool]) -> Plan:
+    """Decide what the caller did not; `known` tells whether the lake has any of some ids."""
+    names = given.names
     plain = {theirs: ours for theirs, ours in names.items() if ours != "metrics"}
     for theirs in names.keys() - plain.keys() - survey.columns:
         raise UnknownName.near("column", theirs, survey.columns)
-    places = targets(survey.names, plain, source.dialect.names)
-    own = _own_ids(places, plain, survey)
+    places, fills = targets(survey.names, plain, source.dialect.names)
+    own = _own_ids(places, plain, survey, known)
     for name, target in places.items():
-        unused_id = target == Target("run_id") and name != own
+        unused_id = target == Target("run_id") and name != (own and own.column)
         if unused_id or (target.root == REST and name in source.key):
             places[name] = Target(IMPORTED, name)
     return Plan(
         targets=places,
-        decisions=decide(places, survey, units, source.dialect),
+        decisions=decide(places, survey, given.units, source.dialect, fills),
         times={name: _SCALES[unit] for name, unit in _time_units(places, survey).items()},
-        own_ids=own,
-        columns=columns,
+        own=own,
+        columns=given.columns,
         strategy=source.strategy,
+        fills=fills,
+        values=_mapped_values(given.values, places),
+        strict=given.strict,
         provenance={"store": source.kind, "table": source.table},
     )
+
+
+def _tells(name: str, target: Target, survey: Survey) -> bool:
+    """Whether a column says anything of what a run was or did."""
+    own = target.root in ("params", "extra") or (target.root == REST and survey.numbers[name] > 0)
+    return own or target.root in _TELLING
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the caller decided: names, units and values of theirs, columns of ours."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)  # "status.timeout": "failed"
+    strict: bool = False
+
+
+def _mapped_values(
+    given: Mapping[str, str], places: Mapping[str, Target]
+) -> dict[str, dict[str, str]]:
+    """By column of theirs, which may be named by the column of ours that it becomes."""
+    found: dict[str, dict[str, str]] = {}
+    for theirs, ours in given.items():
+        name, dot, value = theirs.partition(".")
+        columns = [column for column, t in places.items() if name in (column, str(t), bare(column))]
+        if not dot or not value:
+            raise BadInput(f"--map-value {theirs}={ours}: write COLUMN.VALUE=OURS")
+        if not columns:
+            raise UnknownName.near("column", name, [*places])
+        for column in columns:
+            found.setdefault(column, {})[value] = ours
+    return found
 
 
 def landings(plan: Plan, survey: Survey, source: Source) -> list[Column]:
@@ -82,7 +135,9 @@ def landings(plan: Plan, survey: Survey, source: Source) -> list[Column]:
     time_units = _time_units(plan.targets, survey)
     for name, target in plan.targets.items():
         numbers, others, how = survey.numbers[name], survey.others[name], ""
-        if name in plan.decisions:
+        if name in plan.fills:
+            how = f"where {plan.fills[name]} is empty"
+        elif name in plan.decisions:
             how = _unit_words(name, target.root, plan.decisions[name], survey)
         elif name in time_units:
             how = f"{time_units[name]} since 1970"
@@ -92,7 +147,8 @@ def landings(plan: Plan, survey: Survey, source: Source) -> list[Column]:
             how = "part of the run's id"
         if target.root == REST:
             if numbers:
-                found.append(Column(name, f"extra.{target.key}", numbers, "not known"))
+                place = f"extra.{extra_name(target.key)}"
+                found.append(Column(name, place, numbers, "not known"))
             if others:
                 kept = Target(IMPORTED, target.key)
                 found.append(Column(name, str(kept), others, "not known"))
@@ -110,18 +166,34 @@ def warnings(plan: Plan, survey: Survey, source: Source) -> Iterator[str]:
                 f"{name} is taken as a {decision.unit} by a guess ({decision.why}); "
                 f"--unit {name}={other} says otherwise"
             )
+    if not any(_tells(name, target, survey) for name, target in plan.targets.items()):
+        yield (
+            f"no column of {source.table} is a metric or a parameter: its rows become runs of "
+            "which nothing is known. --table names another table, --map says what a column is"
+        )
     if "created_at" not in plan.roots:
         yield "no column says when a run was made: it is the time of the import"
     if not source.key and plan.own_ids is None:
         yield f"{source.table} has no primary key: rows that are equal count as one run"
 
 
-def _own_ids(places: Mapping[str, Target], given: Mapping[str, str], survey: Survey) -> str | None:
-    chosen = [name for name, target in places.items() if target == Target("run_id")]
-    for name in chosen:
-        if name not in survey.unique and "run_id" in given.values():
+def _own_ids(
+    places: Mapping[str, Target],
+    given: Mapping[str, str],
+    survey: Survey,
+    known: Callable[[set[str]], bool],
+) -> Own | None:
+    """The column of ids. A few rows without one, or with one again, do not take it from all."""
+    asked = "run_id" in given.values()
+    for name in (name for name, target in places.items() if target == Target("run_id")):
+        count, ids = survey.ids.get(name, (0, set()))
+        if count and count >= _MOST_ROWS * survey.rows and len(ids) > count / 2:
+            return Own(name, asked)
+        if ids and known(ids):
+            return Own(name, asked)
+        if asked:
             raise BadInput(f"--map {name}=run_id: not every row has a value of its own there")
-    return next((name for name in chosen if name in survey.unique), None)
+    return None
 
 
 def _time_units(places: Mapping[str, Target], survey: Survey) -> dict[str, str]:

@@ -30,7 +30,13 @@ class Unread:
 
 @dataclass(slots=True)
 class ImportReport:
-    """`added` and `skipped` (in already) are run ids; `unfinished` runs may be in the next time."""
+    """`added` and `skipped` (in already) are run ids; `unfinished` runs may be in the next time.
+
+    `failed` are rows that are not in the lake; `cells` are values that are not, though their rows
+    are; `doubtful` values came over and may be in another unit; `repeated` are rows whose key
+    another row had before; `changed` are rows that the lake has with other values, and `updated`
+    the new versions of their runs.
+    """
 
     store: str
     table: str
@@ -39,5 +45,15 @@ class ImportReport:
     added: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: list[Unread] = field(default_factory=list)
+    cells: list[Unread] = field(default_factory=list)
+    repeated: list[Unread] = field(default_factory=list)
+    doubtful: list[Unread] = field(default_factory=list)
+    changed: list[Unread] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
     unfinished: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[Unread]:
+        """Everything of the store that did not come over."""
+        return [*self.failed, *self.cells, *self.repeated]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from bt_lake.ingest.stores.report import Unread
 
 BATCH_ROWS = 5_000
 
@@ -18,6 +20,20 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def at(self, places: Sequence[int]) -> Rows:
+        """Some of the rows."""
+        if len(places) == len(self):
+            return self
+        columns = {n: [values[p] for p in places] for n, values in self.columns.items()}
+        return Rows([self.labels[place] for place in places], columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """A curve or a list of trades that is read only where its run is new; may raise ValueError."""
+
+    load: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,7 @@ class Source(Protocol):
     strategy: str  # name of the strategy where no column tells it
     dialect: Dialect
     remarks: list[str]  # what of the store is not read
+    unread: list[Unread]  # rows and cells that cannot be
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
         """All rows, in a stable order; a summary may leave out curves and trades."""

@@ -32,7 +32,8 @@ class Survey:
     numbers: Counter[str] = field(default_factory=Counter)  # numbers in each column
     others: Counter[str] = field(default_factory=Counter)  # other values in each column
     values: dict[str, Floats] = field(default_factory=dict)  # of measured columns, a row each
-    unique: set[str] = field(default_factory=set)  # columns with an id of its own for every row
+    # columns with an id in every row, or nearly so: how many rows have one, and the ids
+    ids: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -44,7 +45,6 @@ def look(source: Source, given: Mapping[str, str], objects: set[str]) -> Survey:
     """Read the whole store once; `given` are the places of columns that the caller chose."""
     survey = Survey()
     parts: dict[str, list[tuple[int, Floats]]] = {}
-    ids: dict[str, set[str]] = {}
     for rows in source.batches(summary=True):
         survey.columns |= rows.columns.keys()
         for name, values in expanded(rows, objects).columns.items():
@@ -53,14 +53,15 @@ def look(source: Source, given: Mapping[str, str], objects: set[str]) -> Survey:
             if column in _MEASURED:
                 parts.setdefault(name, []).append((survey.rows, floats(values)))
             elif column == "run_id":
-                chosen = "run_id" in given.values()
-                ids.setdefault(name, set()).update(_ids(values, any_text=chosen))
+                found = list(_ids(values, any_text="run_id" in given.values()))
+                count, ids = survey.ids.get(name, (0, set()))
+                ids.update(found)
+                survey.ids[name] = (count + len(found), ids)
         survey.rows += len(rows)
     for name, pieces in parts.items():
         survey.values[name] = np.full(survey.rows, np.nan)
         for start, piece in pieces:
             survey.values[name][start : start + len(piece)] = piece
-    survey.unique = {name for name, seen in ids.items() if len(seen) == survey.rows}
     return survey
 
 
@@ -134,8 +135,12 @@ def _column(name: str, given: Mapping[str, str], source: Source) -> str:
 def _ids(values: list[Any], *, any_text: bool) -> Iterator[str]:
     """What may be a run's id: a UUID, or anything if the caller says that it is one."""
     for value in values:
-        if (any_text and value is not None) or (type(value) is str and _UUID.fullmatch(value)):
+        if (any_text and value not in (None, "")) or is_id(value):
             yield str(value)
+
+
+def is_id(value: Any) -> bool:
+    return type(value) is str and _UUID.fullmatch(value) is not None
 
 
 def _float(value: Any) -> float:

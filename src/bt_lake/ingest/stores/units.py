@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +42,27 @@ class Decision:
     unit: Unit
     why: str
     guessed: bool = False
+    told: bool = False  # by the caller
 
 
 def decide(
-    targets: Mapping[str, Target], survey: Survey, given: Mapping[str, str], dialect: Dialect
+    targets: Mapping[str, Target],
+    survey: Survey,
+    given: Mapping[str, str],
+    dialect: Dialect,
+    fills: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Decision]:
     """The unit of every column that becomes a fraction of the lake."""
     columns = {name: t.root for name, t in targets.items() if t.root in FRACTIONS}
     wanted = {_known(name, columns): _unit(name, unit) for name, unit in given.items()}
-    by_root = {target.root: name for name, target in targets.items() if not target.key}
+    chosen = {name: target for name, target in targets.items() if name not in fills}
+    by_root = {target.root: name for name, target in chosen.items() if not target.key}
     decided: dict[str, Decision] = {}
     for name, ours in columns.items():
         values = survey.values[name]
         if name in wanted:
             _check_money(ours, wanted[name])
-            decided[name] = Decision(wanted[name], "as you said")
+            decided[name] = Decision(wanted[name], "as you said", told=True)
             continue
         witnesses = {root: survey.values.get(theirs) for root, theirs in by_root.items()}
         found = (

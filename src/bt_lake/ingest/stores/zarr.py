@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.ingest.stores.report import Unread
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows
 from bt_lake.ingest.stores.survey import parsed
 from bt_lake.warehouse import bounds
@@ -61,6 +62,7 @@ class ZarrSource:
         self.name = str(path)
         self.strategy = path.stem
         self.remarks: list[str] = []
+        self.unread: list[Unread] = []
         self._root = _opened(path)
         self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
         with _readable(f"{path}: metadata"):
