@@ -104,6 +104,33 @@ def test_the_curve_is_of_the_last_of_equal_runs(store: Store, rows, tmp_path: Pa
     ]
 
 
+def test_of_one_run_and_time_the_last_counts_with_its_curve(store: Store, rows, tmp_path: Path):
+    later = {**RSI, **CURVE, "total_return": 0.3, "win_rate": 0.25}
+    zarr_store(tmp_path / "store.zarr", [RSI, later])
+    report = take(store, tmp_path / "store.zarr")
+    assert [(bad.row, bad.reason) for bad in report.failed] == [
+        ("entry 1", "entry 2 is of the same run and time; the last is taken")
+    ]
+    assert rows("select bars, reported['win_rate'] from runs") == [(4, 0.25)]
+
+
+def test_a_broken_member_costs_no_more_than_itself(store: Store, rows, tmp_path: Path):
+    entries = [{**RSI, **CURVE, "symbol": symbol} for symbol in ("AAPL", "MSFT")]
+    zarr_store(tmp_path / "store.zarr", entries)
+    members = sorted((tmp_path / "store.zarr" / "equity_curves").glob("AAPL*"))
+    chunk = next(
+        file
+        for file in members[0].rglob("*")
+        if file.is_file() and "zarr" not in file.name and not file.name.startswith(".")
+    )
+    chunk.write_bytes(chunk.read_bytes()[:3])
+    report = take(store, tmp_path / "store.zarr")
+    assert len(report.added) == 2
+    assert [bad.row for bad in report.cells] == ["entry 1"]
+    assert "equity_curves/AAPL" in report.cells[0].reason
+    assert rows("select symbol, bars from runs order by 1") == [("AAPL", None), ("MSFT", 4)]
+
+
 def test_a_second_import_adds_what_is_new(store: Store, tmp_path: Path):
     root = zarr_store(tmp_path / "store.zarr", [RSI])
     first = take(store, tmp_path / "store.zarr")
@@ -138,8 +165,8 @@ def test_what_cannot_be_read_is_said(store: Store, tmp_path: Path):
     }
     zarr_store(tmp_path / "store.zarr", [RSI, undated, torn])
     report = take(store, tmp_path / "store.zarr")
-    assert len(report.added) == 2
-    assert [(bad.row, bad.column) for bad in report.failed] == [("entry 3", "equity_curves")]
+    assert len(report.added) == 3
+    assert [(bad.row, bad.column) for bad in report.cells] == [("entry 3", "equity_curves")]
     assert "1 curves without dates are left out" in report.warnings
 
 

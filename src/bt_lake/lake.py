@@ -213,30 +213,50 @@ class Lake:
         where: str | os.PathLike[str],
         *,
         table: str | None = None,
+        study: str | None = None,
         names: Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
+        values: Mapping[str, str] | None = None,
         set_columns: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        update: bool = False,
         dry_run: bool = False,
         progress: ImportProgress | None = None,
     ) -> ImportReport:
-        """Take in the runs of an older store, each once: sqlite, postgres, zarr or mlflow.
+        """Take in the runs of an older store, each once: sqlite, postgres, zarr, mlflow or optuna.
 
         `names` says what their columns are ({"algo": "strategy"}), `units` percent, fraction or
-        money of a column. The report says what became of every column.
+        money of a column, `values` what a value means ({"status.timeout": "failed"}).
+        `set_columns` override what the rows say, of runs that are in the lake already too.
+        `update` makes new versions of runs whose rows were changed since; `strict` refuses a row
+        for one bad value. The report says what became of every column.
         """
         from bt_lake.ingest.stores import open_source
         from bt_lake.ingest.stores.importing import import_rows
 
-        with closing(open_source(kind, where, table)) as source:
+        with closing(open_source(kind, where, table, study=study)) as source:
             return import_rows(
                 self.store,
                 source,
                 names=names,
                 units=units,
+                values=values,
                 set_columns=set_columns,
+                strict=strict,
+                update=update,
                 dry_run=dry_run,
                 progress=progress,
             )
+
+    def optuna_callback(self, **columns: Unpack[RunKeywords]) -> Callable[[Any, Any], None]:
+        """`study.optimize(f, callbacks=[lake.optuna_callback()])`: each trial is saved as it ends.
+
+        The values of the objectives and numeric user attributes are its metrics, in the lake's
+        units. What was saved so is not taken in again by an import of the study.
+        """
+        from bt_lake.ingest.optuna import callback
+
+        return callback(self.store, columns)
 
     def watch(
         self, *paths: str | os.PathLike[str], every_s: float = 2.0, **options: Any

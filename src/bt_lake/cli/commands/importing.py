@@ -1,4 +1,4 @@
-"""import: the runs of older stores, SQLite, PostgreSQL, Zarr and MLflow."""
+"""import: the runs of older stores, SQLite, PostgreSQL, Zarr, MLflow and Optuna."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ class Kind(StrEnum):
     POSTGRES = "postgres"
     ZARR = "zarr"
     MLFLOW = "mlflow"
+    OPTUNA = "optuna"
 
 
 def import_store(
     session: Session,
     out: Output,
-    kind: Annotated[Kind, typer.Argument(help="What the store is.", metavar="KIND")],
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            help="What it is: sqlite, postgres, zarr, mlflow or optuna.", metavar="KIND"
+        ),
+    ],
     where: Annotated[
         str, typer.Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
     ],
@@ -47,6 +53,12 @@ def import_store(
             show_default="backtest_results or backtest_runs",
         ),
     ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study", metavar="NAME", help="The study of Optuna.", show_default="all of them"
+        ),
+    ] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,7 +68,9 @@ def import_store(
     unit: Annotated[
         list[str] | None,
         typer.Option(
-            "--unit", metavar="COLUMN=UNIT", help="The unit of a column: percent or fraction."
+            "--unit",
+            metavar="COLUMN=UNIT",
+            help="The unit of a column: percent, fraction or money.",
         ),
     ] = None,
     set_: Annotated[
@@ -98,12 +112,10 @@ def import_store(
       bt-lake import sqlite trading.db --set strategy=rl --unit total_return=percent
       bt-lake import postgres postgresql://me@localhost/trading
       bt-lake import zarr data/backtests/store.zarr
+      bt-lake import optuna study.db --study "sma on AAPL" --set strategy=sma
       bt-lake import mlflow mlflow.db --map metrics.sr=sharpe_ratio
       bt-lake import sqlite trading.db --map-value status.timeout=failed --errors lost.csv
     """
-    from bt_lake.ingest.stores import open_source
-    from bt_lake.ingest.stores.importing import import_rows
-
     options: dict[str, Any] = {
         "names": named("--map", map_ or (), "THEIRS=OURS, such as algo=strategy", last=True),
         "units": named("--unit", unit or (), "COLUMN=percent or COLUMN=fraction", last=True),
@@ -115,24 +127,22 @@ def import_store(
         ),
         "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
     }
-    source = open_source(kind.value, where, table)
-    try:
-        with messages.progress("rows") as shown:
+    with messages.progress("rows") as shown:
 
-            def tell(done: int, total: int, report: ImportReport) -> None:
-                shown(done, total, done)
+        def tell(done: int, total: int, report: ImportReport) -> None:
+            shown(done, total, done)
 
-            report = import_rows(
-                session.store,
-                source,
-                strict=strict,
-                update=update,
-                dry_run=dry_run,
-                progress=tell,
-                **options,
-            )
-    finally:
-        source.close()
+        report = session.lake.import_store(
+            kind.value,
+            where,
+            table=table,
+            study=study,
+            strict=strict,
+            update=update,
+            dry_run=dry_run,
+            progress=tell,
+            **options,
+        )
     _show(report, out)
     _say(report, messages.took(session.started), dry_run=dry_run)
     if errors:

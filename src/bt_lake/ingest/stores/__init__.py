@@ -8,12 +8,20 @@ from pathlib import Path
 from bt_lake.ingest.stores.source import Source
 from bt_lake.warehouse.errors import BadInput, UnknownName
 
-KINDS = ("sqlite", "postgres", "zarr", "mlflow")
+KINDS = ("sqlite", "postgres", "zarr", "mlflow", "optuna")
 _WITH_TABLES = ("sqlite", "postgres")
 
 
-def open_source(kind: str, where: str | os.PathLike[str], table: str | None = None) -> Source:
+def open_source(
+    kind: str,
+    where: str | os.PathLike[str],
+    table: str | None = None,
+    *,
+    study: str | None = None,
+) -> Source:
     """A store of one of the kinds; `where` is a file, a folder or a URL."""
+    if study is not None and kind != "optuna":
+        raise BadInput(f"a {kind} store has no studies to choose from")
     if table is not None and kind not in _WITH_TABLES:
         raise BadInput(f"a {kind} store has no tables to choose from")
     match kind:
@@ -33,4 +41,8 @@ def open_source(kind: str, where: str | os.PathLike[str], table: str | None = No
             from bt_lake.ingest.stores.mlflow import MlflowSource
 
             return MlflowSource(str(where))
+        case "optuna":
+            from bt_lake.ingest.stores.optuna import OptunaSource
+
+            return OptunaSource(str(where), study)
     raise UnknownName.near("kind of store", kind, KINDS)

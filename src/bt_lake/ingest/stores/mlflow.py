@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bt_lake.ingest.stores.mlruns import has_experiments, read_folder
+from bt_lake.ingest.stores.mlruns import Folder, has_experiments
 from bt_lake.ingest.stores.report import Unread
 from bt_lake.ingest.stores.source import Dialect, Rows
 from bt_lake.ingest.stores.sqlite import connect, readable
@@ -44,18 +44,23 @@ class MlflowSource:
         self.remarks: list[str] = []
         self.unread: list[Unread] = []
         self._path = _path(where)
-        self._connection = None if self._path.is_dir() else self._opened()
+        self._folder = Folder(self._path) if self._path.is_dir() else None
+        self._connection = None if self._folder else self._opened()
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
-        if self._connection is None:
-            runs = read_folder(self._path)
+        if self._folder is not None:
+            runs = self._folder.read()
         else:
+            assert self._connection is not None
             runs = _read_database(self._connection)
         with readable(self._path):
             while several := [run.flat() for run in islice(runs, _RUNS_AT_ONCE)]:
                 names = dict.fromkeys(name for run in several for name in run)
                 columns = {name: [run.get(name) for run in several] for name in names}
                 yield Rows([f"run {run['run_id']}" for run in several], columns)
+        if self._folder is not None:
+            self.unread = list(self._folder.unread)
+            self.remarks = _older(self._folder.older)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -70,11 +75,13 @@ class MlflowSource:
                 lacking = ", ".join(sorted(_TABLES - tables))
                 raise BadInput(f"{self._path}: no tracking store of MLflow: {lacking} is missing")
             [(older,)] = connection.execute(_OLDER).fetchall()
-        if older:
-            self.remarks.append(
-                f"{older:,} earlier values of metrics are left out: a run has the latest of each"
-            )
+        self.remarks = _older(older)
         return connection
+
+
+def _older(count: int) -> list[str]:
+    said = f"{count:,} earlier values of metrics are left out: a run has the latest of each"
+    return [said] if count else []
 
 
 def _path(where: str) -> Path:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.ingest.formats.reading import content
+from bt_lake.ingest.stores.report import Unread
 from bt_lake.ingest.stores.tracked import Tracked
+from bt_lake.ingest.times import shown
 from bt_lake.warehouse.values import is_integer
 
 _STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
@@ -24,26 +26,53 @@ def has_experiments(folder: Path) -> bool:
     return any(folder.glob(f"*/{_META}"))
 
 
-def read_folder(folder: Path) -> Iterator[Tracked]:
-    """The runs of all experiments, deleted experiments included."""
-    for experiment in sorted([*folder.glob(f"*/{_META}"), *folder.glob(f"{_TRASH}/*/{_META}")]):
-        name = _meta(experiment).get("name")
-        for meta in sorted(experiment.parent.glob(f"*/{_META}")):
-            info = _meta(meta)
-            if "run_id" in info or "run_uuid" in info:
-                yield _run({**info, "experiment": name}, meta.parent)
+class Folder:
+    """The runs of all experiments, deleted experiments included; what of them cannot be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.older = 0  # earlier values of metrics
+        self.unread: list[Unread] = []
+
+    def read(self) -> Iterator[Tracked]:
+        self.older = 0
+        self.unread.clear()
+        folder = self._folder
+        for experiment in sorted([*folder.glob(f"*/{_META}"), *folder.glob(f"{_TRASH}/*/{_META}")]):
+            name = _meta(experiment).get("name")
+            for run in sorted(path for path in experiment.parent.iterdir() if _is_run(path)):
+                info = _meta(run / _META)
+                if "run_id" in info or "run_uuid" in info:
+                    yield self._run({**info, "experiment": name}, run)
+                else:
+                    self._miss(run.name, _META, "missing, or without the run's id")
+
+    def _miss(self, run: str, what: str, why: str) -> None:
+        self.unread.append(Unread("runs", f"run {run}", what, why))
+
+    def _run(self, info: dict[str, Any], folder: Path) -> Tracked:
+        info["status"] = _STATUSES.get(str(info.get("status")), info.get("status"))
+        if info.get("run_uuid") is None:
+            info["run_uuid"] = info["run_id"]
+        metrics = {}
+        for key, text in _values(folder / "metrics"):
+            points = _points(text)
+            if points:
+                metrics[key] = _latest(points)
+                self.older += len(points) - 1
+            else:
+                self._miss(info["run_uuid"], f"metrics.{key}", f"{shown(text)} is no value")
+        return Tracked(
+            info,
+            metrics=metrics,
+            params=dict(_values(folder / "params")),
+            tags=dict(_values(folder / "tags")),
+        )
 
 
-def _run(info: dict[str, Any], folder: Path) -> Tracked:
-    info["status"] = _STATUSES.get(str(info.get("status")), info.get("status"))
-    if info.get("run_uuid") is None:
-        info["run_uuid"] = info["run_id"]
-    return Tracked(
-        info,
-        metrics={key: _latest(text) for key, text in _values(folder / "metrics")},
-        params=dict(_values(folder / "params")),
-        tags=dict(_values(folder / "tags")),
-    )
+def _is_run(path: Path) -> bool:
+    """A folder of a run, whether or not its meta.yaml is there."""
+    return path.is_dir() and ((path / _META).exists() or (path / "metrics").is_dir())
 
 
 def _values(folder: Path) -> Iterator[tuple[str, str]]:
@@ -54,19 +83,22 @@ def _values(folder: Path) -> Iterator[tuple[str, str]]:
             yield file.relative_to(folder).as_posix(), text.rstrip("\n")
 
 
-def _latest(history: str) -> float | None:
-    """The last of the lines `time value step`, by step and time."""
-    points = [point for point in map(_POINT.fullmatch, history.splitlines()) if point]
-    latest = max(points, key=lambda point: (int(point[3] or 0), int(point[1])), default=None)
-    if latest is None:
-        return None
-    value = float(latest[2])
+def _points(history: str) -> list[re.Match[str]]:
+    """The lines `time value step`."""
+    return [point for point in map(_POINT.fullmatch, history.splitlines()) if point]
+
+
+def _latest(points: list[re.Match[str]]) -> float | None:
+    """The last by step and time."""
+    value = float(max(points, key=lambda point: (int(point[3] or 0), int(point[1])))[2])
     return value if value == value else None
 
 
 def _meta(file: Path) -> dict[str, Any]:
     """A flat YAML file of `name: value`, as MLflow writes it."""
     found: dict[str, Any] = {}
+    if not file.is_file():
+        return found
     for line in content(file).decode("utf-8", "replace").splitlines():
         name, colon, text = line.partition(":")
         if colon and not line.startswith((" ", "-", "#")):

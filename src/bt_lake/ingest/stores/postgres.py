@@ -64,6 +64,11 @@ class PostgresSource:
     def tables(self) -> list[str]:
         return [name for (name,) in self._ask(_RELATIONS)]
 
+    def ask(self, query: str) -> list[Any]:
+        """The rows of a query of one's own."""
+        with self._readable():
+            return list(self._ask(query))
+
     def columns(self, table: str) -> list[SqlColumn]:
         return [SqlColumn(*row) for row in self._ask(_COLUMNS, _quoted(table))]
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.report import Unread
-from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows
+from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows, Unloaded
 from bt_lake.ingest.stores.survey import parsed
 from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, MissingExtra, NotFound
 
 _WITH_CURVES = 200  # rows at once, so that their curves fit in memory
+_LOOKED_AT = 5  # members, to tell whether they are arrays
 _ID = ("symbol", "strategy", "params_hash", "exit_rule")
 _TRADES = {
     "entry_date": "entry_at",
@@ -65,6 +68,7 @@ class ZarrSource:
         self.unread: list[Unread] = []
         self._root = _opened(path)
         self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
+        self._members: dict[str, Container[str]] = {}
         with _readable(f"{path}: metadata"):
             self._columns = _metadata(self._root, self.name)
         missing = [name for name in _ID if name not in self._columns]
@@ -73,31 +77,65 @@ class ZarrSource:
         if not missing:
             parts = zip(*(self._columns[name] for name in _ID), strict=True)
             self._columns["id"] = ["_".join(part or "" for part in row) for row in parts]
+        self._entries = self._last_of_equal()
+
+    def _last_of_equal(self) -> list[int]:
+        """The entries without those that a later one of the same run and time takes the place of.
+
+        The store has one curve for all of them, which is of the last.
+        """
+        count = len(next(iter(self._columns.values()), []))
+        if not self.key:
+            return list(range(count))
+        rows = Rows(list(map(str, range(count))), self._columns)
+        ids = run_ids(rows, self, None)
+        last = {run_id: place for place, run_id in enumerate(ids)}
+        for place, run_id in enumerate(ids):
+            if last[run_id] != place:
+                reason = f"entry {last[run_id] + 1} is of the same run and time; the last is taken"
+                self.unread.append(Unread(self.table, f"entry {place + 1}", "id", reason))
+        return sorted(last.values())
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
         ids = self._columns.get("id", [])
-        count = len(next(iter(self._columns.values()), []))
         self._undated = 0
         last = {run: place for place, run in enumerate(ids)}
         size = BATCH_ROWS if summary or not ids else _WITH_CURVES
         params: dict[str, Any] = {}
-        for start in range(0, count, size):
-            places = range(start, min(start + size, count))
-            columns = {n: values[start : start + size] for n, values in self._columns.items()}
+        for start in range(0, len(self._entries), size):
+            places = self._entries[start : start + size]
+            columns = {n: [values[p] for p in places] for n, values in self._columns.items()}
             if "params_hash" in columns:
                 columns["params"] = [self._params(key, params) for key in columns["params_hash"]]
-            owners = [ids[p] if last[ids[p]] == p else None for p in places] if ids else []
-            for group, read in self._beside.items():
-                if owners and summary:
-                    columns[group] = [
-                        self._member(group, run) is not None or None for run in owners
-                    ]
-                elif owners:
-                    with _readable(f"{self.name}: {group}"):
-                        columns[group] = [read(run) for run in owners]
+            for group, read in self._beside.items() if ids else ():
+                there = self._names(group)
+                columns[group] = [
+                    Unloaded(partial(self._loaded, group, ids[p], read))
+                    if last[ids[p]] == p and ids[p] in there
+                    else None
+                    for p in places
+                ]
             yield Rows([f"entry {place + 1}" for place in places], columns)
         if self._undated:
             self.remarks.append(f"{self._undated:,} curves without dates are left out")
+
+    def _names(self, group: str) -> Container[str]:
+        """The members of a group; a symbol with a slash lies in a group of its own."""
+        if group not in self._members:
+            with _readable(f"{self.name}: {group}"):
+                found = self._root.get(group)
+                named = set(found.keys()) if found is not None else set()
+            slashed = any(not hasattr(found[name], "shape") for name in sorted(named)[:_LOOKED_AT])
+            self._members[group] = _Anything() if slashed else named
+        return self._members[group]
+
+    def _loaded(self, group: str, run: str, read: Callable[[str], Any]) -> Any:
+        """A curve or trades; what cannot be read costs no more than that."""
+        try:
+            with _readable(f"{group}/{run}"):
+                return read(run)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
 
     def close(self) -> None:
         pass
@@ -136,11 +174,17 @@ class ZarrSource:
         content = found[:]
         if content.dtype.names:
             return {_TRADES.get(n, n): _listed(content[n]) for n in content.dtype.names}
-        try:
-            trades = json.loads(str(content[0]))
-        except ValueError:
-            return str(content[0])
+        trades = json.loads(str(content[0]))
+        if not isinstance(trades, list) or not all(isinstance(t, dict) for t in trades):
+            raise ValueError("not a list of trades")
         return [{_TRADES.get(n, n): value for n, value in trade.items()} for trade in trades]
+
+
+class _Anything:
+    """Members that are not listed by their names: each is looked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def _opened(path: Path) -> Any:
