@@ -26,6 +26,8 @@ def agrees(row, report):
     assert row["run_id"] == best.run_id
     assert row["sharpe_ratio"] == pytest.approx(best.sharpe_annual, rel=1e-12)
     assert row["dsr"] == pytest.approx(strict.dsr, rel=1e-9)
+    if report.settings.bootstraps == 5000:
+        assert row["p_luck"] == report.search.p
     assert row["expected_max_sharpe"] == pytest.approx(strict.expected_max_annual, rel=1e-12)
     left = bonferroni[0].haircut_sharpe_annual if bonferroni else None
     assert row["haircut_sharpe"] == (None if left is None else pytest.approx(left, abs=1e-9))
@@ -63,6 +65,26 @@ def test_filters_make_the_family_unless_it_is_named(lake):
     assert len({round(value, 9) for value in by.values()}) == 4
 
 
+def test_p_is_that_of_the_report(lake):
+    """Of each trial in each family: filters, groups, windows, all trials of the strategy."""
+    rng = seeded()
+    save_returns(lake, noise(rng) + 0.003, symbol="A", params=[{"n": n} for n in range(12)])
+    for n, column in enumerate(noise(rng, trials=5).T):
+        lake.save(document(column, symbol="B", params={"n": n}))
+    whole = {"splits": 2, "bootstraps": 5000}
+    both, one = lake.overfit(**whole), lake.overfit(symbol="A", **whole)
+    agrees(first(lake), both)
+    agrees(first(lake, symbol="A"), one)
+    agrees(first(lake, symbol="A", family="strategy"), both)
+    rows = lake.best("sharpe_ratio", 99, deflate=True, symbol="A")
+    p = dict(zip(rows["run_id"], rows["p_luck"], strict=True))
+    assert {run_id: p[run_id] for run_id, _ in one.search.good} == dict(one.search.good)
+    for row in lake.best("sharpe_ratio", 1, deflate=True, per="symbol").rows(named=True):
+        agrees(row, lake.overfit(symbol=row["symbol"], **whole))
+    window = {"start": day(20), "end": day(99)}
+    agrees(first(lake, symbol="A", **window), lake.overfit(symbol="A", **window, **whole))
+
+
 def test_every_row_agrees_with_sql(lake):
     rng = seeded()
     with lake.batch() as batch:
@@ -85,7 +107,7 @@ def test_columns_and_groups(lake):
         for i in range(8):
             batch.save(document(rng.normal(0.0, 0.01, 90), symbol="AB"[i % 2]))
     found = lake.best("sharpe_ratio", per="symbol", deflate=True, columns=["run_id", "dsr", "bars"])
-    added = ["dsr", "haircut_sharpe", "expected_max_sharpe"]
+    added = ["p_luck", "dsr", "haircut_sharpe", "expected_max_sharpe"]
     assert found.columns == ["symbol", "rank", "dsr", "run_id", "bars"]
     assert found["symbol"].to_list() == ["A", "B"]
     assert lake.best("sharpe_ratio", deflate=True).columns[:5] == ["rank", "sharpe_ratio", *added]

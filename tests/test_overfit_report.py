@@ -278,6 +278,20 @@ def test_planted_edge_is_found():
     )
 
 
+def test_a_plateau_is_judged_as_one():
+    """All 25 cells share one bet that is good: the report says that the neighbours are, too."""
+    rng = seeded()
+    bet = rng.normal(0.002, 0.01, (1500, 1))
+    returns = bet + rng.normal(0.0, 0.002, (1500, 25))
+    params = [{"fast": i % 5, "slow": i // 5} for i in range(25)]
+    report = ask(family(returns, params=params))
+    assert report.better
+    assert report.best.plateau.good == report.best.plateau.neighbours
+    assert f"{report.best.plateau.good} of {report.best.plateau.neighbours} better than luck" in (
+        " ".join(str(report).split())
+    )
+
+
 def test_good_trials_do_not_hide_each_other():
     """20 of 200 with an annual Sharpe ratio of 2 over 10 years: found, and said which."""
     returns = noise(seeded(), rows=2520, trials=200)

@@ -98,8 +98,7 @@ def test_stepping_down_by_hand():
     for counts in resamples(n, 100, block, 5):
         for line in counts.astype(int):
             world = np.repeat(returns, line, axis=0)
-            least = np.sqrt(0.5) * deviation * math.sqrt(n / (n - 1)) * math.sqrt((n - 1) / n)
-            own = np.maximum(world.std(axis=0, ddof=1), least * math.sqrt(n / (n - 1)))
+            own = np.maximum(world.std(axis=0, ddof=1), deviation / 2 * math.sqrt(n / (n - 1)))
             seen.append((world.mean(axis=0) - mean) / own * math.sqrt(n) * widening)
     t = mean / deviation * math.sqrt(n)
     by_hand, last = np.empty(7), 0.0

@@ -59,7 +59,7 @@ _TELLING = {
 }
 _ORDINARY = 30
 # Beside the columns of `runs` where luck was asked for.
-JUDGED = ("dsr", "haircut_sharpe", "expected_max_sharpe")
+JUDGED = ("p_luck", "dsr", "haircut_sharpe", "expected_max_sharpe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +147,12 @@ def judged(name: str) -> Field:
     """What a Sharpe ratio is worth: a probability, or what is left of it."""
     from bt_lake.overfit.verdict import p_text
 
-    if name != "dsr":
+    if name not in ("p_luck", "dsr"):
         title = name.removesuffix("_sharpe").replace("_", " ")
         return Field(name, title, _each(ratio), right=True, telling=62)
     chance = _each(lambda value: MISSING if value is None else p_text(value))
-    return Field(name, name, chance, right=True, telling=67, look=lambda _: "bold")
+    title = name.removesuffix("_luck")
+    return Field(name, title, chance, right=True, telling=67, look=lambda _: "bold")
 
 
 def parameter(name: str) -> Field:

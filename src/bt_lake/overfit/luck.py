@@ -14,6 +14,7 @@ from bt_lake.overfit.family import Family
 from bt_lake.overfit.memory import lags_for
 from bt_lake.overfit.plateau import plateau
 from bt_lake.overfit.results import FEW_RETURNS, FEW_TRIALS, Adjusted, Best, DeflatedSharpe
+from bt_lake.overfit.search import Worlds
 
 NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
 
@@ -22,26 +23,27 @@ def judge(
     family: Family,
     winner: int,
     memory: Floats,
-    largest: float | None,
+    found: Worlds | None,
     confidence: float,
     notes: list[str],
 ) -> Best:
     """All that depends on the winner's Sharpe ratio.
 
-    `memory` is Lo's factor of each trial; luck brings `largest` standard errors to the best. The
-    moments of a handful of returns mean nothing: what rests on them is then undefined.
+    `memory` is Lo's factor of each trial. The moments of a handful of returns mean nothing: what
+    rests on them is then undefined.
     """
     moments = _Moments.of(family, winner, float(memory[winner]))
     selected = len(family) > 1 and moments.enough and moments.sharpe > 0
     if moments.enough and not moments.known:
         notes.append("psr, dsr: the best trial's skew or kurtosis is unknown")
-    neighbours = plateau(family.params, family.sharpe_in_periods_of(winner), winner)
+    better = found.p <= 1.0 - confidence if found is not None else None
+    neighbours = plateau(family.params, family.sharpe_in_periods_of(winner), winner, better)
     if neighbours is None and len(family) > 1:
         notes.append("plateau: the best trial has no neighbours in a grid of parameters")
     interval = moments.interval(confidence) if moments.enough else None
     record = moments.track_record(confidence) if moments.enough else None
     of_the_best = (
-        moments.track_record(confidence, largest) if selected and largest is not None else None
+        moments.track_record(confidence, found.largest) if selected and found is not None else None
     )
     return Best(
         run_id=family.ids[winner],

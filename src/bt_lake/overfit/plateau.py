@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bt_lake.overfit.arrays import Floats
+from bt_lake.overfit.arrays import Bools, Floats
 
 Cell = tuple[int, ...]
 
@@ -30,29 +30,36 @@ class Plateau:
     lowest: float
     share_near: float | None  # of the neighbours with at least 80 % of the winner's value
     share_positive: float  # of all cells in the winner's grid
+    good: int | None  # neighbours that are better than luck themselves; None: it is not known
 
 
 def plateau(
-    params: Sequence[Mapping[str, Any] | None], metric: Floats, winner: int
+    params: Sequence[Mapping[str, Any] | None],
+    metric: Floats,
+    winner: int,
+    better: Bools | None = None,
 ) -> Plateau | None:
-    """The winner's neighbourhood; None where it has no parameters or no neighbours."""
+    """The winner's neighbourhood; None where it has no parameters or no neighbours.
+
+    `better` says which trials are better than luck.
+    """
     own = params[winner]
     if not own:
         return None
     numeric = [name for name, value in own.items() if _is_number(value)]
     fixed = {name: value for name, value in own.items() if name not in numeric}
     grid = [
-        (trial, value)
-        for trial, value in zip(params, metric.tolist(), strict=True)
+        (place, trial)
+        for place, trial in enumerate(params)
         if trial is not None and _same_grid(trial, own, numeric, fixed)
     ]
-    axes = {name: _steps(trial[name] for trial, _ in grid) for name in numeric}
-    cells: dict[Cell, list[float]] = defaultdict(list)
-    for trial, value in grid:
-        if not np.isnan(value):
-            cells[_cell(trial, axes)].append(value)
+    axes = {name: _steps(trial[name] for _, trial in grid) for name in numeric}
+    cells: dict[Cell, list[int]] = defaultdict(list)
+    for place, trial in grid:
+        if not np.isnan(metric[place]):
+            cells[_cell(trial, axes)].append(place)
     centre = _cell(own, axes)
-    medians = {cell: float(np.median(values)) for cell, values in cells.items()}
+    medians = {cell: float(np.median(metric[places])) for cell, places in cells.items()}
     near = np.array([value for cell, value in medians.items() if _is_neighbour(cell, centre)])
     if not near.size:
         return None
@@ -66,6 +73,9 @@ def plateau(
         lowest=float(near.min()),
         share_near=float(np.mean(near >= 0.8 * best)) if best > 0 else None,
         share_positive=float(np.mean(np.array(list(medians.values())) > 0)),
+        good=None
+        if better is None
+        else sum(bool(better[cells[cell]].any()) for cell in cells if _is_neighbour(cell, centre)),
     )
 
 

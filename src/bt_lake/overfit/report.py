@@ -29,6 +29,7 @@ from bt_lake.overfit.verdict import verdict
 from bt_lake.warehouse.errors import BadInput
 
 CONFIDENCE = 0.95
+BOOTSTRAPS = 5000
 _SKEWED = 1.0
 
 
@@ -36,7 +37,7 @@ def overfit(
     family: Family,
     *,
     splits: int = 16,
-    bootstraps: int = 5000,
+    bootstraps: int = BOOTSTRAPS,
     block: float | None = None,
     seed: int = 0,
     peeking: bool = False,
@@ -49,17 +50,13 @@ def overfit(
     check_settings(splits, bootstraps, block)
     notes = list(family.notes)
     aligned = align(family.curves) if family.curves is not None else None
-    own = Own.of(family.curves) if family.curves is not None else None
-    memory = own.memory() if own is not None else np.ones(len(family))
-    t = t_values(family, memory)
-    found = worlds(own, t, bootstraps=bootstraps, block=block, seed=seed, memory=memory)
+    memory, t, found = _worlds(family, bootstraps, block, seed)
     block = found.block if found is not None else None
     overfitting = _overfitting(family, aligned, splits, block, seed, notes)
     winner = family.best()
     best = search = None
     if winner is not None:
-        largest = found.largest if found is not None else None
-        best = judge(family, winner, memory, largest, CONFIDENCE, notes)
+        best = judge(family, winner, memory, found, CONFIDENCE, notes)
         if found is not None and len(family) > 1 and np.isfinite(found.p[winner]):
             looks = float(at_every_look(t)[winner]) if peeking else None
             search = _search(family, winner, found, looks, notes)
@@ -81,6 +78,23 @@ def overfit(
         alignment=_alignment(aligned),
         gathered=family.gathered,
     )
+
+
+def stepped_down(family: Family) -> Floats:
+    """Each trial's p-value in the whole search, the one that `overfit` tells; NaN where unknown."""
+    found = _worlds(family, BOOTSTRAPS, None, 0)[2] if len(family) > 1 else None
+    return found.p if found is not None else np.full(len(family), np.nan)
+
+
+def _worlds(
+    family: Family, bootstraps: int, block: float | None, seed: int
+) -> tuple[Floats, Floats, Worlds | None]:
+    """Lo's factor and the t-value of each trial by itself, and the search in worthless worlds."""
+    own = Own.of(family.curves) if family.curves is not None else None
+    memory = own.memory() if own is not None else np.ones(len(family))
+    t = t_values(family, memory)
+    found = worlds(own, t, bootstraps=bootstraps, block=block, seed=seed, memory=memory)
+    return memory, t, found
 
 
 def check_settings(splits: int, bootstraps: int, block: float | None) -> None:

@@ -67,6 +67,8 @@ def _rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
             text = f"sharpe {near.median * _scale(best):.2f} in the median of {beside}"
             if near.share_near is not None:
                 text += f", {near.share_near:.0%} of them within 20% of the best"
+            if near.good:
+                text += f"; {near.good:,} of {near.neighbours:,} better than luck"
             yield "plateau", text
     if (found := report.overfitting) is not None and report.counts.aligned >= FEW_TRIALS:
         yield from _overfitting(found, report.settings)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bt_lake.overfit.deflation import deflate
+from bt_lake.overfit.report import stepped_down
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
 from bt_lake.queries.filters import ALL, Filters, Time
@@ -18,6 +19,7 @@ from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, times_of
 from bt_lake.queries.shadowing import Shadow
+from bt_lake.queries.trials import family_of
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
@@ -25,7 +27,8 @@ from bt_lake.warehouse.schema import RUNS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ADDED = ("dsr", "haircut_sharpe", "expected_max_sharpe")
+ADDED = ("p_luck", "dsr", "haircut_sharpe", "expected_max_sharpe")
+MOST_TRIALS = 2000  # of families whose curves are resampled beside a ranking
 
 
 class Judged(Answer):
@@ -61,12 +64,13 @@ def best(
 ) -> Judged:
     """`ranking.best` with two more things to ask.
 
-    With `deflated`, each run stands beside the luck of its family: dsr, haircut_sharpe
-    (Bonferroni), expected_max_sharpe, after the metric. The family is what the filters select, of
-    the same `per`; or, with `family`, all trials of the same strategy, sweep or symbol, or all
-    there are, whatever the filters. With `start` or `end`, metrics are those of the equity within
-    that window; the filters go by the whole runs. `columns` may name some of the
-    three.
+    With `deflated`, each run stands beside the luck of its family: p_luck (the share of worthless
+    searches like it that show one as good; NULL in families of over 2,000 trials), dsr,
+    haircut_sharpe (Bonferroni), expected_max_sharpe, after the metric. The family is what the
+    filters select, of the same `per`; or, with `family`, all trials of the same strategy, sweep or
+    symbol, or all there are, whatever the filters. With `start` or `end`, metrics are those of the
+    equity within that window; the filters go by the whole runs. `columns` may name some of the
+    four.
     """
     metric_name = meant(reader, metric_name)
     deflated = deflated or family is not None
@@ -102,7 +106,9 @@ def best(
         label, name = kin or _groups(per), words(filters, window) if kin is None else None
         found = beside(connection, family_rows, label, picked_ids, name)
         values, answer.families = _judged(found, picked_ids)
-        values = {"run_id": picked_ids, "rank": ranks, **values}
+        p = _stepped_down(connection, family_rows, label, found, window)
+        told = {"p_luck": [p.get(run_id) for run_id in picked_ids], **values}
+        values = {"run_id": picked_ids, "rank": ranks, **told}
         wide = _wide(connection, metric_name, per, columns, values, narrow)
         return shadow.over(wide) if shadow else wide
 
@@ -115,6 +121,28 @@ def best(
         remark=partial(mixed, wanted=metric(metric_name), filters=filters),
     )
     return answer
+
+
+def _stepped_down(
+    connection: DuckDBPyConnection,
+    rows: Rows,
+    label: str,
+    found: dict[str, Beside],
+    window: Window | None,
+) -> dict[str, float]:
+    """The p-value of each run's trial in the search of its family, as `overfit` tells it."""
+    several = len({run.kin.name for run in found.values()}) > 1
+    p: dict[str, float] = {}
+    done: set[str] = set()
+    for run_id, run in found.items():
+        if run.kin.name in done or not 1 < run.kin.trials <= MOST_TRIALS:
+            continue
+        done.add(run.kin.name)
+        own = rows.like(run_id, label) if several else rows
+        family, _ = family_of(connection, own, window, run.kin.name)
+        known = zip(family.ids, stepped_down(family).tolist(), strict=True)
+        p |= {trial: value for trial, value in known if value == value}
+    return {run_id: p[run.trial] for run_id, run in found.items() if run.trial in p}
 
 
 def _check_window(name: str) -> None:
@@ -157,7 +185,7 @@ def _judged(
         trials=np.array([row.kin.trials for row in rows], np.float64),
         deviation=np.array([row.kin.deviation for row in rows], np.float64),
     )
-    plain = {name: getattr(judged, name).tolist() for name in ADDED}
+    plain = {name: getattr(judged, name).tolist() for name in ADDED[1:]}
     values = {n: [None if v != v else v for v in each] for n, each in plain.items()}
     families: dict[str, tuple[Kin, float | None]] = {}
     for row, luck in zip(rows, values["expected_max_sharpe"], strict=True):

@@ -48,6 +48,12 @@ class Rows:
         chosen = f"select {label} from trials as tried where {condition.sql}"
         return cls(f"(from trials as tried where {label} in ({chosen}))", condition.values)
 
+    def like(self, run_id: str, label: str) -> Rows:
+        """Those with the same label as one of them."""
+        own = f"select {label} from {self.sql} as tried where run_id = $lake_like"
+        text = f"(from {self.sql} as tried where {label} is not distinct from ({own}))"
+        return Rows(text, {**self.values, "lake_like": run_id})
+
     def query(self, label: str, text: str) -> str:
         """A query over the trials of these rows; see `tries.sql` for what it may name."""
         return f"with\n{tries(self.sql, label)},{_FAMILY}{text}"
@@ -74,6 +80,7 @@ class Beside:
 
     kin: Kin
     part: str  # trial, fold, repeat; in sample and failed alike have no trial
+    trial: str | None
     sharpe: float
     n_returns: float
     skew: float
@@ -100,7 +107,8 @@ def beside(
     """Each of the runs beside its family, by its id; `name` is for families without a label."""
     text = rows.query(
         label,
-        "select m.run_id, m.part, t.sharpe, t.n_returns, t.skew, t.kurtosis, t.year * t.year, "
+        "select m.run_id, m.part, m.trial, "
+        "t.sharpe, t.n_returns, t.skew, t.kurtosis, t.year * t.year, "
         "f.label, f.trials, f.deviation, f.runs, f.repeats, f.folds, f.in_sample, f.failed_alike "
         "from lake_members as m "
         "left join lake_annual as t on t.run_id = m.trial "
@@ -109,11 +117,11 @@ def beside(
     )
     values = {**rows.values, "lake_run_ids": list(run_ids)}
     found = {}
-    for run_id, part, *rest in connection.execute(text, values).fetchall():
+    for run_id, part, trial, *rest in connection.execute(text, values).fetchall():
         moments = [float("nan") if value is None else float(value) for value in rest[:5]]
         shared, trials, deviation, *counts = rest[5:]
         kin = Kin(_named(shared, name), trials, Gathered(*counts), deviation)
-        found[run_id] = Beside(kin, part, *moments)
+        found[run_id] = Beside(kin, part, trial, *moments)
     return found
 
 

@@ -19,7 +19,7 @@ from bt_lake.queries.names import dimension, metric
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.shadowing import Shadow
-from bt_lake.queries.trials import DECAYING, Sampled, Trials, curves_of, grid_of, sampled
+from bt_lake.queries.trials import DECAYING, Sampled, family_of, grid_of, sampled
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
@@ -120,28 +120,11 @@ def _gather(
     rows = Rows.of(filters.condition(connection))
     if window is not None:
         rows = Shadow.of(connection, rows, window).rows
-    trials = Trials.of(connection, rows)
-    curves, notes = curves_of(connection, trials, rows, window)
+    family, trials = family_of(connection, rows, window, words(filters, window))
     if not trials.gathered.runs and (hint := filters.hint(connection)):
-        notes.append(hint)
+        family = replace(family, notes=(*family.notes, hint))
     if told := mixed(connection, metric("sharpe_ratio"), filters):
-        notes.append(f"sharpe ratios: {told}")
-    if trials.ids and window is not None and curves is not None and not curves.ts.size:
-        notes.append(f"no trial has any equity {window.text}")
-    family = Family(
-        ids=trials.ids,
-        **trials.moments,
-        periods_per_year=trials.periods_per_year,
-        failed=trials.failed,
-        deleted=trials.deleted,
-        params=[None] * len(trials.ids),
-        curves=curves,
-        name=words(filters, window),
-        notes=tuple(notes),
-        gathered=trials.gathered,
-        deviation=trials.deviation,
-        spans=trials.spans,
-    )
+        family = replace(family, notes=(*family.notes, f"sharpe ratios: {told}"))
     if benchmark is not None:
         family = above(family, benchmark)
     winner = family.best()

@@ -11,7 +11,7 @@ import numpy as np
 
 from bt_lake.overfit.align import Curves
 from bt_lake.overfit.arrays import Bools, Floats
-from bt_lake.overfit.family import Gathered, known_periods, mix_bar_sizes
+from bt_lake.overfit.family import Family, Gathered, known_periods, mix_bar_sizes
 from bt_lake.queries.families import WHOLE, Rows
 from bt_lake.queries.points import Owners, joined, pieces
 from bt_lake.queries.text import sql
@@ -75,6 +75,31 @@ class Trials:
             gathered=Gathered(*(first.get(name, 0) for name in _COUNTS)),
             deviation=first.get("deviation"),
         )
+
+
+def family_of(
+    connection: DuckDBPyConnection, rows: Rows, window: Window | None, name: str
+) -> tuple[Family, Trials]:
+    """The trials of these rows with their curves, without the parameters."""
+    trials = Trials.of(connection, rows)
+    curves, notes = curves_of(connection, trials, rows, window)
+    if trials.ids and window is not None and curves is not None and not curves.ts.size:
+        notes.append(f"no trial has any equity {window.text}")
+    family = Family(
+        ids=trials.ids,
+        **trials.moments,
+        periods_per_year=trials.periods_per_year,
+        failed=trials.failed,
+        deleted=trials.deleted,
+        params=[None] * len(trials.ids),
+        curves=curves,
+        name=name,
+        notes=tuple(notes),
+        gathered=trials.gathered,
+        deviation=trials.deviation,
+        spans=trials.spans,
+    )
+    return family, trials
 
 
 def curves_of(
