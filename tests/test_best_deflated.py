@@ -110,7 +110,7 @@ def test_columns_and_groups(lake):
     added = ["p_luck", "dsr", "haircut_sharpe", "expected_max_sharpe"]
     assert found.columns == ["symbol", "rank", "dsr", "run_id", "bars"]
     assert found["symbol"].to_list() == ["A", "B"]
-    assert lake.best("sharpe_ratio", deflate=True).columns[:5] == ["rank", "sharpe_ratio", *added]
+    assert lake.best("sharpe_ratio", deflate=True).columns[:6] == ["rank", "sharpe_ratio", *added]
     plain = lake.best("sharpe_ratio", deflate=True, columns=["run_id"])
     assert plain.columns == ["rank", *added, "run_id"]
     assert lake.best("sharpe_ratio", deflate=True, strategy="none").shape[0] == 0

@@ -130,20 +130,16 @@ def test_best_beside_luck(lake: Lake, cli: Cli):
     said = cli("best", "sharpe_ratio", "-n", 3, "--deflate")
     luck = lake.overfit().best.deflated.expected_max_annual
     assert (
-        said.err
-        == f"3 of 8 trials · slow 50 in all · best sharpe expected from luck alone: {luck:.2f} "
-        "in all runs: 8 trials · T\n"
+        said.err == f"3 of 8 trials · slow 50 in all · dsr is against a sharpe of {luck:.2f} "
+        "by the spread of all runs: 8 trials · T\n"
     )
-    assert said.lines[0].split()[-2:] == ["dsr", "haircut"]
+    assert said.lines[0].split()[-2:] == ["p", "dsr"]  # the haircut has no room
     assert len(said.lines) == 4
     found = json.loads(cli("best", "sharpe_ratio", "-n", 3, "--deflate", "-f", "json").out)
     assert [row["dsr"] for row in found] == lake.best("sharpe_ratio", 3, deflate=True)[
         "dsr"
     ].to_list()
-    assert cli("best", "sharpe_ratio", "--family", "all").lines[0].split()[-2:] == [
-        "dsr",
-        "haircut",
-    ]
+    assert cli("best", "sharpe_ratio", "--family", "all").lines[0].split()[-2:] == ["p", "dsr"]
 
 
 def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
@@ -152,7 +148,7 @@ def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
             for ratio in ratios:
                 batch.save(strategy=name, metrics={"sharpe_ratio": ratio})
     asked = ("best", "sharpe_ratio", "--family", "strategy")
-    assert "from luck alone: 0.04 to 0.07 in 2 families" in cli(*asked).err
+    assert "a sharpe of 0.04 to 0.07 by the spread of 2 families" in cli(*asked).err
 
 
 def test_best_of_a_window(lake: Lake, cli: Cli):

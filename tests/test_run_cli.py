@@ -267,7 +267,7 @@ def test_the_demo_shows_it_all(cli):
     asked = [line.split()[2] for line in ran.lines if line.startswith("$ bt-lake")]
     assert asked == ["run", "run", "best", "aggregate", "sweep", "compare", "overfit"]
     assert "324 of 324 runs are in the lake" in ran.err
-    assert "best plateau: " in ran.err and "best sharpe expected from luck alone" in ran.err
+    assert "best plateau: " in ran.err and "dsr is against a sharpe of" in ran.err
     told = [line for line in ran.lines if line.startswith(("$ ", "    --"))]
     assert max(len(line.replace(str(cli.lake), "lake")) for line in told) <= 80
     # What is shown can be typed.

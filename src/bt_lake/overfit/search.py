@@ -28,7 +28,9 @@ from bt_lake.overfit.resampling import resamples
 from bt_lake.overfit.results import FEW_RETURNS
 
 MOST_CELLS = 1 << 26  # of a table of returns: 256 MiB, and as much for their squares
-_LEAST_VARIANCE = 0.25  # of a resample, as a share of the trial's own: rare trades may all be missed
+_LEAST_VARIANCE = (
+    0.25  # of a resample, as a share of the trial's own: rare trades may all be missed
+)
 _AT_ONCE = 1 << 19  # t-values, so that they stay in the cache
 _LEVEL = 0.05
 

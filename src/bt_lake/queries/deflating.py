@@ -44,7 +44,7 @@ class Judged(Answer):
         lucks = sorted(luck for _, luck in known if luck is not None)
         span = f"{lucks[0]:.2f}" + (f" to {lucks[-1]:.2f}" if len(known) > 1 else "")
         where = f"{len(known):,} families" if len(known) > 1 else str(known[0][0])
-        told = f"best sharpe expected from luck alone: {span} in {where}"
+        told = f"dsr is against a sharpe of {span} by the spread of {where}"
         return " · ".join(filter(None, [told, super().note()]))
 
 
