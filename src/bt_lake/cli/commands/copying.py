@@ -27,7 +27,7 @@ def backup(
         bool, typer.Option("--verify", help="Read the copies of earlier backups again, too.")
     ] = False,
 ) -> None:
-    """Copy the lake, while others write to it for however long it takes.
+    """Copy the lake while others write to it.
 
     Each backup is a whole lake to ask; files that did not change are shared with the one before.
     What was copied is read again and compared; a backup that was stopped goes on where it was.
@@ -36,7 +36,6 @@ def backup(
     Examples:
       bt-lake backup /mnt/backups/lake
       bt-lake backup /mnt/backups/lake --keep 30
-      bt-lake recover /mnt/backups/lake --lake lake-again
     """
     with _progress() as progress:
         done = session.lake.backup(target, keep=keep, verify=verify, progress=progress)
@@ -94,7 +93,7 @@ def merge(
       bt-lake merge ~/laptop/lake
       bt-lake merge /mnt/backups/lake
       bt-lake merge lake/_quarantine
-      bt-lake merge lake            # files of the lake's own folder that no log names
+      bt-lake merge lake            # files of its own folder that no log names
     """
     for other in others:
         done = session.lake.merge(other, dry_run=dry_run)

@@ -38,7 +38,7 @@ _MANY_FILES = 500
 
 
 def doctor(session: Session, out: Output) -> int:
-    """What is installed, how the lake is, and whether its disk does what it needs.
+    """What is installed, how the lake is, and what its disk can do.
 
     Changes nothing; tries its file system in a scratch folder. A bug report should have all of it.
     Ends with exit code 4 if a lake cannot be kept here.

@@ -216,7 +216,7 @@ def _warn_of_drift(session: Session) -> None:
 
 
 def recompute(session: Session) -> None:
-    """Compute metrics again that an older version computed by other definitions.
+    """Compute metrics of older definitions again.
 
     The lake's own metrics of runs with a curve or trades; what their sources reported is kept.
     Stopped, it goes on where it ended. Compacts the lake, too.
