@@ -440,11 +440,7 @@ def _nobody(runs: list[Run], question: Question) -> bool:
     """Whether one of the names asked for is of no run."""
     texts = [part for part in _flat(question[1:]) if isinstance(part, str)]
     keys = [t for t in texts if t in METRICS or t.startswith("param.")]
-    return any(
-        all(metric_value(run, key) is None for run in runs)
-        and all(run["params"].get(key.removeprefix("param.")) is None for run in runs)
-        for key in keys
-    )
+    return any(all(metric_value(run, key) is None for run in runs) for key in keys)
 
 
 def _flat(parts: Any) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bt_lake.ingest.assemble import frames_of, in_order
 from bt_lake.ingest.formats import documents, reader
+from bt_lake.ingest.formats.beside import is_beside
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
@@ -153,6 +154,8 @@ class _Ingest:
             if self._set:
                 raise BadInput("the runs of a lake are taken as they are; columns cannot be set")
             return self._of_lake(source.path)
+        if is_beside(source.path):
+            return ()
         found = reader(source.path, self._hints)
         if found is not None:
             return () if self._is_unfinished(source) else found

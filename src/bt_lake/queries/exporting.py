@@ -45,6 +45,8 @@ class Exported:
     already: int = 0
     barer: int = 0
     note: str = ""  # why nothing was found
+    # Of the tries that the filters match: in a lake they are among the runs, else they stay here.
+    deleted: int = 0
 
 
 def export(
@@ -62,7 +64,8 @@ def export(
 
     CSV and Parquet put curves and trades beside it: runs.csv, runs.equity.csv, runs.trades.csv.
     In CSV, texts like =1+1 get an apostrophe, so that no spreadsheet runs them; `raw` leaves them.
-    A file that exists is left alone; a lake that exists takes in what it does not have.
+    A file that exists is left alone; a lake that exists takes in what it does not have, deleted
+    runs included, since they are tries there, too (unless only the newest are asked for).
     """
     target = Path(target)
     if spread_params and target.suffix.lower() not in _SPREAD:
@@ -73,7 +76,8 @@ def export(
     tables = ["runs", *["equity"] * curves, *["trades"] * trades]
     counts = dict.fromkeys(TABLES, 0)
     with closing(sink_for(target, tables, raw=raw)) as sink:
-        runs = _chosen(reader, filters, newest, as_text=sink.as_text)
+        whole = sink.keeps_deleted and newest is None
+        runs = _chosen(reader, filters, newest, as_text=sink.as_text, whole=whole)
         runs = spread(reader, runs) if spread_params else runs
         for frames in _parts(reader, runs, tables, as_text=sink.as_text):
             added = sink.write(frames)
@@ -88,15 +92,28 @@ def export(
         sink.already,
         sink.barer,
         "" if counts["runs"] or sink.already else reader.ask(filters.hint),
+        reader.ask(lambda connection: _deleted(connection, filters), user_sql=filters.user_sql),
     )
 
 
-def _chosen(reader: Reader, filters: Filters, newest: int | None, *, as_text: bool) -> Answer:
+def _deleted(connection: DuckDBPyConnection, filters: Filters) -> int:
+    condition = filters.condition(connection)
+    found = connection.execute(
+        f"select count(*) from trials where deleted_at is not null and {condition.sql}",
+        dict(condition.values) or None,
+    ).fetchall()
+    return int(found[0][0])
+
+
+def _chosen(
+    reader: Reader, filters: Filters, newest: int | None, *, as_text: bool, whole: bool
+) -> Answer:
     def plan(connection: DuckDBPyConnection) -> Query:
         condition = filters.condition(connection)
         columns = _columns("runs", as_text)
         some = "" if newest is None else f" order by created_at desc, run_id desc limit {newest}"
-        sql = f"select {columns} from runs where {condition.sql}{some}"
+        view = "trials" if whole else "runs"
+        sql = f"select {columns} from {view} where {condition.sql}{some}"
         return Query(sql, condition.values)
 
     return Answer(reader, plan, user_sql=filters.user_sql)

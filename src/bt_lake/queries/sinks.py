@@ -26,6 +26,7 @@ _SQLITE = (".sqlite", ".sqlite3", ".db")
 class Sink(ABC):
     """Takes frames part by part; what is not finished leaves nothing behind."""
 
+    keeps_deleted = False  # what deleted runs count for is known there, too
     as_text = False  # times, lists and maps must come as texts
     already = 0  # runs that the target had
     barer = 0  # of these, without the curve or trades that came for them
@@ -163,6 +164,8 @@ class SqliteSink(Sink):
 
 class LakeSink(Sink):
     """Another lake; runs it has already are left as they are there."""
+
+    keeps_deleted = True
 
     def __init__(self, target: Path) -> None:
         if target.is_file():

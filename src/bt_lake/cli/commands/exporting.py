@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.options import Which
 from bt_lake.cli.session import Session
+
+if TYPE_CHECKING:
+    from bt_lake.queries.exporting import Exported
 
 
 def export(
@@ -55,6 +58,7 @@ def export(
     messages.barer(done.barer)
     messages.note(
         messages.many(done.runs, "run"),
+        _of_deleted(done, whole=limit is None),
         messages.many(done.points, "point") if curves else "",
         messages.many(done.trades, "trade") if trades else "",
         f"{done.already:,} already there" if done.already else "",
@@ -62,3 +66,12 @@ def export(
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
         messages.took(session.started),
     )
+
+
+def _of_deleted(done: Exported, *, whole: bool) -> str:
+    """Nobody shall be surprised by another number of tries in the copy."""
+    if not done.deleted:
+        return ""
+    if whole and any(file.is_dir() for file in done.files):
+        return f"{done.deleted:,} of them deleted, and tries there, too"
+    return f"{done.deleted:,} deleted, tries here, stay behind"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_lake.ingest.columns import INDEX, check_names, explain, read_errors
+from bt_lake.ingest.formats.beside import Beside
 from bt_lake.ingest.formats.reading import explained, lines, steady
 from bt_lake.ingest.parquet import dense, opened
 from bt_lake.ingest.report import BadRow
@@ -54,12 +55,14 @@ def read(path: Path) -> Iterator[Run | BadRow]:
     """The runs of a file, in order; a row that is none becomes a bad row."""
     with explained(path), open(path, "rb") as file:
         parquet = file.read(4) == _PARQUET
+    beside = Beside(path)
     for row in _parquet_rows(path) if parquet else _csv_rows(path):
         if isinstance(row, BadRow):
             yield row
             return
         try:
             run = _run(row.values(), f"{path}:{row.number}")
+            beside.add_to(run)
         except LakeError as error:
             yield BadRow(str(path), row.number, str(error))
             continue
