@@ -107,6 +107,7 @@ check: $(READY)       ## format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tests/circles.py
 
 format: $(READY)      ## rewrite the sources in the project's format
 	$(BIN)/ruff format .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +14,7 @@ from bt_lake.cli.heatmap import Axis, Heatmap, colour_of, shade_of
 from bt_lake.cli.picture import Picture, Rect, Text, save
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of
-from bt_lake.warehouse.errors import BadInput, CannotWrite, MissingExtra
+from bt_lake.warehouse.errors import BadInput, CannotWrite
 
 FAST, SLOW = Axis("fast", [5, 10]), Axis("slow", [50, 60, 70])
 CELLS = [[0.0, 1.0, 2.0], [3.0, None, 4.0]]
@@ -120,24 +119,8 @@ def test_html_holds_the_picture(tmp_path: Path):
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
-def test_png_needs_pillow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    monkeypatch.delitem(sys.modules, "PIL.Image", raising=False)
-    with pytest.raises(MissingExtra, match=r"bt-lake\[plot\]"):
-        save(picture(), tmp_path / "p.png")
-    assert not (tmp_path / "p.png").exists()
-
-
-def test_png_by_pillow(tmp_path: Path):
-    image = pytest.importorskip("PIL.Image")
-    save(picture(), tmp_path / "p.png")
-    with image.open(tmp_path / "p.png") as opened:
-        assert opened.size == (400, 200)
-        assert opened.getpixel((5, 5)) == (255, 0, 0)
-
-
 def test_what_cannot_be_drawn_to(tmp_path: Path):
-    with pytest.raises(BadInput, match=r"\.svg, \.html, \.png"):
+    with pytest.raises(BadInput, match=r"\.svg, \.html"):
         save(picture(), tmp_path / "p.gif")
     with pytest.raises(CannotWrite, match="No such file"):
         save(picture(), tmp_path / "nowhere" / "p.svg")

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
-    from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.copies import Copied
+    from bt_lake.warehouse.findings import Report
     from bt_lake.warehouse.merge import Merged
 
 Frame = TypeVar("Frame")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 Record = tuple[str, str]
 _KINDS = {"Path": "PATH", "int": "N", "float": "X"}
-_TITLE = """\
-# The command line
-
-<!-- Made from the help of the commands by docs/make_cli.py; change it there. -->
-"""
 
 
 def usage_pieces(command: Any, ctx: Any) -> list[str]:
@@ -78,45 +73,8 @@ def write_commands(heading: str, commands: Sequence[Any], formatter: Any) -> Non
         formatter.write_dl(rows)
 
 
-def manual() -> str:
-    """All commands as one Markdown page."""
-    import typer
-
-    from bt_lake.cli.main import app
-    from bt_lake.cli.registry import COMMANDS
-
-    group: Any = typer.main.get_command(app)
-    root = group.make_context("bt-lake", ["list"])
-    parts = [_TITLE, *_chapter("bt-lake", group, root)]
-    for heading, names in COMMANDS.items():
-        parts.append(f"## {heading}\n")
-        for name in names:
-            command = group.get_command(root, name)
-            context = type(root)(command, info_name=name, parent=root)
-            parts += [f"### {name}\n", *_chapter(f"bt-lake {name}", command, context)]
-    return "\n".join(parts)
-
-
-def _chapter(path: str, command: Any, context: Any) -> Iterator[str]:
-    prose, examples = split_help(command)
-    pieces = " ".join(command.collect_usage_pieces(context))
-    yield f"{prose}\n"
-    yield f"```console\n$ {path} {pieces}\n```\n"
-    if examples:
-        yield "\n".join(["```console", *(f"$ {line}" for line in examples), "```\n"])
-    for heading, records in headed_options(command, context).items():
-        yield f"| {heading} | |\n|---|---|"
-        for name, meaning in records:
-            yield f"| `{_cell(name)}` | {_cell(meaning)} |"
-        yield ""
-
-
 def split_help(command: Any) -> tuple[str, list[str]]:
     """The prose of a help text, and its example lines."""
     prose, _, examples = inspect.cleandoc(command.help or "").partition("\b")
     lines = [line.strip() for line in examples.splitlines()]
     return prose.strip(), [line for line in lines if line and line != "Examples:"]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -19,7 +19,7 @@ FAINT: Colour = (120, 128, 140)
 RULE: Colour = (222, 226, 232)
 PAPER: Colour = (255, 255, 255)
 _FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-KINDS = (".svg", ".html", ".png")
+KINDS = (".svg", ".html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,9 @@ def check_kind(path: Path) -> None:
 def save(picture: Picture, path: Path) -> None:
     """Draw to a file; its ending tells how."""
     check_kind(path)
+    drawn = picture.svg() if path.suffix.lower() == ".svg" else picture.html()
     try:
-        match path.suffix.lower():
-            case ".svg":
-                path.write_text(picture.svg(), "utf-8")
-            case ".html":
-                path.write_text(picture.html(), "utf-8")
-            case _:
-                from bt_lake.cli.bitmap import png
-
-                path.write_bytes(png(picture))
+        path.write_text(drawn, "utf-8")
     except OSError as error:
         raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 

@@ -67,7 +67,7 @@ def _line(mark: str, asked: bool) -> str | None:
 
 
 def _answer(session: Session, query: str) -> int:
-    from bt_lake.cli.commands.asking import raw_layout
+    from bt_lake.cli.rawtable import raw_layout
 
     try:
         out = Output()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log, upkeep
 from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged, FormatTooNew, NotFound
+from bt_lake.warehouse.findings import Finding, Report
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
@@ -24,10 +24,6 @@ from bt_lake.warehouse.surface import lake_sql
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MENDABLE = {
-    "furniture", "log", "staging", "leftover", "lost", "missing", "torn", "stray", "copy",
-    "doubled", "returned",
-}  # fmt: skip
 # While one of these stands nothing else is touched: what seems lost may only be away.
 _AWAY = ("away", "unreachable")
 _ASIDE = "--repair moves it to _quarantine"
@@ -36,43 +32,6 @@ _READ = "nothing needs to be done: its rows are read"
 _TAKEN_OUT = (
     "restore it from a backup; --repair moves it to _quarantine so that the rest can be read"
 )
-
-
-@dataclass(slots=True)
-class Finding:
-    kind: str
-    path: str
-    message: str
-    remedy: str
-    # Damage makes answers wrong or impossible; anything else only takes up room.
-    damage: bool = True
-    repaired: str = ""
-
-    @property
-    def mendable(self) -> bool:
-        return self.kind in _MENDABLE or (self.kind == "foreign" and self.damage)
-
-    @property
-    def table(self) -> str:
-        return self.path.partition("/")[0]
-
-    @property
-    def commit(self) -> str | None:
-        file = data_file(self.path)
-        return file and file.commit
-
-
-@dataclass(slots=True)
-class Report:
-    files: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    # Of a repair: how many runs readers saw of each table, before and after.
-    before: dict[str, int] = field(default_factory=dict)
-    after: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def damaged(self) -> bool:
-        return any(finding.damage and not finding.repaired for finding in self.findings)
 
 
 def check(layout: Layout, *, repair: bool = False) -> Report:

@@ -29,7 +29,7 @@ from bt_lake.warehouse.strays import KEYS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
 
 _MANIFESTS = "_quarantine/repair-*.json"
 

@@ -13,7 +13,7 @@ from bt_lake.warehouse.schema import EVENT_KINDS, SAMPLES, STATUSES, TABLES
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
 
 SOURCES = {
     "runs": "lake_rows",
@@ -24,8 +24,8 @@ SOURCES = {
 
 
 def broken_rules(layout: Layout) -> Iterator[Finding]:
-    from bt_lake.warehouse.check import Finding
     from bt_lake.warehouse.database import Database
+    from bt_lake.warehouse.findings import Finding
 
     database = Database(layout)
     database.complete()

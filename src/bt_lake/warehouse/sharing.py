@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
     from bt_lake.warehouse.layout import Layout
 
 _FOLDER = stat.S_ISGID | stat.S_IRWXG
@@ -66,7 +66,7 @@ def _given(path: Path) -> bool:
 
 def unlike(layout: Layout) -> Iterator[Finding]:
     """Folders and files that not everybody can use who can use the lake's own folder."""
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
 
     if _WINDOWS:
         return

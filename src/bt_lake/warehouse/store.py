@@ -16,9 +16,9 @@ from bt_lake.warehouse.layout import WAIT_S, Layout
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from bt_lake.warehouse.check import Report
     from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.database import Database
+    from bt_lake.warehouse.findings import Report
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
     from bt_lake.warehouse.locks import Lock

@@ -22,7 +22,7 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.locks import NAMES, holders
 
 if TYPE_CHECKING:
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
 
 # Clocks of machines that are right differ by less.
 AHEAD_S = 300.0
@@ -80,7 +80,7 @@ def upkeep(layout: Layout) -> Upkeep:
 
 def findings(layout: Layout) -> Iterator[Finding]:
     """What an operator should know of before it hurts; nothing of it makes an answer wrong."""
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
     from bt_lake.warehouse.sharing import unlike
 
     if not layout.exists:
@@ -96,7 +96,7 @@ def findings(layout: Layout) -> Iterator[Finding]:
 
 def _ahead_of_time(layout: Layout) -> Iterator[Finding]:
     """Commits that were made later than now: some machine's clock is wrong."""
-    from bt_lake.warehouse.check import Finding
+    from bt_lake.warehouse.findings import Finding
 
     latest = lake_time(layout) + AHEAD_S
     ahead = [name for name in commits_on_disk(layout) if int(name[2:14], 16) / 1000 > latest]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, plain, run_field
-from bt_lake.cli.output import Layout, Output, Row
+from bt_lake.cli.output import Output
+from bt_lake.cli.rawtable import raw_layout
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import times
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import pairs
 
@@ -49,26 +45,6 @@ def sql(
     answer = session.lake.ask.sql(_text(query, file), **dict(named))
     out.answer(answer, raw_layout(out), huge=True)
     messages.shown(session, out, answer, "row")
-
-
-def raw_layout(out: Output) -> Layout:
-    """Columns under their own names, values as they are; on a terminal ids by their ends."""
-
-    def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], Sequence[Row]]:
-        return [
-            _field(name, out, [row[place] for row in rows]) for place, name in enumerate(columns)
-        ], rows
-
-    return layout
-
-
-def _field(name: str, out: Output, values: list[Any]) -> Field:
-    if name == "run_id" and all(isinstance(value, str | None) for value in values):
-        return run_field(full=not out.on_terminal).titled(name)
-    moments = [value for value in values if value is not None]
-    if moments and all(isinstance(value, datetime) for value in moments):
-        return replace(plain(name), texts=times, shrink=None)
-    return plain(name)
 
 
 def _text(query: str | None, file: Path | None) -> str:

@@ -26,7 +26,6 @@ _WIDTH = 80
 _NEEDED = ("duckdb", "numpy", "polars", "pyarrow", "typer")
 _EXTRAS = {
     "pandas": "pandas",
-    "plot": "pillow",
     "postgres": "adbc-driver-postgresql",
     "zarr": "zarr",
 }

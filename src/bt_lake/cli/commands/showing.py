@@ -25,7 +25,7 @@ def show(
     ] = Family.STRATEGY,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg, .html or .png."),
+        typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg or .html."),
     ] = None,
 ) -> None:
     """One run in full: origin, metrics, curve and months.

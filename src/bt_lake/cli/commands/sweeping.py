@@ -57,7 +57,7 @@ def sweep(
         typer.Option("--as", help="Heatmap is for the terminal, long for everything else."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg, .html or .png.")
+        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg or .html.")
     ] = None,
 ) -> None:
     """A metric over one or two parameters: a heatmap, or the numbers.
