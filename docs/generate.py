@@ -47,7 +47,10 @@ def metrics_page() -> str:
         "# Columns and metrics of a run\n\n"
         "Fractions (0.12 is 12 %), drawdowns and average losses negative, money in the account's\n"
         "currency, times in UTC. What is not defined is NULL. How each number is computed, and\n"
-        "where that differs from others, stands in [design.md](design.md).\n"
+        "where that differs from others, stands in [design.md](design.md). A column holds numbers\n"
+        "of one definition: the lake's, or that of a source which is not known to have another.\n"
+        "What a source means otherwise stays in `reported`, where it can be ranked, swept and\n"
+        "grouped by as `reported.sharpe_ratio`.\n"
     )
     for group, title in GROUPS.items():
         text += f"\n## {title}\n\n| column | unit | better | meaning |\n|---|---|---|---|\n"

@@ -158,8 +158,8 @@ def reference(ts: Sequence[int], equity: Sequence[float], capital: float, ppy: f
     mean = statistics.fmean(r) if r else nan
     row["volatility"] = statistics.stdev(r) * math.sqrt(ppy) if n > 1 else None
     row["sharpe_period"] = mean / statistics.stdev(r) if varied else None
-    row["sharpe_ratio"] = row["sharpe_period"] * math.sqrt(ppy) if varied else None
-    row["sortino_ratio"] = mean / downside * math.sqrt(ppy) if downside else None
+    row["sharpe_ratio"] = row["sharpe_period"] * math.sqrt(ppy) if varied and n > 3 else None
+    row["sortino_ratio"] = mean / downside * math.sqrt(ppy) if downside and n > 3 else None
     moments = [statistics.fmean((x - mean) ** k for x in r) if r else nan for k in (2, 3, 4)]
     row["skew"] = moments[1] / moments[0] ** 1.5 if varied else None
     row["kurtosis"] = moments[2] / moments[0] ** 2 if varied else None
@@ -242,6 +242,15 @@ def test_no_losing_period_has_no_sortino_and_no_calmar() -> None:
     assert got["sortino_ratio"] is got["calmar_ratio"] is None
 
 
+def test_a_handful_of_returns_has_no_annual_ratio() -> None:
+    """Three points that rise would lead every list."""
+    for few, known in (([100, 101, 103], False), ([100, 101, 103, 102, 105], True)):
+        got = curve(few, ppy=252)
+        assert (got["sharpe_ratio"] is not None) == known
+        assert (got["sortino_ratio"] is not None) == known
+        assert got["sharpe_period"] is not None
+
+
 def test_ruin_ends_the_returns() -> None:
     got = curve([100.0, 110.0, 0.0, 0.0, 0.0], ppy=252)
     assert got["n_returns"] == 2
@@ -249,7 +258,7 @@ def test_ruin_ends_the_returns() -> None:
     assert got["total_return"] == got["cagr"] == got["worst_period"] == got["max_drawdown"] == -1
     assert got["calmar_ratio"] == -1
     assert got["best_period"] == pytest.approx(0.1)
-    assert got["sharpe_ratio"] == pytest.approx(-0.45 / math.sqrt(0.605) * math.sqrt(252))
+    assert got["sharpe_period"] == pytest.approx(-0.45 / math.sqrt(0.605))
     assert got["max_underwater_days"] == 3
 
 
@@ -379,7 +388,8 @@ def test_intraday_periods_are_counted_over_a_long_span() -> None:
 
 
 def test_given_periods_are_used_and_kept() -> None:
-    got, other = curve([100, 110, 105], ppy=252), curve([100, 110, 105], ppy=1008)
+    points = [100, 110, 105, 107, 106]
+    got, other = curve(points, ppy=252), curve(points, ppy=1008)
     assert got["periods_per_year"] == 252
     assert other["sharpe_ratio"] == pytest.approx(2 * got["sharpe_ratio"])
     assert other["sharpe_period"] == got["sharpe_period"]

@@ -167,3 +167,30 @@ def test_a_day_ends_before_midnight(tmp_path):
         lake.save(strategy=at, created_at=at, metrics={"sharpe_ratio": 1.0})
     assert lake.runs(until="2026-11-20")["strategy"].to_list() == ["2026-11-20T23:59:59.999999Z"]
     assert lake.runs(since="2026-11-21")["strategy"].to_list() == ["2026-11-21T00:00:00Z"]
+
+
+def test_a_parameter_that_is_a_list_is_found(lake):
+    lake.save(strategy="s", run_id="list", params={"win": [3, 4]})
+    lake.save(strategy="s", run_id="three", params={"win": 3})
+    lake.save(strategy="s", run_id="other", params={"win": [3, 5]})
+    assert set(lake.runs(params={"win": (3, 4)})["run_id"]) == {"list", "three"}
+    assert set(lake.runs(params={"win": [[3, 4], [3, 5]]})["run_id"]) == {"list", "other"}
+
+
+def test_short_and_idle_runs_can_be_passed_over(lake):
+    for days, trades in ((10, 50), (400, 2), (400, 50)):
+        lake.save(
+            strategy="s",
+            run_id=f"{days}-{trades}",
+            start_at="2020-01-01",
+            end_at=f"2020-01-{1 + days:02}" if days < 30 else "2021-02-04",
+            params={"x": days},
+            metrics={"sharpe_ratio": 1.0, "total_trades": trades},
+        )
+    asked = {"min_days": 30, "min_trades": 30}
+    assert lake.best("sharpe_ratio", **asked)["run_id"].to_list() == ["400-50"]
+    assert lake.aggregate("strategy", **asked)["runs"].item() == 1
+    assert [row[0] for row in lake.sweep("s", x="x", **asked).rows] == [400]
+    assert lake.overfit(**asked).gathered.runs == 1
+    with pytest.raises(BadInput, match="min_days is a number, 0 or more, not -1"):
+        lake.runs(min_days=-1)

@@ -6,6 +6,8 @@ import numpy as np
 
 from bt_lake.metrics.segments import ROUNDING, Bools, Floats, Segments
 
+FEWEST = 4  # returns; what fewer say of a year leads every list and means nothing
+
 
 def simple_returns(
     points: Segments, equity: Floats, capital: Floats, void: Bools
@@ -50,8 +52,8 @@ def describe(returns: Segments, r: Floats, periods_per_year: Floats) -> dict[str
     tail = r <= returns.spread(low)
     return {
         "volatility": deviation * year,
-        "sharpe_ratio": sharpe * year,
-        "sortino_ratio": mean / downside * year,
+        "sharpe_ratio": np.where(n < FEWEST, np.nan, sharpe * year),
+        "sortino_ratio": np.where(n < FEWEST, np.nan, mean / downside * year),
         "var_95": low,
         "cvar_95": returns.sum(np.where(tail, r, 0.0)) / returns.count(tail),
         "tail_ratio": np.where(varied, np.abs(high) / np.abs(low), np.nan),

@@ -233,6 +233,8 @@ def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         _check_single(name, operator)
         fits = [_param_fits(name, "=", each, bind) for each in value]
+        if isinstance(value, list | tuple) and value:
+            fits.append(_param_fits(name, "=", list(value), bind))  # a parameter that is a list
         return f"(({' or '.join(fits) or 'false'}) is {'not ' * (operator == '!=')}true)"
     return _param_fits(name, operator, value, bind)
 

@@ -153,8 +153,8 @@ RUNS = Table(
 37  total_return    double     fraction  + end over start, minus 1
 38  cagr            double     fraction  + compound growth a calendar year of 365.25 days, a capital before the first point being one usual step earlier; NULL under 30 days
 39  volatility      double     fraction  _ standard deviation of returns (ddof 1), annualised
-40  sharpe_ratio    double     ratio     + mean over standard deviation (ddof 1) of returns, annualised, no risk-free rate
-41  sortino_ratio   double     ratio     + mean over downside deviation of returns, annualised; NULL without a losing period
+40  sharpe_ratio    double     ratio     + mean over standard deviation (ddof 1) of returns, annualised, no risk-free rate; NULL under 4 returns
+41  sortino_ratio   double     ratio     + mean over downside deviation of returns, annualised; NULL without a losing period or under 4 returns
 42  calmar_ratio    double     ratio     + cagr over the depth of the worst drawdown; NULL without one
 43  max_drawdown    double     fraction  + deepest fall from a running peak; negative or 0
 44  drawdown_peak_at timestamp UTC       - last point at the peak before the deepest fall; NULL where that is the initial capital
