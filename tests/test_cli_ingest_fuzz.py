@@ -26,7 +26,7 @@ FILES = {
     "lean.json": ENGINES / "lean" / "1234567890.json",
 }
 quietly = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -365,7 +365,7 @@ def test_values_of_other_kinds_never_raise(tmp_path: Path, path: Path) -> None:
     else:
         document = json.loads(path.read_bytes().splitlines()[4])
     target = tmp_path / "a.json"
-    for changed in mangled(document, 200):
+    for changed in mangled(document, 60):
         target.write_text(json.dumps(changed))
         for run in freqtrade.read(target):
             if isinstance(run, Run):

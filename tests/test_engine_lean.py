@@ -249,7 +249,7 @@ def test_values_of_other_kinds_never_raise(result: Any, write: Any) -> None:
     small["totalPerformance"]["closedTrades"] = small["totalPerformance"]["closedTrades"][:4]
     for name in ("rollingWindow", "runtimeStatistics", "profitLoss"):
         small.pop(name)
-    for changed in mangled(small, 300):
+    for changed in mangled(small, 60):
         for run in lean.read(write(changed)):
             if isinstance(run, Run):
                 with contextlib.suppress(LakeError):

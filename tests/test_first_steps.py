@@ -135,7 +135,9 @@ def test_a_parameter_is_called_in_sql_as_in_frames(golden: Golden, where: str) -
 
 def test_a_parameter_in_sql_keeps_its_name_unless_a_table_has_it(golden: Golden) -> None:
     found = golden.lake.sql("select param.stop.atr from runs where param.stop.atr = 1.5")
-    assert found.columns == ["param.stop.atr"] and set(found.to_series()) == {"1.5"}
+    assert found.columns == ["param.stop.atr"] and {float(each) for each in found.to_series()} == {
+        1.5
+    }
     assert (
         golden.lake.sql("with params as (select 7 as fast) select params.fast from params").item()
         == 7
@@ -246,3 +248,14 @@ def test_a_long_error_does_not_widen_a_list(lake: Lake, capsys) -> None:
     lake.save(strategy="a", error="ValueError: " + "x" * 3000 + "\nand more")
     assert run(["--lake", str(lake.path), "list"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) < 200
+
+
+def test_an_id_and_an_option_that_are_nearly_right(golden: Golden, capsys) -> None:
+    from bt_lake.cli.main import run
+
+    some = golden.rows[0]["run_id"][-8:]
+    slipped = some[:2] + ("0" if some[2] != "0" else "1") + some[3:]
+    with pytest.raises(bt_lake.errors.NotFound, match=f"Did you mean .*…{some}"):
+        golden.lake.run(slipped)
+    assert run(["--lake", str(golden.lake.path), "list", "--symbl", "AAPL"]) == 2
+    assert "no such option: --symbl. Did you mean --symbol?" in capsys.readouterr().err

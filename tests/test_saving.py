@@ -302,7 +302,7 @@ curves = st.lists(st.tuples(moments, st.floats(1, 1e9)), min_size=1, unique_by=l
     deals=st.none() | trades, own=st.dictionaries(st.text(max_size=5).filter(str.strip), numbers, max_size=3),
 )  # fmt: skip
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_what_is_saved_is_what_is_read(
     store, symbol, notes, duration, made, tags, curve, deals, own

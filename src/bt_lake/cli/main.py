@@ -16,7 +16,7 @@ from bt_lake.cli.output import Output, ReaderGone
 from bt_lake.cli.registry import SETTINGS, Commands
 from bt_lake.cli.session import Session
 from bt_lake.warehouse import settings
-from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.errors import LakeError, did_you_mean
 
 INTERRUPTED = 130
 _EVERYWHERE = ("--lake", "--wait")
@@ -131,6 +131,10 @@ def _misused(error: typer.TyperException) -> int:
     if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
         text = f"{_spelt(parameter)}: {error.message}"
     context = getattr(error, "ctx", None)
+    if hasattr(error, "possibilities") and context is not None:  # an option that there is not
+        known = [name for each in context.command.params for name in each.opts if name[:2] == "--"]
+        given = str(getattr(error, "option_name", ""))
+        text = f"no such option: {given}{did_you_mean(given, known)}"
     path = context.command_path if context else "bt-lake"
     messages.error(f"{text[:1].lower()}{text[1:]}\n`{path} --help` tells more.")
     return 2

@@ -72,7 +72,22 @@ def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) ->
         raise Ambiguous(f"'{part}' fits {_some(connection, view, part)}")
     if not deleted and _is_deleted(connection, part):
         raise NotFound(f"the run '{part}' is deleted; `bt-lake restore {part}` brings it back.")
-    raise NotFound(f"no run '{part}'. `bt-lake list` shows the newest ones.")
+    near = _misspelt(connection, view, part)
+    hint = f". Did you mean {', '.join(near)}?" if near else "."
+    raise NotFound(f"no run '{part}'{hint} `bt-lake list` shows the newest ones.")
+
+
+def _misspelt(connection: DuckDBPyConnection, view: str, part: str) -> list[str]:
+    """Ends of the ids that differ from a text by a slip of the fingers, the newest first."""
+    if len(part) < TAIL // 2:
+        return []
+    rows = connection.execute(
+        f"select right(run_id, {TAIL}) as tail from {view} "
+        "where damerau_levenshtein(right(run_id, length($part)), $part) = 1 "
+        f"order by run_id desc limit {_SHOWN}",
+        {"part": part},
+    ).fetchall()
+    return [f"…{row[0]}" for row in rows]
 
 
 def _is_deleted(connection: DuckDBPyConnection, part: str) -> bool:
