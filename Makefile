@@ -39,8 +39,9 @@ thorough-test: $(READY) ## kill and stop processes at every step of every write;
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
 
-soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), then SOAK=2000 random histories
+soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), then ROUNDS=10000 tampered lakes, SOAK=2000 histories
 	PATH="$(abspath $(BIN)):$$PATH" python tests/soak/run.py --hours $(HOURS)
+	PYTHONPATH=tests $(BIN)/python tests/soak/hostile.py
 	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/soak_*.py
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment

@@ -12,14 +12,20 @@ from pathlib import Path
 
 import pytest
 
-RUN = [sys.executable, str(Path(__file__).parent / "soak" / "run.py"), "lakes"]
+RUN = [sys.executable, str(Path(__file__).parent / "soak" / "hostile.py")]
 CHANGES = "openat,open,creat,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlinkat,mkdir,mkdirat,execve,connect"
 
 
 def soak(rounds: int, tmp_path: Path, *before: str, **more: str) -> str:
     """Rounds of a random seed, which is printed."""
     given = {"ROUNDS": str(rounds), "SEED": str(random.SystemRandom().randrange(1 << 32))}
-    environment = {**os.environ, "TMPDIR": str(tmp_path), **given, **more}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parent),
+        **given,
+        **more,
+    }
     done = subprocess.run([*before, *RUN], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

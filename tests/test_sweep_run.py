@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bt_lake.ingest.secrets import without_home
 from bt_lake.running.held import held
 from bt_lake.running.planning import plan
 from bt_lake.running.reproduce import reproduce
@@ -109,7 +110,10 @@ def test_every_combination_is_a_run_with_all_that_is_known(store, rows):
     assert {r[2:11] for r in found} == {
         ("mine", "cross", "strat.py:run", "ok", 3, "curve", 32, None, True)
     }
-    assert json.loads(found[0][11])["run"] == {"root": str(Path.cwd()), "labels": {"symbol": "A"}}
+    assert json.loads(found[0][11])["run"] == {
+        "root": without_home(str(Path.cwd())),
+        "labels": {"symbol": "A"},
+    }
     assert found[0][12] == 0.5
     assert {r[13] for r in found} == set(swept.run_ids)
 

@@ -8,7 +8,9 @@ import json
 import os
 import random
 import shutil
+import sys
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -299,6 +301,15 @@ def _exporting(random: random.Random, allowed: Path) -> list[str]:
     return ["export", str(allowed / f"{random.random()}{name}"), "--curves", "--trades"]
 
 
+def _copying(random: random.Random, allowed: Path) -> list[str]:
+    return ["backup", str(allowed / f"copy{random.random()}")]
+
+
+def _merging(random: random.Random, allowed: Path) -> list[str]:
+    """The tampered lake is taken into one of the user's."""
+    return ["--lake", str(allowed / "mine"), "merge", str(allowed.parent / "lake")]
+
+
 COMMANDS = [
     _plain("list"), _plain("best", "sharpe_ratio"), _plain("best", "mine", "--deflate"),
     _plain("info"), _plain("check"), _plain("check", "--repair"), _plain("check", "--repair"),
@@ -307,5 +318,27 @@ COMMANDS = [
     _of_a_run("reproduce", "--yes", "--changed-code", "--allow", "os:system"),
     _of_a_run("tag", "t"), _of_a_run("delete", "--yes"), _of_a_run("delete", "--forget", "--yes"),
     _plain("aggregate", "--by", "strategy"), _plain("sweep", "s", "-x", "n"), _plain("overfit"),
+    _copying, _merging, _plain("recompute"), _plain("doctor"), _plain("decay"),
     _plain("sql", "select * from runs"), _plain("lookup", "--strategy", "s"),
 ]  # fmt: skip
+
+
+def main() -> int:
+    """`ROUNDS=300 SEED=1 PYTHONPATH=tests python tests/soak/hostile.py`: a round is made from its seed alone."""
+    rounds = int(os.environ.get("ROUNDS") or 10_000)
+    first = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"{rounds:,} tampered lakes from seed {first}", flush=True)
+    failed = []
+    for seed in range(first, first + rounds):
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            try:
+                lake_round(random.Random(seed), Path(os.path.realpath(folder)))
+            except Exception:
+                failed.append(seed)
+                print(f"SEED={seed} failed\n{traceback.format_exc()}", flush=True)
+    print(f"{rounds:,} tampered lakes, {len(failed)} failed {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

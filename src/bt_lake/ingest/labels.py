@@ -12,6 +12,7 @@ import numpy as np
 from bt_lake.ingest import texts, times
 from bt_lake.ingest.faults import Faults
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.secrets import without_secrets
 from bt_lake.ingest.times import Micros, missing, shown
 from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import LakeError
@@ -125,8 +126,9 @@ def _error(error: BaseException | str | None) -> str | None:
         summary = "".join(traceback.format_exception_only(error))
         trace = "".join(traceback.format_tb(error.__traceback__))
         text = f"{summary}\nTraceback (most recent call last):\n{trace}" if trace else summary
-        return text.strip().encode("utf-8", "replace").decode()
-    return _text("error", error)
+        return without_secrets(text.strip().encode("utf-8", "replace").decode())
+    said = _text("error", error)
+    return None if said is None else without_secrets(said)
 
 
 def _text(name: str, value: Any) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.ingest.keywords import OneOrMore, ToldKeywords
+from bt_lake.ingest.secrets import without_home
 from bt_lake.running.calling import Job, Trial
 from bt_lake.running.grid import Grid
 from bt_lake.running.provenance import commit_of, data_hash
@@ -86,7 +87,7 @@ def plan(
 
 def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any]) -> Job:
     folder = target.source.parent if target.source else None
-    root = {"root": Path(target.root).as_posix()} if target.root else {}
+    root = {"root": without_home(Path(target.root).as_posix())} if target.root else {}
     return Job(
         place=target.place,
         entrypoint=target.entrypoint,

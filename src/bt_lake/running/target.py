@@ -122,7 +122,7 @@ def is_file(module: str) -> bool:
 
 def found_file(file: str, root: str | None) -> Path:
     named = Path(file).expanduser()
-    folders = [root or ".", ".", project_root(Path.cwd()) or "."]
+    folders = [os.path.expanduser(root or "."), ".", project_root(Path.cwd()) or "."]
     # Without following links: the name that the user knows is the one to keep.
     places = [Path(os.path.abspath(Path(folder, named))) for folder in folders]
     for place in places:
