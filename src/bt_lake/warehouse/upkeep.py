@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
+from bt_lake.warehouse.bounds import LOG_BYTES, read_bounded
 from bt_lake.warehouse.clock import lake_time
 from bt_lake.warehouse.commit import commits_on_disk
 from bt_lake.warehouse.database import MANY_COMMITS
-from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.errors import Damaged, LakeError
 from bt_lake.warehouse.ids import CHILDREN
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.locks import NAMES, holders
@@ -176,7 +177,7 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def _ages(stage: Path) -> Iterator[float | None]:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for entry in os.scandir(stage):
             if entry.name not in _LOCKS and entry.is_file():
                 with contextlib.suppress(FileNotFoundError):
@@ -187,7 +188,7 @@ def _versions(layout: Layout) -> list[str]:
     """The versions of bt-lake that maintained the lake of late; older ones do not say."""
     found = set()
     for number in log.epochs(layout):
-        with contextlib.suppress(OSError, ValueError):
-            raw = json.loads(log.log_path(layout, number).read_bytes())
+        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError, Damaged):
+            raw = json.loads(read_bounded(log.log_path(layout, number), LOG_BYTES))
             found.add(str(raw.get("written_by", "not said")))
     return sorted(found)
