@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import random
 import shutil
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from factory import frames, ids, table
 
-from bt_lake.warehouse import files, log, repair, strays
+from bt_lake.warehouse import files, log, repair, rot, schema, strays
 from bt_lake.warehouse.errors import CannotWrite, Conflict, Damaged, LakeError, NotFound
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
@@ -481,3 +482,97 @@ def test_a_repair_is_not_undone_over_what_came_later(store):
     store.compact()
     with pytest.raises(Conflict, match="merge"):
         repair.undo(store.layout)
+
+
+# Rot: one bit that flips.
+
+
+def every_kind(store: Store) -> list[Path]:
+    """One live file of each table and kind, and what stands around them."""
+    for _ in range(2):
+        made = frames(1, points=60)
+        store.append(made)
+        store.append_events("note", ids(made), "note")
+    store.compact(grace_s=0)
+    made = frames(1, points=60)
+    store.append(made)
+    store.append_events("tag", ids(made), "x")
+    live = [only(store, f"{t}/month=*/{k}-*") for t in schema.TABLES for k in "mc"]
+    return [*live, log.newest_path(store.layout), *store.path.glob("_seed/*")]
+
+
+def flip(path: Path, rng: random.Random) -> int:
+    content = bytearray(path.read_bytes())
+    bit = rng.randrange(8 * len(content))
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    return bit
+
+
+def test_a_flipped_bit_is_found_in_every_kind_of_file(store, tmp_path):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    for path in every_kind(store):
+        whole = path.read_bytes()
+        bit = flip(path, rng)
+        name = path.relative_to(store.path).as_posix()
+        found = [f.path for f in store.check().findings if f.damage]
+        assert found in ([name], ["_log"]), (name, bit)
+        path.write_bytes(whole)
+    assert not store.check().damaged
+
+
+@pytest.mark.thorough
+def test_a_thousand_flipped_bits_are_found(store):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    for path in every_kind(store):
+        name = path.relative_to(store.path).as_posix()
+        whole = path.read_bytes()
+        for _ in range(1000):
+            bit = flip(path, rng)
+            if name.startswith("_log"):
+                with pytest.raises(Damaged):
+                    log.read(path)
+            else:
+                assert not rot.Digests(store.layout).prove(name), (name, bit)
+            path.write_bytes(whole)
+
+
+def test_whole_files_come_from_a_backup(store, tmp_path):
+    """Rotten, torn, missing: each is put right if the backup's bytes prove to be the lake's."""
+    every_kind(store)
+    shutil.copytree(store.path, tmp_path / "backups" / "000001")
+    rng = random.Random(7)
+    before = everything(store)
+    victims = sorted(p for t in ("runs", "equity", "trades") for p in store.path.glob(f"{t}/*/*"))
+    for number, path in enumerate(victims):
+        whole = path.read_bytes()
+        if number % 3 == 0:
+            path.unlink()
+        elif number % 3 == 1:
+            path.write_bytes(whole[:40])
+        else:
+            flip(path, rng)
+        if path.name.startswith("c-") and path.parent.parent.name == "runs" and not path.exists():
+            path.write_bytes(whole[:40])  # a commit that is gone names nothing
+    report = store.check(repair=True, source=tmp_path / "backups")
+    assert not report.damaged, report.findings
+    assert all("put right" in f.repaired for f in report.findings)
+    assert everything(store) == before
+    assert not store.check().damaged
+
+
+def test_a_backup_that_is_rotten_itself_is_not_taken(store, tmp_path):
+    store.append(frames(1, points=60))
+    shutil.copytree(store.path, tmp_path / "backup")
+    path = only(store, "equity/month=*/c-*")
+    for each in (path, tmp_path / "backup" / path.relative_to(store.path)):
+        content = bytearray(each.read_bytes())
+        content[200] ^= 1
+        each.write_bytes(content)
+    (finding,) = store.check(repair=True, source=tmp_path / "backup").findings
+    assert (finding.kind, finding.repaired) == ("rotten", "")
+    assert path.exists(), "what can be read is not moved"

@@ -793,9 +793,14 @@ class Lake:
         """Make this lake again from a backup, or the newest in a folder of them."""
         return self.store.recover(backup, **progress)
 
-    def check(self, *, repair: bool = False) -> Report:
-        """Find every kind of damage: `.damaged`, `.findings`, each with its remedy."""
-        return self.store.check(repair=repair)
+    def check(
+        self, *, repair: bool = False, source: str | os.PathLike[str] | None = None
+    ) -> Report:
+        """Find every kind of damage: `.damaged`, `.findings`, each with its remedy.
+
+        A repair takes whole files from `source`, a backup or a folder of them, first.
+        """
+        return self.store.check(repair=repair, source=source)
 
     def undo_repair(self) -> list[str]:
         """Take the last repair back, from `_quarantine`; says what is where it was again."""

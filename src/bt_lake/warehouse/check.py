@@ -16,6 +16,7 @@ from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.rot import Digests, seal_holds
 from bt_lake.warehouse.rules import SOURCES, broken_rules
 from bt_lake.warehouse.schema import TABLES, arrow_schema
 from bt_lake.warehouse.strays import conflicting_logs, is_copy, strays, young
@@ -34,7 +35,7 @@ _TAKEN_OUT = (
 )
 
 
-def check(layout: Layout, *, repair: bool = False) -> Report:
+def check(layout: Layout, *, repair: bool = False, source: Path | None = None) -> Report:
     from bt_lake.warehouse.repair import Repair, visible
 
     report = Report()
@@ -43,9 +44,9 @@ def check(layout: Layout, *, repair: bool = False) -> Report:
     for look in (_stands, _files, _strays, _unreadable, _doubled, broken_rules):
         found = list(look(layout))
         away = any(finding.kind in _AWAY for finding in found)
-        if repair and not away and any(finding.mendable for finding in found):
+        if repair and not away and any(f.mendable or f.kind == "rotten" for f in found):
             report.before = report.before or visible(layout)
-            mender = mender or Repair(layout)
+            mender = mender or Repair(layout, source)
             mender.mend(found)
         report.findings += found
         if report.damaged and look is not _doubled:
@@ -104,6 +105,8 @@ def _furniture(layout: Layout) -> Iterator[Finding]:
             yield Finding("furniture", path, "the zero-row file is lost", again)
         elif (torn := _torn_or_foreign(table, seed, path)) and torn.damage:
             yield Finding("furniture", path, torn.message, again)
+        elif seal_holds(seed) is False:
+            yield Finding("furniture", path, "its bytes are not those that were written", again)
     if not layout.sql.is_file():
         yield Finding("furniture", "lake.sql", "the file is lost", again, damage=False)
     try:
@@ -413,25 +416,46 @@ def _strays(layout: Layout) -> Iterator[Finding]:
 
 
 def _unreadable(layout: Layout) -> Iterator[Finding]:
-    """Live files whose footer is whole and whose pages are not: every value is read."""
+    """Live files whose bytes have changed; where no digest tells, every value is read."""
     from duckdb import Error
 
     from bt_lake.warehouse.database import Database, vanished
     from bt_lake.warehouse.rewrite import plain_rows
 
+    digests = Digests(layout)
     connection = Database(layout).connection
     try:
         for table, path in connection.execute(
             "select table_name, path from lake_files order by path"
         ).fetchall():
             try:
+                proven = digests.prove(path)
+                if proven:
+                    continue
                 rows = plain_rows(table, [layout.root / path])
                 connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            except OSError as error:
+                yield _unreachable(path, error)
             except Error as error:
                 if not vanished(error):
                     yield _failed(layout, path, error)
+            else:
+                if proven is False:
+                    yield _rotten(path)
     finally:
         connection.close()
+
+
+def _rotten(path: str) -> Finding:
+    return Finding(
+        "rotten",
+        path,
+        "its bytes are not those that were written, though it can be read: some number in it may "
+        "be wrong",
+        "--repair --from BACKUP puts a whole copy in its place; without one nothing is moved",
+    )
 
 
 def _failed(layout: Layout, path: str, error: Exception) -> Finding:

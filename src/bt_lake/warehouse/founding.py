@@ -53,12 +53,9 @@ def furnish(layout: Layout) -> None:
 
 
 def _seed(table: str) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from bt_lake.warehouse.commit import encoded
 
-    sink = pa.BufferOutputStream()
-    pq.write_table(arrow_schema(table).empty_table(), sink)
-    return bytes(sink.getvalue())
+    return encoded(arrow_schema(table).empty_table())
 
 
 def _publish(folders: Folders, layout: Layout, name: str, content: str | bytes) -> None:

@@ -23,6 +23,7 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
 from bt_lake.warehouse.paths import DataFile, data_file
 from bt_lake.warehouse.rewrite import describe, plain_rows, was_folded
+from bt_lake.warehouse.rot import Digests
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.strays import KEYS
 
@@ -37,23 +38,24 @@ _MANIFESTS = "_quarantine/repair-*.json"
 class Repair:
     """One repair: what it moves, and what the log said before it."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, source: Path | None = None) -> None:
         self.layout = layout
+        self._source = source
         self._name = f"_quarantine/repair-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid7().hex[-8:]}.json"
         self._moves: list[tuple[str, str]] = []
         self._before = _newest(layout)
 
     def mend(self, findings: list[Finding]) -> None:
         """Mend what each finding names and write into it what was done."""
-        if not any(finding.mendable for finding in findings):
-            return
         with (
             maintenance_lock(self.layout, wait=True),
             explained(f"cannot repair {self.layout.root}"),
         ):
             for finding in findings:
-                if finding.mendable:
-                    finding.repaired = self._mend_one(finding)
+                finding.repaired = self._from_backup(finding)
+            findings = [f for f in findings if f.mendable and not f.repaired]
+            for finding in findings:
+                finding.repaired = self._mend_one(finding)
             # A file that only is not there stays the lake's: should it turn up, it is a stray.
             gone = {f.path for f in findings if f.kind in ("torn", "missing", "foreign")}
             _strike(self.layout, gone)
@@ -68,6 +70,26 @@ class Repair:
             if doubled:
                 run(self.layout, lambda task: _keep_one_of_each(task, doubled))
             self._note()
+
+    def _from_backup(self, finding: Finding) -> str:
+        """Put the whole file in its place, if the backup has it and its digest proves it."""
+        if self._source is None or finding.kind not in ("torn", "rotten", "missing", "lost"):
+            return ""
+        path, digests = finding.path, Digests(self.layout)
+        for copy in (self._source / path, *sorted(self._source.glob(f"*/{path}"), reverse=True)):
+            if not copy.is_file() or not digests.fits(path, data := copy.read_bytes()):
+                continue
+            staged = self.layout.staged(f"{uuid7().hex}.back")
+            with Folders(self.layout.root) as folders:
+                folders.write(staged, data)
+                if folders.exists(path):
+                    self.quarantine(path)
+                folders.make_folder(path.rpartition("/")[0])
+                folders.publish(staged, path)
+                folders.remove(staged)
+                folders.flush_folder(path.rpartition("/")[0])
+            return f"put right from {copy}"
+        return ""
 
     def _mend_one(self, finding: Finding) -> str:
         path = self.layout.root / finding.path

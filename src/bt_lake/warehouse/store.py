@@ -206,10 +206,13 @@ class Store:
         self.layout.check_format()
         return undo(self.layout)
 
-    def check(self, *, repair: bool = False) -> Report:
+    def check(
+        self, *, repair: bool = False, source: str | os.PathLike[str] | None = None
+    ) -> Report:
         from bt_lake.warehouse.check import check
 
-        return check(self.layout, repair=repair)
+        folder = None if source is None else Path(source).expanduser()
+        return check(self.layout, repair=repair, source=folder)
 
 
 def _log(text: str) -> None:

@@ -139,6 +139,12 @@ def check(
     repair: Annotated[
         bool, typer.Option("--repair", help="Do what `check` says --repair does.")
     ] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="BACKUP", help="Take whole files from here first (with --repair)."
+        ),
+    ] = None,
     undo: Annotated[
         bool, typer.Option("--undo", help="Take the last repair back, from _quarantine.")
     ] = False,
@@ -155,17 +161,20 @@ def check(
     Examples:
       bt-lake check
       bt-lake check --repair
+      bt-lake check --repair --from /backups/lake
       bt-lake check --undo
       bt-lake check --format json
     """
     if undo:
-        if repair:
-            raise BadInput("--repair or --undo: not both")
+        if repair or source:
+            raise BadInput("--undo goes alone")
         for done in session.lake.undo_repair():
             messages.say(done)
         messages.note("the last repair is undone; `bt-lake check` says how the lake is")
         return 0
-    report = session.lake.check(repair=repair)
+    if source and not repair:
+        raise BadInput("--from BACKUP belongs to --repair")
+    report = session.lake.check(repair=repair, source=source)
     names = ["kind", "path", "message", "remedy", "damage", "repaired"]
     rows: list[Row] = [tuple(getattr(f, name) for name in names) for f in report.findings]
     if out.format is Format.TABLE:
