@@ -38,7 +38,7 @@ def ingest(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="COLUMN=VALUE", help="Say what the files do not, such as symbol=AAPL."
+            "--set", metavar="COLUMN=VALUE", help="Say it of all runs, whatever the files say."
         ),
     ] = None,
     on_error: Annotated[

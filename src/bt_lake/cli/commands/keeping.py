@@ -250,7 +250,7 @@ def compact(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="How long readers may go on using replaced files, from now on.",
+            help="How long readers may go on using the files replaced now.",
             show_default="60",
         ),
     ] = None,

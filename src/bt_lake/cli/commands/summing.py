@@ -41,7 +41,8 @@ def aggregate(
         str, typer.Option(metavar="Q,...", help="Quantiles to show beside mean and median.")
     ] = "0.25,0.75",
     above: Annotated[
-        float | None, typer.Option(metavar="X", help="Share of runs whose metric is above this.")
+        float | None,
+        typer.Option(metavar="X", help="Share of those with the metric that are above this."),
     ] = None,
     deflate: Annotated[
         bool, typer.Option("--deflate", help="Count trials; what the best Sharpe ratio is worth.")
