@@ -49,7 +49,10 @@ def test_a_folder_and_files_of_no_known_format(empty: Cli, tmp_path: Path):
     write(tmp_path / "in" / "deep" / "b.json", {**GOOD, "strategy": "b"})
     write(tmp_path / "in" / "readme.txt", "hello")
     said = empty("ingest", tmp_path / "in")
-    assert said.err == "2 added · 0 already there · 1 file of no known format · T\n"
+    assert said.err == (
+        f"no result that bt-lake knows: {tmp_path}/in/readme.txt\n"
+        "2 added · 0 already there · 1 file of no known format · T\n"
+    )
 
 
 def test_dry_run_changes_nothing(empty: Cli, tmp_path: Path):

@@ -176,6 +176,7 @@ class Lake:
         day_first: bool | None = None,
         decimal: str | None = None,
         trades: bool = False,
+        returns: bool = False,
         columns: Mapping[str, str] | str | None = None,
         progress: Progress | None = None,
     ) -> IngestReport:
@@ -185,7 +186,7 @@ class Lake:
         `set_columns` such as {"symbol": "AAPL"} override what the files say. `dry_run` reads
         everything and adds nothing. `time_zone`, `day_first` and `decimal` say how to read the
         exports of trading platforms; with `trades` the files are lists of trades, whose `columns`
-        are named as {"pnl": "Net profit"}.
+        are named as {"pnl": "Net profit"}, with `returns` dates and returns.
         """
         from bt_lake.ingest.pipeline import ingest
         from bt_lake.ingest.sheets.hints import hints
@@ -202,6 +203,7 @@ class Lake:
                 day_first=day_first,
                 decimal=decimal,
                 trades=trades,
+                returns=returns,
                 columns=columns,
             ),
             progress=progress,
@@ -268,7 +270,7 @@ class Lake:
         from bt_lake.ingest.sheets.hints import hints
         from bt_lake.ingest.watching import watch
 
-        told = ("time_zone", "day_first", "decimal", "trades", "columns")
+        told = ("time_zone", "day_first", "decimal", "trades", "returns", "columns")
         hinted = hints(**{name: options.pop(name) for name in told if name in options})
         return watch(self.store, paths, every_s=every_s, hints=hinted, **options)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bt_lake.ingest.report import IngestReport
 
 _SHOWN = 20
+_NAMED = 5
 _FAILED = 2
 
 
@@ -75,6 +76,9 @@ def ingest(
     trades: Annotated[
         bool, typer.Option("--trades", help="The files are lists of trades, one a row.")
     ] = False,
+    returns: Annotated[
+        bool, typer.Option("--returns", help="The files are returns: a date and a return a row.")
+    ] = False,
     names: Annotated[
         str | None,
         typer.Option(
@@ -110,6 +114,7 @@ def ingest(
         "day_first": day_first,
         "decimal": decimal,
         "trades": trades,
+        "returns": returns,
         "columns": names,
     }
     if watch:
@@ -154,6 +159,12 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
     for path in report.held_back[:_SHOWN]:
         messages.say(f"{path}: held back, it is still being written; the next ingest takes it")
     messages.barer(len(report.barer))
+    if report.ignored:
+        more = len(report.ignored) - _NAMED
+        messages.say(
+            f"no result that bt-lake knows: {', '.join(report.ignored[:_NAMED])}"
+            + (f", ... and {more:,} more" if more > 0 else "")
+        )
     would = "would be " if dry_run else ""
     messages.note(
         f"{len(report.added):,} {would}added",

@@ -46,10 +46,11 @@ def recognise(path: Path) -> Format | None:
 
 def reader(path: Path, hints: Hints) -> Iterator[Run | BadRow] | None:
     """What a file holds, read with what its user says of it; None where it is no result."""
-    format = _format("trade_list") if hints.trades else recognise(path)
+    said = "trade_list" if hints.trades else "return_files" if hints.returns else None
+    format = _format(said) if said else recognise(path)
     if format is None:
         return None
-    if any(format is _format(name) for name in _PLATFORMS):
+    if said or any(format is _format(name) for name in _PLATFORMS):
         return cast(Hinted, format).read(path, hints)
     return format.read(path)
 

@@ -18,6 +18,7 @@ class Hints:
     day_first: bool | None = None
     decimal: str | None = None
     trades: bool = False
+    returns: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
 
@@ -39,6 +40,7 @@ def hints(
     day_first: bool | None = None,
     decimal: str | None = None,
     trades: bool = False,
+    returns: bool = False,
     columns: Mapping[str, str] | str | None = None,
 ) -> Hints:
     """What a caller says; `columns` is a mapping of our names to theirs, or OURS=THEIRS,..."""
@@ -47,7 +49,9 @@ def hints(
     if columns and not trades:
         raise BadInput("columns name those of a list of trades: say --trades as well")
     names = _names(columns) if isinstance(columns, str) else dict(columns or {})
-    return Hints(time_zone, day_first, decimal, trades, names)
+    if trades and returns:
+        raise BadInput("files hold trades or returns, one of both")
+    return Hints(time_zone, day_first, decimal, trades, returns, names)
 
 
 def _names(text: str) -> dict[str, str]:
