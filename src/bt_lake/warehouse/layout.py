@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def exists(self) -> bool:
-        return self.card.is_file()
+        return os.path.isfile(f"{self.root}{os.sep}lake.json")  # asked at every save
 
     def staged(self, name: str) -> str:
         return f"_stage/{os.getpid()}-{name}"
