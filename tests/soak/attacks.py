@@ -317,7 +317,9 @@ def half_synced(seed: int, folder: Path, counted: Counted) -> None:
     every = [path for path in origin.path.rglob("*") if path.is_file()]
     for number in range(10):
         copy = folder / f"copy{number}"
-        for path in chance.sample(every, chance.randint(0, len(every))):
+        late = [path for path in every if chance.random() < 0.9 and path.suffix == ".parquet"]
+        first = [path for path in every if path not in late] if chance.random() < 0.8 else []
+        for path in [*first, *chance.sample(late, chance.randint(0, len(late)))]:
             target = copy / path.relative_to(origin.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes()
