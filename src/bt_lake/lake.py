@@ -742,14 +742,20 @@ class Lake:
 
     # Looking after
 
-    def recompute(self) -> int:
+    def outdated(self) -> int:
+        """How many runs have metrics by the definitions of an older version."""
+        from bt_lake.queries.recomputing import outdated
+
+        return self.store.ask(outdated) if self.store.layout.exists else 0
+
+    def recompute(self, *, progress: Callable[[int], None] | None = None) -> int:
         """Compute metrics again that an older version computed by other definitions.
 
         Gives how many runs; what their sources reported is kept.
         """
         from bt_lake.queries.recomputing import recompute
 
-        return recompute(self.store.layout)
+        return recompute(self.store.layout, progress=progress)
 
     def create(self, *, shared: bool = False) -> bool:
         """Make an empty lake, which the first write does, too; False if there is one already."""

@@ -201,9 +201,7 @@ def check(
 
 
 def _warn_of_definitions(session: Session) -> None:
-    from bt_lake.queries.recomputing import outdated
-
-    count = session.store.ask(outdated) if session.store.layout.exists else 0
+    count = session.lake.outdated()
     if count:
         messages.warn(
             f"{messages.many(count, 'run')} have metrics by the definitions of an older version"
@@ -234,11 +232,7 @@ def recompute(session: Session) -> None:
     Examples:
       bt-lake recompute
     """
-    from bt_lake.queries.recomputing import recompute
-
-    done = recompute(
-        session.store.layout, progress=lambda done: messages.note(f"{done:,} runs so far")
-    )
+    done = session.lake.recompute(progress=lambda done: messages.note(f"{done:,} runs so far"))
     said = f"{messages.many(done, 'run')} computed again" if done else "nothing to do"
     messages.note(said, messages.took(session.started))
 
