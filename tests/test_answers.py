@@ -168,6 +168,12 @@ def test_no_answer_is_infinite(lake):
     assert lake.sql("select std from aggregate('strategy')").rows()[0][0] in (None, row["std"])
 
 
+def test_a_text_too_large_for_a_number_stays_text(lake):
+    params(lake, "1e999")
+    assert lake.runs(spread_params=True)["param.x"].to_list() == ["1e999"]
+    assert lake.best("param.x").height == 0
+
+
 def test_names_that_differ_in_case_keep_their_names(lake):
     lake.save(strategy="s", params={"Fast": 1}, metrics={"place": 4})
     lake.save(strategy="s", params={"fast": 2}, metrics={"place": 5, "RUN_ID": 6})

@@ -751,7 +751,7 @@ class Lake:
     def recompute(self, *, progress: Callable[[int], None] | None = None) -> int:
         """Compute metrics again that an older version computed by other definitions.
 
-        Gives how many runs; what their sources reported is kept.
+        Gives how many runs; what their sources reported is kept. `progress` is told the runs done.
         """
         from bt_lake.queries.recomputing import recompute
 

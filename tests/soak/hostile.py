@@ -313,7 +313,7 @@ def _merging(random: random.Random, allowed: Path) -> list[str]:
 COMMANDS = [
     _plain("list"), _plain("best", "sharpe_ratio"), _plain("best", "mine", "--deflate"),
     _plain("info"), _plain("check"), _plain("check", "--repair"), _plain("check", "--repair"),
-    _plain("compact"), _plain("compact"), _plain("compact"), _saving, _saving, _exporting,
+    _plain("compact"), _plain("compact"), _plain("recompute"), _saving, _saving, _exporting,
     _of_a_run("show"), _of_a_run("equity"), _of_a_run("trades"),
     _of_a_run("reproduce", "--yes", "--changed-code", "--allow", "os:system"),
     _of_a_run("tag", "t"), _of_a_run("delete", "--yes"), _of_a_run("delete", "--forget", "--yes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -212,7 +213,11 @@ def _with_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     casts = []
     for name, kind in frame.schema.items():
         texts = frame[name].drop_nulls() if name.startswith(PARAM) and kind == pl.String else ()
-        if len(texts) and all(map(_NUMBER.fullmatch, texts)):
+        if len(texts) and all(map(_is_number, texts)):
             whole = all(map(_WHOLE.fullmatch, texts))
             casts.append(pl.col(name).cast(pl.Int64 if whole else pl.Float64))
     return frame.with_columns(casts)
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))

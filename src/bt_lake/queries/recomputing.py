@@ -20,6 +20,7 @@ from bt_lake.metrics.segments import Bools, Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.points import Owners, Points, pieces
 from bt_lake.warehouse.compact import compact
+from bt_lake.warehouse.definitions import DIFFERENT, differs_sql
 from bt_lake.warehouse.maintenance import Task, carry_out, maintenance_lock, opened
 from bt_lake.warehouse.params import hash_of_json
 from bt_lake.warehouse.quoting import literal
@@ -65,10 +66,10 @@ def recompute(layout: Layout, *, progress: Callable[[int], None] | None = None) 
 
 def outdated(connection: DuckDBPyConnection) -> int:
     """How many runs have metrics that an older version computed."""
+    otherwise = (f"({is_} and {name} is not null)" for name, is_ in differs_sql().items())
     found = connection.execute(
-        "select count(*) from lake_rows where metrics_from = 'curve' "
-        "and definitions is distinct from ?",
-        [DEFINITIONS],
+        f"select count(*) from lake_rows where definitions is distinct from {literal(DEFINITIONS)} "
+        f"and (metrics_from = 'curve' or {' or '.join(otherwise)})"
     ).fetchall()
     return int(found[0][0])
 
@@ -116,7 +117,7 @@ def _older(task: Task, path: str) -> int:
 
 def _read(task: Task, paths: list[str]) -> dict[str, Any]:
     """The stored values of the older runs, by column: numbers and times in numpy."""
-    names = ("run_id", "commit_id", "metrics_from", "reported", "params", *_COMPUTED)
+    names = ("run_id", "commit_id", "metrics_from", "engine", "reported", "params", *_COMPUTED)
     rows = plain_rows(
         "runs",
         [task.layout.root / path for path in paths],
@@ -147,6 +148,7 @@ def _revised(connection: DuckDBPyConnection, runs: dict[str, Any]) -> pa.Table:
     values: Columns = {name: runs[name].copy() for name in _COMPUTED}
     _by_curves(connection, runs, values)
     _by_trades(connection, runs, values)
+    _without_other_definitions(runs, values)
     count = len(runs["run_id"])
     columns: dict[str, Any] = {
         "run_id": pa.array(runs["run_id"], pa.string()),
@@ -182,6 +184,14 @@ def _by_curves(connection: DuckDBPyConnection, runs: dict[str, Any], values: Col
         for name, column in computed.items():
             values[name][here] = np.where(has_curve, column, values[name][here])
         start = stop
+
+
+def _without_other_definitions(runs: dict[str, Any], values: Columns) -> None:
+    """What a source means otherwise by the name of a column stays in `reported` alone."""
+    for place, (by, engine) in enumerate(zip(runs["metrics_from"], runs["engine"], strict=True)):
+        for name in DIFFERENT.get(engine, ()) if by == "reported" else ():
+            if dict(runs["reported"][place] or ()).get(name) == values[name][place]:
+                values[name][place] = np.nan
 
 
 def _periods(points: Points, stored: Floats) -> Floats:
