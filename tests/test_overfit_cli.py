@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from cli_lake import Cli
+from test_overfit_report import flat
 from trials import document, save_moments, save_returns, seeded
 
 from bt_lake.lake import Lake
@@ -40,7 +41,9 @@ def test_formats(lake: Lake, cli: Cli, tmp_path):
     save_returns(lake, noise())
     asked = ("overfit", "--bootstraps", 50, "--splits", 8, "--seed", 3, "--block", 4)
     found = json.loads(cli(*asked, "--format", "json").out)
-    assert found == lake.overfit(bootstraps=50, splits=8, seed=3, block=4).to_dict()
+    truth = lake.overfit(bootstraps=50, splits=8, seed=3, block=4).to_dict()
+    assert found.keys() == truth.keys()
+    assert flat(found) == pytest.approx(flat(truth), rel=1e-12)  # a sum's order is not fixed
     (row,) = csv.DictReader(io.StringIO(cli(*asked, "--format", "csv").out))
     assert float(row["overfitting.pbo"]) == found["overfitting"]["pbo"]
     assert float(row["search.p"]) == found["search"]["p"]
