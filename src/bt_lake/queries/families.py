@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 WHOLE = "''"  # the label of a family that is all of its rows
 _FAMILY = """
   lake_family_rows as (
-    select
-      c.*, deviation,
-      (select count(*) from lake_trials as t where t.label is not distinct from c.label) as trials
-    from lake_counts as c left join lake_spread as s on s.label is not distinct from c.label
+    select c.*, deviation, coalesce(trials, 0) as trials
+    from lake_counts as c
+    left join lake_spread as s on s.label is not distinct from c.label
+    left join (select label as same, count(*) as trials from lake_trials group by label)
+      on same is not distinct from c.label
   )
 """
 

@@ -61,7 +61,7 @@
       end as original
     from lake_cells
   ),
-  lake_roles as (
+  lake_roles as materialized (
     select
       *,
       case
@@ -95,7 +95,7 @@
       ) as meets
     from lake_pieces
   ),
-  lake_stitched as (
+  lake_stitched as materialized (
     select
       *,
       case
@@ -119,7 +119,7 @@
     select *, mean - sum(n * mean) over w / sum(n) over w as d
     from lake_moments window w as (partition by trial)
   ),
-  lake_trials as (
+  lake_trials as materialized (
     select
       any_value(label) as label, trial, count(*) as pieces,
       arg_min(run_id, (start_at, run_id)) as run_id,
@@ -146,7 +146,7 @@
     from lake_centred
     group by trial
   ),
-  lake_annual as (
+  lake_annual as materialized (
     select
       lake_trials.*, sqrt(coalesce(a_year, usual)) as year,
       coalesce(sharpe_period, sharpe_ratio / sqrt(coalesce(a_year, usual))) as sharpe,
