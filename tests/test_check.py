@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from bt_lake.warehouse import files, log, repair, rot, schema, strays
 from bt_lake.warehouse.errors import CannotWrite, Conflict, Damaged, LakeError, NotFound
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.surface import lake_sql
 
 
 def kinds(store: Store) -> list[tuple[str, bool]]:
@@ -426,6 +428,31 @@ def test_a_copy_counts_if_its_original_is_gone(store, name):
     path.unlink()
     assert not store.check(repair=True).damaged
     assert everything(store) == [(2, 2, 10, 4)]
+
+
+def test_commits_that_come_back_are_passed_over(store):
+    """A backup put over a newer lake, or a copy that was synchronised without deleting."""
+    for _ in range(3):
+        store.append(frames(1))
+    shutil.copytree(store.path, store.path.parent / "backup")
+    for _ in range(2):
+        store.compact(grace_s=0)
+        store.append(frames(1))
+    for path in (store.path.parent / "backup").glob("*/month=*/c-*"):
+        target = store.path / path.relative_to(store.path.parent / "backup")
+        assert not target.exists()
+        shutil.copy(path, target)
+    plain = duckdb.connect()
+    plain.execute("set variable lake = ?", [str(store.path)])
+    plain.execute(lake_sql())
+    assert plain.execute("select count(*) from runs").fetchall() == [(5,)]
+    assert everything(store) == [(5, 5, 25, 10)]
+    store.compact()
+    assert everything(store) == [(5, 5, 25, 10)]
+    assert {(f.kind, f.damage) for f in store.check().findings} == {("returned", False)}
+    store.check(repair=True)
+    assert everything(store) == [(5, 5, 25, 10)]
+    assert store.check().findings == []
 
 
 def test_runs_that_are_in_twice_are_kept_once(store):

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
@@ -16,7 +17,9 @@ from faults import Faults
 
 from bt_lake.warehouse import compact, files, folders, log
 from bt_lake.warehouse import ids as ids_module
+from bt_lake.warehouse.commit import append_events
 from bt_lake.warehouse.errors import CannotRead, CannotWrite, Unconfirmed
+from bt_lake.warehouse.events import events_table
 from bt_lake.warehouse.listing import Listing
 from bt_lake.warehouse.rewrite import Rewriter
 from bt_lake.warehouse.store import Store
@@ -225,3 +228,32 @@ def test_ids_after_a_fork_in_the_middle_of_one():
             ids_module.uuid7()
             os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_restore_that_comes_late_answers_no_later_delete(store, rows, compacted):
+    """It was held up between its look and its commit; a compaction in between changes nothing."""
+    made = frames(1)
+    store.append(made)
+    at = datetime.now(UTC)
+    store.append_events("delete", ids(made))
+    if compacted:
+        store.compact()
+    append_events(store.layout, events_table("restore", ids(made), None, at))
+    assert rows("select count(*), (select count(*) from equity) from runs") == [(0, 0)]
+
+
+def test_a_restore_answers_a_folded_delete_though_the_clock_went_back(store, rows, monkeypatch):
+    made = frames(1)
+    store.append(made)
+    store.append_events("delete", ids(made))
+    store.compact()
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=1)
+
+    monkeypatch.setattr("bt_lake.warehouse.events.datetime", Earlier)
+    store.append_events("restore", ids(made))
+    assert rows("select count(*) from runs") == [(1,)]

@@ -388,6 +388,7 @@ def _strays(layout: Layout) -> Iterator[Finding]:
     connection = Database(layout).connection
     try:
         found = list(strays(layout, state, connection))
+        doubles = connection.execute("select unnest(getvariable('lake_doubles'))").fetchall()
     finally:
         connection.close()
     for stray in found:
@@ -410,6 +411,10 @@ def _strays(layout: Layout) -> Iterator[Finding]:
             yield Finding("copy", stray.path, said, _ASIDE, damage=False)
         else:
             yield _leftover(stray.path, "compaction that did not come to its end")
+    for (commit,) in doubles:
+        for path in sorted(layout.root.glob(f"*/month=*/c-{commit}.parquet")):
+            said = "came back: the lake has its rows already, and readers pass it over"
+            yield Finding("returned", layout.relative(path), said, _ASIDE, damage=False)
     for name in conflicting_logs(layout):
         said = "a second log of its epoch: somebody edited a copy of this lake"
         yield Finding("copy", name, said, _ASIDE, damage=False)

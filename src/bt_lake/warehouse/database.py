@@ -145,7 +145,7 @@ class Database:
         ):
             cast = "" if name == "content" else "::varchar[]"
             self.connection.execute(f"set variable lake_{name} = ?{cast}", [value])
-        self.connection.execute(snapshot_sql())
+        self.connection.execute(snapshot_sql(returned=listing.may_have_returned))
 
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""

@@ -38,8 +38,11 @@ def after_events_of(store: Store, run_ids: Sequence[str]) -> datetime:
 
     def question(connection: DuckDBPyConnection) -> int | None:
         latest: int | None = connection.execute(
-            'select epoch_us(max("at")) from lake_pending_events '
-            "where run_id in (select unnest(?))",
+            """
+            select epoch_us(greatest(
+              (select max("at") from lake_pending_events where run_id in (select unnest($1))),
+              (select max(deleted_at) from lake_rows where run_id in (select unnest($1)))))
+            """,
             [list(run_ids)],
         ).fetchall()[0][0]
         return latest

@@ -17,6 +17,7 @@ from bt_lake.warehouse.log import epochs, log_path, newest_path
 
 _MONTH = re.compile(r"month=[0-9]{4}-[0-9]{2}")
 _COMMIT = re.compile(r"c-[0-9a-f]{32}\.parquet")
+_FOLDED_TO = re.compile(r'"folded_to": ?"([0-9a-f]{32})"')
 _VERSION = -len(".parquet") - 32 + 12  # the digit of an id that tells whether it names children
 
 
@@ -42,6 +43,12 @@ class Listing:
         older = any(path[_VERSION] != "8" for path in commits)
         found = [path for child in CHILDREN for path in _commits(layout, child)] if older else []
         return cls(log, content, events, commits, found, began)
+
+    @property
+    def may_have_returned(self) -> bool:
+        """Whether a commit is no younger than one that maintenance has taken in."""
+        found = _FOLDED_TO.search(self.content)
+        return found is not None and any(path[-40:-8] <= found[1] for path in self.commits)
 
     def is_good(self, layout: Layout) -> bool:
         """Whether nothing of it can have been unlinked meanwhile."""

@@ -59,6 +59,9 @@ class State:
     # not there when the commit was folded, and if they turn up, nobody else has their rows.
     removed: dict[str, float | None] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    # The greatest id of a commit that maintenance has taken in: one that is no greater and stands
+    # may be one of those, come back from a backup.
+    folded_to: str = ""
 
     @staticmethod
     def empty() -> State:
@@ -156,7 +159,14 @@ def _state(raw: dict[str, Any]) -> State:
             named(path): None if at is None else _seconds(at) for path, at in raw["removed"].items()
         },
         unseen=frozenset(commits_file(path, CHILDREN) for path in raw.get("unseen", ())),
+        folded_to=_commit_id(raw.get("folded_to", "")),
     )
+
+
+def _commit_id(value: object) -> str:
+    if value == "" or is_digest(value):  # 32 hexadecimal digits, too
+        return str(value)
+    raise ValueError(f"{value!a:.40} is no id of a commit")
 
 
 def _prove(text: bytes, raw: dict[str, Any]) -> None:
@@ -230,6 +240,7 @@ def advance(
             *adds,
         ),
         removed=removed,
+        folded_to=max([state.folded_to, *filter(None, map(_commit_of, drops))]),
         unseen=frozenset(
             child for child in state.unseen | unseen if goes_with_its_commit(child, removed)
         ),
@@ -262,6 +273,11 @@ def _prune(layout: Layout, following: State) -> None:
             if number <= following.epoch - KEPT_EPOCHS:
                 folders.remove(log_name(number))
     step("log.pruned")
+
+
+def _commit_of(path: str) -> str | None:
+    file = data_file(path)
+    return file and file.commit
 
 
 def goes_with_its_commit(path: str, removed: Container[str]) -> bool:

@@ -28,14 +28,17 @@ _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 def lake_sql(file: str = "lake.sql") -> str:
     """All of it, for a shell that reads it from `file`."""
-    snapshot = (_render("listing.sql"), snapshot_sql(), _render("relisting.sql"))
+    listing, relisting = map(_render, ("listing.sql", "relisting.sql"))
+    snapshot = (listing, snapshot_sql(returned=True), relisting)
     header = _HEADER.format(file=file)
     return "\n".join((header, *snapshot, files_sql(), views_sql(), rest_sql()))
 
 
 @cache
-def snapshot_sql() -> str:
-    return _render("snapshot.sql")
+def snapshot_sql(*, returned: bool) -> str:
+    """The read rule; commits that came back are looked for only where there may be some."""
+    parts = ["standing.sql", *(["returned.sql"] * returned), "snapshot.sql"]
+    return "\n".join(map(_render, parts))
 
 
 @cache

@@ -16,10 +16,14 @@ create or replace temp view lake_shown as
 select r.run_id, r.initial_capital, r.time_zone
 from read_parquet(lake_paths('runs', getvariable('lake_live').runs), hive_partitioning = false, schema = {{schema.shown}}) r
 left join (
-  select run_id, max_by(kind, ("at", event_id)) as kind
+  select run_id, max_by(kind, ("at", event_id)) as kind, max("at") as last_at
   from lake_pending_events where kind in ('delete', 'restore') group by run_id
 ) e using (run_id)
-where case e.kind when 'delete' then false when 'restore' then true else r.deleted_at is null end;
+where case
+  when e.kind = 'delete' then false
+  when e.kind = 'restore' then r.deleted_at is null or e.last_at > r.deleted_at
+  else r.deleted_at is null
+end;
 
 create or replace temp view trades as
   from lake_trade_rows where run_id in (select run_id from lake_shown);

@@ -32,6 +32,11 @@ select r.* replace (
     when e.added_notes is null then r.notes
     else concat_ws(chr(10), r.notes, e.added_notes)
   end as notes,
-  case e.last_kind when 'delete' then e.last_at when 'restore' then null else r.deleted_at end as deleted_at
+  -- a restore that came late answers no later delete, folded or not
+  case
+    when e.last_kind = 'delete' then e.last_at
+    when e.last_kind = 'restore' and (r.deleted_at is null or e.last_at > r.deleted_at) then null
+    else r.deleted_at
+  end as deleted_at
 )
 from {{rows}} r left join told e using (run_id)
