@@ -126,6 +126,7 @@ def test_a_crowd_of_commits_slows_down_those_who_do_not_fold(store, fold_early, 
     pauses = []
     monkeypatch.setattr(compact, "CROWDED", 6)
     monkeypatch.setattr(compact.time, "sleep", pauses.append)
+    store.create()
     with maintenance_lock(store.layout, wait=True):
         for _ in range(5):
             store.append(frames(1))
