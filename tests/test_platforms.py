@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -403,3 +404,45 @@ def test_an_account_s_history_is_live(tmp_path: Path) -> None:
     assert run.config == {"curve": "closed trades", "flows": 500.0}
     assert run.trades["pnl"].sum() == pytest.approx(99.86)
     assert "12345678" not in repr(run.columns) + repr(run.config)
+
+
+def passes(path: Path, count: int, rng: np.random.Generator) -> Path:
+    """An optimisation of an expert that knows nothing."""
+    source = (METATRADER / "ReportOptimizer-1.xml").read_text()
+    head, header, *_ = source.split("<Row>")
+    cell = '<Cell><Data ss:Type="Number">{}</Data></Cell>'
+    rows = []
+    for number, profit in enumerate(rng.normal(0, 900, count).round(2).tolist()):
+        figures = [number, 10_000 + profit, profit, profit / 100, 1.1, profit / 900, profit / 800]
+        values = [*figures, 0, 7.5, 100, number // 100, number % 100, 0]
+        rows.append("<Row>" + "".join(map(cell.format, values)) + "</Row>")
+    book = f"{head}<Row>{header}{''.join(rows)}</Table></Worksheet></Workbook>"
+    path.write_text(book)
+    return path
+
+
+def test_a_report_is_judged_against_all_passes(lake: Lake, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    lake.ingest(passes(tmp_path / "ReportOptimizer-2.xml", 2_000, rng))
+    alone = lake.overfit(strategy="MACross")
+    assert alone.counts.trials == 2_000
+    assert alone.better is None
+    assert "judged against all of them" in alone.verdict
+    # the report of the pass that did best: a Sharpe ratio near 3 in a year of days
+    account = Account(hedging=False)
+    for day, profit in enumerate(rng.normal(0.19, 1, 250)):
+        account.at = datetime(2024, 1, 1, 9) + timedelta(days=day * 7 // 5)
+        account.enter(1, 1, 110_000)
+        account.leave(0, 1, 110_000 + round(200 * profit), 0)
+    report = tmp_path / "ReportTester-2.html"
+    report.write_text(html_of(account).replace("Made", "MACross"))
+    lake.ingest(report)
+    judged = lake.overfit(strategy="MACross")
+    assert judged.counts.trials == 2_001
+    assert judged.better is False
+    assert judged.search is not None
+    assert judged.search.p > 0.2
+    assert any("2,000 trials have neither a curve nor" in note for note in judged.notes)
+    found = lake.overfit(where="bars is not null")
+    assert found.best is not None
+    assert found.best.psr > 0.95

@@ -64,6 +64,7 @@ class Family:
     deviation: float | None = (
         None  # of annual Sharpe ratios, within symbols where there are several
     )
+    windowed: bool = False  # all of it is of a part of the time
     spans: Floats | None = None  # years from the first bar to the last, where they are known
 
     def __len__(self) -> int:

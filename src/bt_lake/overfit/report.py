@@ -93,8 +93,25 @@ def _worlds(
     own = Own.of(family.curves) if family.curves is not None else None
     memory = own.memory() if own is not None else np.ones(len(family))
     t = t_values(family, memory)
-    found = worlds(own, t, bootstraps=bootstraps, block=block, seed=seed, memory=memory)
+    found = worlds(
+        own,
+        t,
+        bootstraps=bootstraps,
+        block=block,
+        seed=seed,
+        memory=memory,
+        unseen=_unseen(family, t),
+    )
     return memory, t, found
+
+
+def _unseen(family: Family, t: Floats) -> int:
+    """Trials that went well and left neither a curve nor a Sharpe ratio, such as the passes of an
+    optimiser: any of them could have been the best."""
+    if family.windowed:  # a trial may have nothing in the window
+        return 0
+    nothing = ~np.isfinite(t) & ~(family.n_returns > 0)
+    return int(np.count_nonzero(nothing & ~family.failed))
 
 
 def check_settings(splits: int, bootstraps: int, block: float | None) -> None:
@@ -126,6 +143,11 @@ def _search(
     good = good[np.argsort(-found.t[good], kind="stable")]
     if not found.resampled and found.alone > 1 and family.curves is not None:
         notes.append("search: no curves that can be resampled, so each trial counts as unrelated")
+    if found.unseen:
+        notes.append(
+            f"search: {found.unseen:,} trials have neither a curve nor a Sharpe ratio; each counts "
+            "as one more unrelated try"
+        )
     return Search(
         p=float(found.p[winner]),
         luck=float(luck),

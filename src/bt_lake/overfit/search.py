@@ -43,6 +43,7 @@ class Worlds:
     t: Floats
     resampled: int  # trials by the bootstrap; the others stand alone
     alone: int
+    unseen: int  # tries of which nothing is known that could be compared
     largest: float  # mean of the largest t: what luck brings
     bound: float  # what the largest t exceeds in 5 % of the worlds
     independent: float  # as many unrelated trials would bring as much
@@ -59,11 +60,13 @@ def worlds(
     block: float | None = None,
     seed: int = 0,
     memory: Floats | None = None,
+    unseen: int = 0,
 ) -> Worlds | None:
     """Judge all trials that have returns of their own, and those that only have a t-value.
 
     `alone` has that value for each trial, NaN where there is none; it counts where there are no
-    returns. None where no trial can be judged.
+    returns. `unseen` trials have neither, and could have been the best: each is a draw beside the
+    others. None where no trial can be judged.
     """
     t = alone.astype(np.float64)
     trials = np.zeros(0, np.int64)
@@ -86,7 +89,7 @@ def worlds(
     single = able.copy()
     single[trials] = False
     if found is None:
-        return _alone(t, single)
+        return _alone(t, single, unseen)
     rows, n = len(found.values), own.points.counts[trials] if own is not None else trials
     block = float(default_block(found.values) if block is None else block)
     drawn = _Drawn.of(t[trials], n, mean, deviation, found)
@@ -95,7 +98,7 @@ def worlds(
     for counts in resamples(rows, bootstraps, block, seed):
         for start in range(0, len(counts), step):
             drawn.add(counts[start : start + step], wider)
-    return drawn.judged(t, trials, single, block)
+    return drawn.judged(t, trials, single, block, unseen)
 
 
 def _widening(n: Ints, block: float) -> Floats:
@@ -176,51 +179,57 @@ class _Drawn:
         most = np.maximum(fixed.max(axis=1), 0.0)
         self.reality_check += int(np.count_nonzero(most >= self.observed[0]))
 
-    def judged(self, t: Floats, trials: Ints, single: Bools, block: float) -> Worlds:
+    def judged(self, t: Floats, trials: Ints, single: Bools, block: float, unseen: int) -> Worlds:
         of = 1.0 + self.bootstraps
+        lone = int(single.sum()) + unseen
         largest = np.concatenate(self.largest)
         p = np.full(t.size, np.nan)
         p[trials] = (1.0 + self.exceeding) / of
         mean, bound = float(largest.mean()), float(np.quantile(largest, 1.0 - _LEVEL))
-        if single.any():
-            p = _with_those_alone(p, t, trials, single, largest)
-            mean, bound = _larger(largest, int(single.sum()))
+        if lone:
+            p = _with_those_alone(p, t, trials, single, largest, unseen)
+            mean, bound = _larger(largest, lone)
         return Worlds(
             p=_stepped_down(p, t),
             t=t,
             resampled=trials.size,
             alone=int(single.sum()),
+            unseen=unseen,
             largest=mean,
             bound=bound,
-            independent=_as_many(mean / self.wider, trials.size + int(single.sum())),
+            independent=_as_many(mean / self.wider, trials.size + lone),
             reality_check=(1 + self.reality_check) / of,
             spa=(1 + self.spa) / of,
             block=block,
         )
 
 
-def _alone(t: Floats, single: Bools) -> Worlds:
+def _alone(t: Floats, single: Bools, unseen: int) -> Worlds:
     """No two trials can be laid beside each other: Sidak's adjustment, stepped down (Holm)."""
     count = int(single.sum())
+    tries = count + unseen
     p = np.full(t.size, np.nan)
     rank = np.empty(count, np.int64)
-    rank[np.argsort(t[single], kind="stable")] = np.arange(1, count + 1)
+    rank[np.argsort(t[single], kind="stable")] = np.arange(1, count + 1) + unseen
     p[single] = -np.expm1(rank * np.log1p(-normal.cdf(-t[single])))
     return Worlds(
         p=_stepped_down(p, t),
         t=t,
         resampled=0,
         alone=count,
-        largest=float(sharpe.expected_max(count)),
-        bound=float(normal.quantile((1.0 - _LEVEL) ** (1.0 / count))),
-        independent=float(count),
+        unseen=unseen,
+        largest=float(sharpe.expected_max(tries)),
+        bound=float(normal.quantile((1.0 - _LEVEL) ** (1.0 / tries))),
+        independent=float(tries),
         reality_check=None,
         spa=None,
         block=None,
     )
 
 
-def _with_those_alone(p: Floats, t: Floats, trials: Ints, single: Bools, largest: Floats) -> Floats:
+def _with_those_alone(
+    p: Floats, t: Floats, trials: Ints, single: Bools, largest: Floats, unseen: int
+) -> Floats:
     """One as good as this is shown by the resampled ones of no higher t, or by those alone."""
     together = p.copy()
     able = np.flatnonzero(np.isfinite(t))
@@ -234,7 +243,7 @@ def _with_those_alone(p: Floats, t: Floats, trials: Ints, single: Bools, largest
         ordered = np.sort(largest)
         beyond = ordered.size - np.searchsorted(ordered, t[able[others]], side="left")
         chance[others] = (1.0 + beyond) / (1.0 + ordered.size)
-    alone = np.searchsorted(lone, t[able], side="right")
+    alone = np.searchsorted(lone, t[able], side="right") + unseen
     none = np.log1p(-np.minimum(chance, 1.0 - 1e-12))
     none += alone * np.log1p(-np.minimum(normal.cdf(-t[able]), 1.0 - 1e-12))
     together[able] = -np.expm1(none)

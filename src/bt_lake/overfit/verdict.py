@@ -59,7 +59,10 @@ def _nothing_to_say(counts: Counts, best: Best | None) -> str:
     if counts.with_sharpe == 0:
         which = "the only trial" if counts.trials == 1 else f"any of the {counts.trials:,} trials"
         failed = f" ({counts.failed} failed)" if counts.failed else ""
-        return f"There is no Sharpe ratio in {which}{failed}, so nothing can be said."
+        silence = f"There is no Sharpe ratio in {which}{failed}, so nothing can be said."
+        if 1 < counts.trials != counts.failed:
+            silence += " With the curve of the best one it would be judged against all of them."
+        return silence
     if best is None:
         return (
             "Every trial with a Sharpe ratio is deleted or failed: there is no best one to judge."

@@ -97,6 +97,7 @@ def family_of(
         notes=tuple(notes),
         gathered=trials.gathered,
         deviation=trials.deviation,
+        windowed=window is not None,
         spans=trials.spans,
     )
     return family, trials
