@@ -258,4 +258,4 @@ def test_an_id_and_an_option_that_are_nearly_right(golden: Golden, capsys) -> No
     with pytest.raises(bt_lake.errors.NotFound, match=f"Did you mean .*…{some}"):
         golden.lake.run(slipped)
     assert run(["--lake", str(golden.lake.path), "list", "--symbl", "AAPL"]) == 2
-    assert "no such option: --symbl. Did you mean --symbol?" in capsys.readouterr().err
+    assert "no such option: --symbl. Did you mean --symbol" in capsys.readouterr().err
