@@ -188,6 +188,22 @@ def test_a_lake_that_others_fold_meanwhile(store: Store, fork, monkeypatch):
     assert look(store) == look(other)
 
 
+def test_a_lake_with_doubled_runs_doubles_none_here(store: Store, fork, tmp_path: Path):
+    """A run that was merged, and then copied file by file as well."""
+    store.create()
+    other = fork()
+    saved(other)
+    store.merge(other.path)
+    for file in other.path.glob("*/month=*/c-*"):
+        target = store.path / file.relative_to(other.path)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(file, target)
+    third = Store(tmp_path / "third")
+    third.merge(store.path)
+    assert list(look(third).values()) == [("5", "2", "[]", "['']", "False")]
+    assert not third.merge(store.path).changed
+
+
 def test_on_the_command_line(store: Store, fork, tmp_path: Path, capsys):
     saved(store)
     other = fork()

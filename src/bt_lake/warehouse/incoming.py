@@ -46,7 +46,7 @@ class Incoming:
         self._layout = layout
 
     def run_ids(self) -> list[str]:
-        return self._column("select run_id from trials order by run_id")
+        return self._column("select distinct run_id from trials order by run_id")
 
     def run_ids_with(self, child: str) -> set[str]:
         """The runs that have rows in `equity` or in `trades`."""
@@ -67,9 +67,10 @@ class Incoming:
         return self._rows(*CHILDREN[child], run_ids)
 
     def _rows(self, view: str, order: str, ids: list[str]) -> pa.Table:
+        """Each row once, though files that were copied into one folder may double it there."""
         question = (
             f"from {view} where run_id between ? and ? and run_id in (select unnest(?)) "
-            f"order by {order}"
+            f"qualify row_number() over (partition by {order}) = 1 order by {order}"
         )
         return self.connection.sql(question, params=[ids[0], ids[-1], ids]).to_arrow_table()
 
