@@ -204,7 +204,7 @@ class _Drawn:
         )
 
 
-def _alone(t: Floats, single: Bools, unseen: int) -> Worlds:
+def _alone(t: Floats, single: Bools, unseen: int = 0) -> Worlds:
     """No two trials can be laid beside each other: Sidak's adjustment, stepped down (Holm)."""
     count = int(single.sum())
     tries = count + unseen
