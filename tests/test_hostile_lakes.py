@@ -57,7 +57,8 @@ def test_the_system_calls_of_tampered_lakes(tmp_path):
         str(trace),
         PYTHONDONTWRITEBYTECODE="1",
     )
-    calls = trace.read_text(errors="replace").splitlines()
+    told = trace.read_text(errors="replace").splitlines()
+    calls = [line for line in told if re.match(r"\d+ +\w+\(", line)]  # no signals, no ends
     assert len(calls) > 1000
     assert len([call for call in calls if "execve(" in call]) == 1
     for call in calls:
