@@ -71,9 +71,10 @@ TYPES = {
 }
 OTHER_TYPES = {"error": "BaseException | str | None"}
 DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
-# What a run is given beside its columns; the last is of an engine's heat map: what its cells hold.
+# What a run is given beside its columns; `metric` is what the cells of an engine's heat map hold.
 BESIDE = (
     "    equity: Any\n    trades: Any\n    metrics: Mapping[str, Any] | None\n    metric: str\n"
+    "    duplicates: str | None\n"
 )
 
 

@@ -318,7 +318,7 @@ def test_what_is_shown_of_results(golden, tmp_path):
         ids = batch.save([{"strategy": "a"}, {"strategy": "b"}])
         assert repr(batch) == "Batch(0 saved, 2 pending)"
     with lake.record(strategy="c") as run:
-        pass
+        run.result = {"metrics": {"score": 1.0}}
     assert repr(run) == f"Recording(run_id='{run.run_id}', columns={sorted(run.columns)})"
     lake.export(tmp_path / "runs.csv")
     report = Lake(tmp_path / "other").ingest(tmp_path / "runs.csv")

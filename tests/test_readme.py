@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -38,6 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run = {"strategy": "rsi", "equity": [["2024-01-02", 100.0], ["2024-01-03", 101.0]]}
     (tmp_path / "results" / "run_1.json").write_text(json.dumps(run), "utf-8")
     add_results(tmp_path / "trading.db", result())
+    made = ROOT / "tests" / "data" / "platforms" / "metatrader"
+    shutil.copy(made / "ReportOptimizer-1.xml", tmp_path)
+    shutil.copy(made / "ReportTester-plain.html", tmp_path / "ReportTester-1.html")
     return tmp_path
 
 

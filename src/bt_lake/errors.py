@@ -5,6 +5,7 @@ from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
     Busy,
+    CannotRead,
     CannotWrite,
     Conflict,
     Damaged,
@@ -14,6 +15,7 @@ from bt_lake.warehouse.errors import (
     LakeError,
     MissingExtra,
     NotFound,
+    Unconfirmed,
     UnknownName,
 )
 
@@ -21,6 +23,7 @@ __all__ = [
     "Ambiguous",
     "BadInput",
     "Busy",
+    "CannotRead",
     "CannotWrite",
     "Conflict",
     "Damaged",
@@ -31,5 +34,6 @@ __all__ = [
     "LakeError",
     "MissingExtra",
     "NotFound",
+    "Unconfirmed",
     "UnknownName",
 ]

@@ -18,6 +18,7 @@ class RunKeywords(TypedDict, total=False):
     trades: Any
     metrics: Mapping[str, Any] | None
     metric: str
+    duplicates: str | None
     strategy: Text
     strategy_type: Text
     strategy_version: Text
