@@ -194,12 +194,12 @@ def test_a_zarr_store_that_claims_much_or_runs_code(tmp_path, array):
 
 
 def test_yaml_of_mlflow_has_no_aliases(tmp_path):
-    from bt_lake.ingest.stores.mlruns import read_folder
+    from bt_lake.ingest.stores.mlruns import Folder
 
     run = tmp_path / "0" / "r"
     (run / "metrics").mkdir(parents=True)
     (run.parent / "meta.yaml").write_text("name: &a [x, x]\nb: *a\nc: [*a, *a, *a]\n")
     (run / "meta.yaml").write_text(f"run_id: r\nuser_id: {'9' * 5000}\nstatus: ²\n")
     (run / "metrics" / "m").write_text(f"1 1.2.3 0\n{'9' * 5000} 1 1\n1 .5 {'9' * 5000}\n1 2. 0\n")
-    (tracked,) = read_folder(tmp_path)
+    (tracked,) = Folder(tmp_path).read()
     assert tracked.metrics == {"m": 2.0}
