@@ -14,7 +14,7 @@ HOURS ?= 2
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test mutants thorough-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo clean
+.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -31,10 +31,13 @@ endif
 	touch $@
 
 test: $(READY)        ## run the tests, but for those that take minutes each
-	$(PYTEST) -m "not thorough"
+	$(PYTEST) -m "not thorough and not long"
 
 thorough-test: $(READY) ## kill and stop processes at every step of every write; some minutes
 	$(PYTEST) -m thorough --dist load
+
+long-test: $(READY)   ## simulate families of noise, and tamper with lakes; half an hour, not in CI
+	$(PYTEST) -m long --dist load
 
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
@@ -54,7 +57,7 @@ dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty
 	tests/release/smoke.sh $(VENV)
 
 bounds-check: $(LOWEST)/.ready ## run the tests with the lowest versions allowed; ALL=1: all of them
-	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough" $(BOUNDS)
+	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough and not long" $(BOUNDS)
 
 $(LOWEST)/.ready: pyproject.toml tests/release/lowest.py $(READY)
 	$(BIN)/python tests/release/lowest.py >$(BIN)/lowest.txt
@@ -76,7 +79,7 @@ BOUNDS := $(if $(ALL),$(EVERY),$(addprefix tests/test_,append.py compaction.py c
 	queries_list.py queries_lookup.py queries_export.py cli_edges.py cli_runs.py cli_ingest.py cli_sql.py))
 
 newest-check: $(NEWEST)/.ready ## run them with the newest versions there are, pre-releases too
-	$(NEWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough" $(EVERY)
+	$(NEWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough and not long" $(EVERY)
 
 $(NEWEST)/.ready: pyproject.toml $(READY)
 ifdef UV

@@ -35,12 +35,12 @@ def test_tampered_lakes_do_no_harm(tmp_path):
     soak(12, tmp_path)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_many_tampered_lakes_do_no_harm(tmp_path):
     soak(300, tmp_path)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_the_system_calls_of_tampered_lakes(tmp_path):
     """DuckDB and Arrow do not tell Python what they open; the system does."""

@@ -22,7 +22,7 @@ CELLS = (
 FAMILIES = 60
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.parametrize("name", CELLS)
 def test_noise_is_called_better_than_luck_in_one_of_twenty(name, monkeypatch):
     """Of 60 families at 5 %, more than 11 come up less than once in 20,000 runs."""
@@ -40,7 +40,7 @@ def test_noise_is_called_better_than_luck_in_one_of_twenty(name, monkeypatch):
     assert np.mean(told) > 0.3  # a share, not a formality
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 def test_an_edge_is_seen():
     """One of 20 with an annual Sharpe ratio of 2 over five years: an ideal test sees 94 %."""
     rng = seeded()

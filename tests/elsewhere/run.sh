@@ -18,7 +18,7 @@ like() { # name, then VARIABLE=value ...
   env "${@:2}" python -c 'import duckdb, os
 threads = duckdb.connect().execute("select current_setting($$threads$$)").fetchone()[0]
 assert threads == int(os.environ["DUCKDB_THREADS"]), threads'
-  env "${@:2}" pytest --dist loadfile -m "not thorough" -k "not other_kinds and not damaged and not flipped" "${options[@]}" "${files[@]}"
+  env "${@:2}" pytest --dist loadfile -m "not thorough and not long" -k "not other_kinds and not damaged and not flipped" "${options[@]}" "${files[@]}"
 }
 
 like "an old machine of one thread" TZ=America/St_Johns DUCKDB_THREADS=1 POLARS_MAX_THREADS=1 \
