@@ -77,5 +77,5 @@ def marks_of(file: Path | bytes) -> dict[bytes, bytes] | None:
     source = pa.BufferReader(file) if isinstance(file, bytes) else file
     try:
         return dict(pq.read_metadata(source).metadata or {})
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):  # a name in it may be no UTF-8
         return None
