@@ -322,7 +322,11 @@ def _torn_or_foreign(table: str, path: Path, relative: str) -> Finding | None:
         return _unreachable(relative, error)
     try:
         schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError, ValueError) as error:  # its message is all that tells them apart
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+    ) as error:  # its message is all that tells them apart
         return _torn(relative, error)
     wanted = {f.metadata[FIELD_ID]: f for f in arrow_schema(table)}
     there = {(found.metadata or {}).get(FIELD_ID): found for found in schema}
