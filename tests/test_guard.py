@@ -256,7 +256,9 @@ def test_values_are_bound(lake):
 
 
 def test_a_mistake_in_sql_is_explained(lake):
-    with pytest.raises(BadInput, match='"sharp" not found.*"sharpe_ratio"'):
+    with pytest.raises(
+        BadInput, match="there is no column 'sharp' here. Did you mean sharpe_ratio"
+    ):
         lake.sql("select sharp from runs")
     with pytest.raises(BadInput, match="run does not exist"):
         lake.sql("select * from run")

@@ -90,7 +90,7 @@ def test_lake_sql_of_the_folder_is_what_python_runs(store):
     store.append(frames(1))
     text = store.layout.sql.read_text()
     assert text == lake_sql()
-    assert snapshot_sql() in text
+    assert snapshot_sql(returned=True) in text
     assert files_sql() in text
     assert views_sql() in text
     assert rest_sql() in text

@@ -22,7 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "run": "running:run",
-        "reproduce": "running:reproduce",
+        "reproduce": "reproducing:reproduce",
         "demo": "demo:demo",
     },
     "Ask": {
