@@ -202,8 +202,11 @@ class Folders:
         with self._at(name) as (last, folder):
             try:
                 descriptor = os.open(last, os.O_RDWR | os.O_CREAT | how, 0o666, dir_fd=folder)
-            except PermissionError:
-                return os.open(last, os.O_RDONLY | how, dir_fd=folder)
+            except PermissionError as refused:
+                try:
+                    return os.open(last, os.O_RDONLY | how, dir_fd=folder)
+                except FileNotFoundError:  # it could not be made
+                    raise refused from None
             if folder is not None and is_shared(folder):
                 share_file(descriptor)
             return descriptor
