@@ -446,3 +446,40 @@ def test_a_report_is_judged_against_all_passes(lake: Lake, tmp_path: Path) -> No
     found = lake.overfit(where="bars is not null")
     assert found.best is not None
     assert found.best.psr > 0.95
+
+
+def test_a_report_that_is_still_being_written_is_left_for_later(lake: Lake, tmp_path: Path) -> None:
+    whole = (METATRADER / "ReportTester-plain.html").read_bytes()
+    report = tmp_path / "ReportTester-9.html"
+    report.write_bytes(whole[: len(whole) // 2])
+    seen = []
+    for found in lake.watch(tmp_path, every_s=0.05, on_error="skip"):
+        seen.append(len(found.added))
+        if found.added:
+            break
+        report.write_bytes(whole)
+    assert seen[-1] == 1
+    assert lake.run(lake.runs()["run_id"].item()).row["total_trades"] == 40
+
+
+def test_a_cell_of_ten_megabytes_is_one_refusal(tmp_path: Path) -> None:
+    path = tmp_path / "ORB_CME_MINI_MES1!_2026-05-28.csv"
+    text = (TRADINGVIEW / path.name).read_text("utf-8")
+    path.write_text(text.replace("5310.25", "9" * 10_000_000, 1), "utf-8")
+    assert len(refused(path)) < 300
+
+
+@pytest.mark.thorough
+def test_a_list_of_half_a_million_trades(tmp_path: Path) -> None:
+    header = (TRADINGVIEW / "ORB_CME_MINI_MES1!_2026-05-28.csv").read_text("utf-8").split("\n")[0]
+    path = tmp_path / "Big_NASDAQ_AAPL_2026-05-28.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(header + "\n")
+        for number in range(1, 500_001):
+            at = datetime(2000, 1, 3) + timedelta(minutes=10 * number)
+            rest = f"100,1,100,1.00,1.00,2,2,-1,-1,{number}.00,{number / 10_000:.2f}\n"
+            file.write(f"{number},Exit long,{at:%Y-%m-%d %H:%M},TP,{rest}")
+            file.write(f"{number},Entry long,{at - timedelta(minutes=5):%Y-%m-%d %H:%M},L,{rest}")
+    run = only(path)
+    assert len(run.trades["pnl"]) == 500_000
+    assert run.columns["initial_capital"] == 1_000_000
