@@ -15,6 +15,7 @@ from bt_lake.cli.main import run
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse.store import Store
 
+MIXED = "1 computed from curves, 6 as their sources report"  # where a question rests on all
 GRID = [(fast, slow) for fast in (5, 10) for slow in (50, 60, 70)]
 CURVE = {
     "ts": ["2024-01-01", "2024-01-02", "2024-01-03", "2024-02-01"],

@@ -43,7 +43,9 @@ def test_best_is_the_best_of_the_report(lake, edge):
 
 def test_filters_make_the_family_unless_it_is_named(lake):
     rng = seeded()
-    save_returns(lake, noise(rng, trials=6), symbol="A", sweep="w", failed=1)
+    returns = noise(rng, trials=6)
+    returns += np.linspace(-0.002, 0.003, 6) - returns.mean(axis=0)  # some are below 0, some above
+    save_returns(lake, returns, symbol="A", sweep="w", failed=1)
     with lake.batch() as batch:
         for _ in range(5):
             batch.save(document(rng.normal(0.0, 0.01, 120), strategy="other", symbol="A"))

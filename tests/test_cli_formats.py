@@ -29,7 +29,7 @@ RETURNS = [0.0, 0.1, 99 / 110 - 1, 121 / 99 - 1]
 MEAN = sum(RETURNS) / 4
 SHARPE = MEAN / sqrt(sum((r - MEAN) ** 2 for r in RETURNS) / 3) * sqrt(252)
 SPREAD = sqrt(sum((n / 2 - 1.75) ** 2 for n in range(1, 7)) / 5)
-DAY_COUNT = 31 / 365.25  # from the first point of the curve to the last, in years
+YEARS = 32 / 365.25  # the curve, and one usual step from the capital to its first point
 
 
 @dataclass
@@ -78,7 +78,7 @@ ASKED = [
             ["WAVE", "2", "1", "1", "6.40", "6.40", "-", "6.40", "6.40", "6.40", "100.0%"],
             ["SYNTH", "6", "0", "6", "1.75", "1.75", "0.94", "0.50", "3.00", "1.75", "33.3%"],
         ],
-        "sharpe of 2 groups · T",
+        "sharpe of 2 groups · 1 computed from curves, 6 as their sources report · T",
     ),
     Asked(
         ["sweep", "sma_cross", "-x", "fast", "--symbol", "SYNTH"],
@@ -127,12 +127,12 @@ ASKED = [
         ["strategy", "params", "run_id", "created_at", "total_trades", "win_rate",
          "profit_factor", "total_return", "cagr", "sharpe_ratio", "max_drawdown"],
         [["sma_cross", PARAMS, run_id(7), "2026-11-07T12:00:00Z", 2, 0.5, 10 / 4.5, 121 / 100 - 1,
-          1.21 ** (1 / DAY_COUNT) - 1, SHARPE, 99 / 110 - 1]],
+          1.21 ** (1 / YEARS) - 1, SHARPE, 99 / 110 - 1]],
         [
             ["strategy", "params", "run", "created", "trades", "win rate", "pf", "return", "cagr",
              "sharpe", "max dd"],
             ["sma_cross", json.dumps(PARAMS), run_id(7), "2026-11-07 12:00", "2", "50.0%", "2.22",
-             "+21.0%", "+844.9%", "6.40", "-10.0%"],
+             "+21.0%", "+780.9%", "6.40", "-10.0%"],
         ],
         "1 of 1 found · T",
     ),

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from cli_lake import Cli, run_id
+from cli_lake import MIXED, Cli, run_id
 
 from bt_lake.warehouse.schema import RUNS
 
 pytest_plugins = ["cli_fixtures"]
-
-MIXED = "1 computed from curves, 6 as their sources report"
 
 
 def shown(text: str) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from cli_lake import Cli
+from cli_lake import MIXED, Cli
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -29,7 +29,7 @@ def test_a_heatmap_beside_its_numbers(cli: Cli):
 
 def test_what_is_aggregated_is_said(cli: Cli):
     said = cli("sweep", "sma_cross", "-x", "fast", "-y", "slow", "--how", "max")
-    assert said.err == "max over symbol, risk · 7 trials · T\n"
+    assert said.err == f"max over symbol, risk · 7 trials · {MIXED} · T\n"
     assert "6.40" in said.lines[2]
 
 
@@ -114,7 +114,7 @@ def test_aggregate_as_a_table(cli: Cli):
         "WAVE       1  6.40    6.40     -  6.40  6.40  6.40  6.40   100.0%\n"
         "SYNTH      6  1.75    1.75  0.94  0.50  3.00  1.12  2.38    66.7%\n"
     )
-    assert said.err == "sharpe of 2 groups · T\n"
+    assert said.err == f"sharpe of 2 groups · {MIXED} · T\n"
 
 
 def test_aggregate_tells_failures_where_there_are_some(cli: Cli):

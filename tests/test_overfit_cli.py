@@ -64,7 +64,8 @@ def saved(lake: Lake, family: str) -> None:
             save_returns(lake, noise(trials=1))
         case "no common dates":
             for i in range(2):
-                whole = document(rng.normal(0.0, 0.01, 60))
+                returns = rng.normal(0.0, 0.01, 60)
+                whole = document(returns - returns.mean() + 0.0005)  # nothing is won by luck
                 whole["equity"]["ts"] += np.timedelta64(100 * i, "D")
                 lake.save(whole)
         case "constant curves":
@@ -94,7 +95,7 @@ def test_bad_families_get_a_sentence_and_no_number(lake: Lake, cli: Cli, family:
     saved(lake, family)
     said = cli("overfit", "--strategy", "s")
     assert said.code == 0
-    assert says in " ".join(said.out.split()) or "Not even the best of these 2" in said.out
+    assert says in " ".join(said.out.split())
     found = json.loads(cli("overfit", "--strategy", "s", "-f", "json").out)
     assert found["overfitting"] is None
     assert (found["search"] is None) == (family not in ("copies", "no common dates"))

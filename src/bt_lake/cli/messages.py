@@ -27,6 +27,7 @@ _EVERY_S = 0.1
 _NAMED = 3
 _COMMON = 6
 _TOLD = 30  # columns for a name and its value
+_drawn: list[Progress] = []  # bars that are on the terminal now: lines do not go behind them
 
 
 def say(text: str) -> None:
@@ -37,6 +38,8 @@ def say(text: str) -> None:
 def _write(text: str) -> None:
     # stderr may be closed, or a pipe nobody reads: there is nobody left to tell then.
     with contextlib.suppress(BrokenPipeError, AttributeError, ValueError):
+        for bar in tuple(_drawn):
+            bar.wipe()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
@@ -51,13 +54,21 @@ def note(*parts: str) -> None:
 
 
 def _folded(line: str, width: int) -> list[str]:
-    """Broken between its parts where it is wider than the terminal."""
+    """Broken between its parts where it is wider than the terminal, and a wide part at words."""
     lines: list[str] = []
     for part in line.split(" · "):
         if lines and columns_of(f"{lines[-1]} · {part}") <= width:
             lines[-1] += f" · {part}"
-        else:
+        elif columns_of(part) <= width:
             lines.append(part)
+        else:
+            first, *words = part.split(" ")
+            lines.append(first)
+            for word in words:
+                if columns_of(f"{lines[-1]} {word}") <= width:
+                    lines[-1] += f" {word}"
+                else:
+                    lines.append(word)
     return lines
 
 
@@ -150,9 +161,13 @@ class Progress:
         room = shutil.get_terminal_size().columns - _BAR - 2
         sys.stderr.write(f"\r{bar} {shortened(one_line(text), room)}\x1b[K")
         sys.stderr.flush()
+        if self not in _drawn:
+            _drawn.append(self)
 
-    def close(self) -> None:
-        if self._live and self._drawn:
+    def wipe(self) -> None:
+        """Take the bar off the terminal; it comes back when it is drawn again."""
+        if self in _drawn:
+            _drawn.remove(self)
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
@@ -163,7 +178,7 @@ def progress(unit: str, show: Callable[[float], str] = "{:,.0f}".format) -> Iter
     try:
         yield shown
     finally:
-        shown.close()
+        shown.wipe()
 
 
 def _bar(share: float) -> str:
