@@ -19,7 +19,7 @@ from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.run import KEYS, Run
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.params import params_hash
-from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.schema import DEFINITIONS, RUNS
 
 
 def row(*args, **columns) -> dict:
@@ -34,7 +34,7 @@ def test_a_strategy_is_all_a_run_needs():
     made = found.pop("created_at")
     assert abs(datetime.now(UTC) - made) < timedelta(minutes=5)
     assert len(found.pop("run_id")) == 36
-    assert found == {"strategy": "sma", "status": "ok"}
+    assert found == {"strategy": "sma", "status": "ok", "definitions": DEFINITIONS}
 
 
 def test_labels_are_kept():

@@ -53,23 +53,19 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
 
         named = {name: value for name, value in columns.items() if name != "returns"}
         return adapt(returns, columns["returns"], named)
-    if obj is None or (isinstance(obj, dict) and not obj):
-        if not any(columns.get(name) is not None for name in _RESULTS):
-            raise BadInput("nothing to save: did the function forget to return its result?")
-        obj = ...
     if obj is ...:
         return [Run.from_document(columns)]
     if isinstance(obj, Run):
         return [obj.with_columns(columns)]
-    if type(obj) is dict:
-        return [Run.from_document(obj).with_columns(columns)]
+    if obj is None or type(obj) is dict:
+        return [_documented(obj, columns)]
     from bt_lake.ingest.engines import recognise
 
     engine = recognise(obj)
     if engine is not None:
         return adapt(engine, obj, columns)
     if isinstance(obj, Mapping):
-        return [Run.from_document(obj).with_columns(columns)]
+        return [_documented(obj, columns)]
     if isinstance(obj, (list, tuple)):
         return [run for item in obj for run in runs_of(item, columns)]
     if type(obj).__name__ == "Series":
@@ -81,6 +77,15 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
         "run document (dict), a Run, or equity=..., trades=..., metrics=... by name; "
         "files are taken in by `ingest`"
     )
+
+
+def _documented(document: Mapping[str, Any] | None, columns: Mapping[str, Any]) -> Run:
+    """The run of a document; without one, results must be among what the caller names."""
+    if document:
+        return Run.from_document(document).with_columns(columns)
+    if not any(columns.get(name) is not None for name in _RESULTS):
+        raise BadInput("nothing to save: did the function forget to return its result?")
+    return Run.from_document(columns)
 
 
 def commit(
