@@ -64,6 +64,7 @@ class Database:
         self._process = os.getpid()
         self._listed, self._warned = 0, False
         self._keeps_footers = True  # as `connect` sets it
+        self.pressed = False  # Ctrl-C, while a question is asked
         self._turn = RLock()
         self._seen: dict[str, int] | None = None
         self._missing = [views_sql(), rest_sql()]
@@ -152,10 +153,21 @@ class Database:
         if self._process != os.getpid():
             keep_for_ever(self.connection)
             self._open()
-        with self._turn, interruptible():
+        with self._turn, interruptible(), self._pressed():
             self.refresh()
             self._warn_of_many()
             return self._ask(question)
+
+    @contextmanager
+    def _pressed(self) -> Iterator[None]:
+        """An interruption that a Ctrl-C asked for is one."""
+        self.pressed = False
+        try:
+            yield
+        except Interrupted:
+            if self.pressed:
+                raise KeyboardInterrupt from None
+            raise
 
     def _warn_of_many(self) -> None:
         """Once, where so many commits stand that every question is slow."""
@@ -213,10 +225,14 @@ def _count_standing(connection: DuckDBPyConnection) -> int:
 
 
 def interrupt() -> None:
-    """Stop the queries that run now, whatever thread began them."""
+    """Stop the queries that run now, whatever thread began them, for a Ctrl-C.
+
+    DuckDB may take the signal itself and then tell of the interruption alone.
+    """
     from duckdb import ConnectionException
 
     for database in list(_databases):
+        database.pressed = True
         with suppress(ConnectionException):  # it was closed meanwhile
             database.connection.interrupt()
 
