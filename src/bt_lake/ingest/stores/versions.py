@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.ingest.stores.source import Source
 from bt_lake.ingest.times import shown
 from bt_lake.warehouse.frames import Frames
+from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+_TIMES = {column.name for column in RUNS.columns if column.kind == "timestamp"}
 _LABELS = ("strategy", "symbol", "timeframe", "start_at", "end_at", "params_hash")
 _ENDING = re.compile(r"\.[0-9a-f]{8}(?:\.\d+)?$")
 # What is made anew with every import, or cannot be compared by its text.
@@ -48,11 +52,11 @@ def predecessors(store: Store, source: Source, frames: Frames, *, dated: bool) -
     keys = {_ENDING.sub("", run_id): run_id for run_id in ids if _is_of_key(run_id, source)}
     if not keys or not store.layout.exists:
         return {}
-    rows = {row["run_id"]: row for row in frames.runs.to_pylist()}
+    rows = {row["run_id"]: row for row in _plain(frames.runs).to_pylist()}
 
     def question(connection: DuckDBPyConnection) -> list[tuple[Any, ...]]:
         return connection.execute(
-            f"select run_id, created_at, {', '.join(_LABELS)} from trials "
+            f"select run_id, {', '.join(map(_as_plain, ('created_at', *_LABELS)))} from trials "
             "where run_id >= ? and run_id < ? and deleted_at is null",
             [f"{source.kind}.", f"{source.kind}/"],
         ).fetchall()
@@ -63,6 +67,28 @@ def predecessors(store: Store, source: Source, frames: Frames, *, dated: bool) -
         if new is not None and new != old and _same_row(rows[new], created, labels, dated):
             found[new] = max(old, found.get(new, old))
     return found
+
+
+def _plain(runs: pa.Table) -> pa.Table:
+    """Times as microseconds: DuckDB gives others to Python only where pytz is installed."""
+    import pyarrow as pa
+
+    columns = [
+        column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        for column in runs.columns
+    ]
+    return pa.table(dict(zip(runs.column_names, columns, strict=True)))
+
+
+def _as_plain(name: str, owner: str = "") -> str:
+    column = f'{owner}"{name}"'
+    return f"epoch_us({column})" if name in _TIMES else column
+
+
+def _shown(column: str, value: Any) -> str:
+    if column in _TIMES and value is not None:
+        return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value):%Y-%m-%d %H:%M}"
+    return shown(value)
 
 
 def _is_of_key(run_id: str, source: Source) -> bool:
@@ -89,7 +115,7 @@ def changes(
         return Changes(frames, [])
     olds = _current(store, [before.get(run_id, run_id) for run_id in ids], columns)
     found = []
-    for row in frames.runs.select(["run_id", *columns]).to_pylist():
+    for row in _plain(frames.runs.select(["run_id", *columns])).to_pylist():
         run_id = row["run_id"]
         old = olds.get(before.get(run_id, run_id))
         if old is None:
@@ -97,7 +123,7 @@ def changes(
         for column in columns:
             was, now = old[column], row[column]
             if was != now and now is not None:
-                words = f"was {shown(was)} and is {shown(now)}"
+                words = f"was {_shown(column, was)} and is {_shown(column, now)}"
                 found.append(Change(run_id, old["run_id"], column, words))
     return Changes(frames, found)
 
@@ -106,7 +132,7 @@ def _current(store: Store, ids: Sequence[str], columns: Sequence[str]) -> dict[s
     """The version of each run that is not deleted, by the run's first id."""
     import pyarrow as pa
 
-    names = ", ".join(f't."{name}"' for name in columns)
+    names = ", ".join(f'{_as_plain(name, "t.")} as "{name}"' for name in columns)
 
     def question(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
         connection.register("wanted", pa.table({"first_id": pa.array(ids, pa.string())}))
