@@ -74,6 +74,13 @@ class Ledger:
         return equity, instants(clock.to_utc((calendar + 1) * DAY - 1_000_000))
 
 
+def is_empty(column: Any) -> bool:
+    """Whether a column says nothing of any trade."""
+    if isinstance(column, np.ndarray):
+        return bool(np.isnan(column).all())
+    return all(value is None for value in column)
+
+
 def _weekend(days: Micros) -> NDArray[np.bool_]:
     there: NDArray[np.bool_] = np.isin((days - _FRIDAY) % 7, (1, 2))
     return there

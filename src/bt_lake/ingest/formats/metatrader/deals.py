@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bt_lake.ingest.sheets.ledger import Ledger, check_sum
+from bt_lake.ingest.sheets.ledger import Ledger, check_sum, is_empty
 from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import BadInput
 
@@ -130,14 +130,8 @@ def ledger_of(account: Account, currency: str | None) -> Ledger:
         entries,
         np.where(closed, times, NONE),
         numbers(pnl),
-        {n: c for n, c in columns.items() if not _empty(c)},
+        {n: c for n, c in columns.items() if not is_empty(c)},
     )
-
-
-def _empty(column: Any) -> bool:
-    if isinstance(column, np.ndarray):
-        return bool(len(column)) and bool(np.isnan(column).all())
-    return bool(column) and all(value is None for value in column)
 
 
 def _matched(deals: Sequence[Deal]) -> tuple[list[_Trade], dict[str, list[_Lot]]]:

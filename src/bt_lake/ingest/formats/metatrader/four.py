@@ -46,7 +46,7 @@ def run_from(rows: Sequence[Row], headings: Sequence[str], path: Path, hints: Hi
     trades, deposit = _trades(orders, figures)
     told = _results(head, figures)
     capital = told.get("deposit", deposit)
-    ledger = _ledger(trades, hints)
+    ledger = _ledger(trades)
     check_sum("the number of trades", told.get("trades"), float(ledger.closed.sum()), 0)
     check_sum("the net profit", told.get("net_profit"), float(np.nansum(ledger.pnl)), 0.0051)
     period = _PERIOD.search(settings[1][1])
@@ -139,7 +139,7 @@ def _goes_on(rest: dict[str, Any], opened: dict[str, Any]) -> bool:
     )
 
 
-def _ledger(trades: list[dict[str, Any]], hints: Hints) -> Ledger:
+def _ledger(trades: list[dict[str, Any]]) -> Ledger:
     def floats(key: str) -> Any:
         return np.array([trade.get(key, np.nan) for trade in trades], np.float64)
 

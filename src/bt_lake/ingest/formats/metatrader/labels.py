@@ -45,7 +45,7 @@ _NAMES = {
     ),
     # of MetaTrader 4
     "deposit": (
-        "initial deposit", "depósito inicial", "depósito inicial", "начальный депозит",
+        "initial deposit", "depósito inicial", "начальный депозит",
         "deposito iniziale", "ersteinlage", "初始存款",
     ),
     "relative_drawdown": ("relative drawdown", "rebaixamento relativo", "относительная просадка"),

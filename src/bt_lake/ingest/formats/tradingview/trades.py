@@ -13,7 +13,7 @@ from bt_lake.ingest.formats.tradingview.names import OPEN, Columns, is_exit, sid
 from bt_lake.ingest.numbers import Floats
 from bt_lake.ingest.sheets.clock import Clock
 from bt_lake.ingest.sheets.figures import Figures, digits
-from bt_lake.ingest.sheets.ledger import Ledger, check_running
+from bt_lake.ingest.sheets.ledger import Ledger, check_running, is_empty
 from bt_lake.ingest.times import shown
 from bt_lake.metrics import NONE
 from bt_lake.warehouse.errors import BadInput
@@ -80,7 +80,7 @@ def ledger_of(table: Table, clock: Clock, decimal: str | None) -> tuple[Ledger, 
     }
     ledger = Ledger(
         times[entries], np.where(still_open, NONE, times[exits]), of("net"),
-        {name: column for name, column in columns.items() if not _empty(column)},
+        {name: column for name, column in columns.items() if not is_empty(column)},
     )  # fmt: skip
     return ledger, capital_of(of("cum"), of("cum %"), half)
 
@@ -175,12 +175,6 @@ def _extra(point: Floats, bars: Floats) -> dict[str, Any]:
     if not np.isnan(bars).all():
         extra["bars"] = bars
     return extra
-
-
-def _empty(column: Any) -> bool:
-    if isinstance(column, np.ndarray):
-        return bool(np.isnan(column).all())
-    return all(value is None for value in column)
 
 
 def capital_of(money: Floats, percent: Floats, half: float) -> float | None:
