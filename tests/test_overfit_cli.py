@@ -140,9 +140,9 @@ def test_best_beside_luck(lake: Lake, cli: Cli):
     assert said.lines[0].split()[-2:] == ["p", "dsr"]  # the haircut has no room
     assert len(said.lines) == 4
     found = json.loads(cli("best", "sharpe_ratio", "-n", 3, "--deflate", "-f", "json").out)
-    assert [row["dsr"] for row in found] == lake.best("sharpe_ratio", 3, deflate=True)[
-        "dsr"
-    ].to_list()
+    # The last digit of a spread depends on the order of DuckDB's threads.
+    same = lake.best("sharpe_ratio", 3, deflate=True)["dsr"].to_list()
+    assert [row["dsr"] for row in found] == pytest.approx(same, rel=1e-12)
     assert cli("best", "sharpe_ratio", "--family", "all").lines[0].split()[-2:] == ["p", "dsr"]
 
 

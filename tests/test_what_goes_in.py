@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,19 @@ def test_two_values_at_one_time_are_refused(lake):
     with pytest.raises(BadInput, match=message):
         lake.save({"strategy": "s", "equity": TWICE[::-1][1:] + TWICE[3:]} | {"equity": TWICE})
     assert not lake.path.exists() or lake.runs().height == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [(None, "ts: the time is missing"), (9e18, "is outside 1700 to 2299")],
+    ids=["missing", "far away"],
+)
+def test_one_bad_time_given_twice_is_that_fault(lake, tmp_path, at, said):
+    file = tmp_path / "runs.ndjson"
+    equity = [[1.7e18, 100.0], [at, 1.0], [at, 2.0]]
+    file.write_text(json.dumps({"strategy": "s", "equity": equity}) + "\n")
+    (failed,) = lake.ingest(file, on_error="skip").failed
+    assert said in failed.reason
 
 
 def test_the_last_is_kept_where_that_is_said(lake):

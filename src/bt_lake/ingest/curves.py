@@ -88,14 +88,14 @@ def _check_times(
     owner = np.repeat(np.arange(len(runs)), np.diff(offsets))
     order = np.lexsort((ts, owner))
     at, value, own = ts[order], equity[order], owner[order]
-    same = (own[1:] == own[:-1]) & (at[1:] == at[:-1])
+    same = (own[1:] == own[:-1]) & (at[1:] == at[:-1]) & (at[1:] != NONE)
     for row in np.flatnonzero(same & (value[1:] != value[:-1])).tolist():
         run = runs[int(own[row])]
         if run.duplicates not in (None, "last"):
             faults.add(int(own[row]), f"duplicates: '{run.duplicates}' is not 'last'")
         if np.isnan(value[row : row + 2]).any() or _keeps_last(run):
             continue
-        when = np.datetime64(int(at[row]), "us").item().isoformat()
+        when = str(np.datetime64(int(at[row]), "us")).removesuffix(".000000")
         faults.add(
             int(own[row]),
             f"equity[{int(order[row + 1] - offsets[own[row]])}].ts: {when} is there with "
