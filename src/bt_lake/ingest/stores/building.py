@@ -46,6 +46,11 @@ class Draft:
     def member(self, root: str, key: str, value: Any) -> None:
         self.objects.setdefault(root, {})[key] = value
 
+    def leave_out(self, root: str, name: str, value: Any) -> None:
+        """A metric that is not believed, kept as what the store said."""
+        self.metrics[root] = None
+        self.imported[bare(name)] = kept(value)
+
     def get(self, root: str) -> Any:
         """What is known of a column of runs, whatever its unit."""
         value = self.metrics.get(root, self.columns.get(root))
@@ -59,7 +64,8 @@ def drafts(rows: Rows, objects: set[str], places: Sequence[int], plan: Plan) -> 
     """The rows at these places, every value where it belongs."""
     made = [Draft() for _ in places]
     columns = expanded(rows.at(places), objects).columns
-    for name in sorted(columns, key=lambda name: name in plan.fills):
+    turn = {name: number for number, name in enumerate(plan.fills, 1)}  # they fill in by rank
+    for name in sorted(columns, key=lambda name: turn.get(name, 0)):
         write, meant = writer(name, plan), plan.values.get(name)
         for draft, value in zip(made, columns[name], strict=True):
             if value is None or value == "":

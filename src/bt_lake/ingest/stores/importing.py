@@ -17,7 +17,7 @@ from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.mapping import METRICS
 from bt_lake.ingest.stores.planning import Given, landings, make, warnings
 from bt_lake.ingest.stores.report import ImportReport, Unread
-from bt_lake.ingest.stores.rowunits import standing_out
+from bt_lake.ingest.stores.rowunits import is_none, standing_out
 from bt_lake.ingest.stores.source import Rows, Source
 from bt_lake.ingest.stores.survey import look
 from bt_lake.warehouse.frames import Frames
@@ -27,6 +27,7 @@ from bt_lake.warehouse.store import Store
 Progress = Callable[[int, int, ImportReport], None]
 _ROUNDS = 8  # a run may hold several values that no run can have
 _SAMPLE = 5
+_WHOLE = {"params", "config", "extra", "reported", "tags"}  # compared member by member
 
 
 def import_rows(
@@ -70,10 +71,14 @@ class _Import:
         self._conflicts: Counter[str] = Counter()
         self._proved: Counter[tuple[str, str]] = Counter()
         self._row = 0
+        self._any_before = versions.any_of_kind(store, source.kind)
         survey = look(source, names, self._objects)
         self._plan = make(source, survey, given, self._known_any)
         self._unfinished = self._plan.theirs("status")
-        self._odd = {name: set(standing_out(survey.values[name])) for name in self._plan.decisions}
+        self._odd = {
+            name: standing_out(self._plan.target(name).root, decision.unit, survey.values[name])
+            for name, decision in self._plan.decisions.items()
+        }
         self.report = ImportReport(
             source.name,
             source.table,
@@ -140,16 +145,25 @@ class _Import:
         new, old = self._parted(rows, ids, there)
         made = self._made(rows, ids, self._finished(rows, new))
         if made is not None:
-            dated = "created_at" in self._plan.roots
-            before = versions.predecessors(self._store, self._source, made, dated=dated)
+            before = self._predecessors(rows, ids, made)
             self._commit(made.only(set(labels) - before.keys()) if before else made)
             if before:
                 self.report.skipped += before
                 self._compare(made.only(set(before)), before, labels)
         if old and (self._update or self._plan.columns):
-            known = self._made(rows, ids, old)
+            known = self._made(rows, ids, self._finished(rows, old))
             if known is not None:
-                self._compare(known, {}, labels)
+                gone = versions.without_live(self._store, known.runs["run_id"].to_pylist())
+                before = self._predecessors(rows, ids, known.only(gone)) if gone else {}
+                self._compare(known, before, labels)
+
+    def _predecessors(self, rows: Rows, ids: Sequence[str], frames: Frames) -> dict[str, str]:
+        """Of runs whose ids are new: those that the lake has of the same rows."""
+        if not (self._any_before and self._source.key):
+            return {}
+        keyed = dict(zip(ids, run_ids(rows, self._source, None), strict=True))
+        dated = "created_at" in self._plan.roots
+        return versions.predecessors(self._store, self._source, frames, keyed, dated=dated)
 
     def _made(self, rows: Rows, ids: Sequence[str], places: Sequence[int]) -> Frames | None:
         """The runs of some rows, without those that cannot be read."""
@@ -177,8 +191,15 @@ class _Import:
         self._conflicts.update(draft.conflicts)
         self._proved.update((name, str(unit)) for name, unit in draft.proved)
         certain = {name for name, _ in draft.proved}
-        for name, value in draft.fractions.values():
-            if self._row + place in self._odd[name] and name not in certain:
+        for root, (name, value) in draft.fractions.items():
+            if self._row + place not in self._odd[name] or name in certain:
+                continue
+            unit = self._plan.decisions[name].unit
+            if is_none(root, unit, value):
+                draft.leave_out(root, name, value)
+                reason = f"{value:g} in {unit} is none; most of the column is larger a hundredfold"
+                self.report.cells.append(self._unread(rows, place, name, reason))
+            else:
                 self.report.doubtful.append(self._unread(rows, place, name, f"{value:g}"))
 
     def _gathered(
@@ -269,15 +290,15 @@ class _Import:
         chosen = set(self._plan.columns)
         only = chosen
         if self._update or before:
-            only = (
-                {target.root for target in self._plan.targets.values()} | {"params_hash"} | chosen
-            )
+            only = self._plan.roots | _WHOLE | chosen
         found = versions.changes(self._store, frames, before, only)
         self.report.changed += [
             Unread(self._source.table, labels[change.run_id], change.column, change.words)
             for change in found.changes
         ]
-        asked = self._update or any(change.column in chosen for change in found.changes)
+        asked = self._update or any(
+            change.column.partition(".")[0] in chosen for change in found.changes
+        )
         if asked and found.changes and not self._dry_run:
             self.report.updated += versions.write(self._store, found)
 

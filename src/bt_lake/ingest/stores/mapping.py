@@ -138,11 +138,11 @@ def targets(
             ranked.setdefault(found[1], []).append((found[0], spelled, name))
     fills: dict[str, str] = {}
     for ours, candidates in ranked.items():
-        *_, first = min(candidates)
+        first, *_ = ordered = [name for *_, name in sorted(candidates)]
         if ours not in taken:
             taken[ours] = first
             chosen[first] = Target(ours)
-        others = {name for *_, name in candidates if name != taken[ours]}
+        others = [name for name in ordered if name != taken[ours]]
         if ours in JOINED:
             fills |= dict.fromkeys(others, taken[ours])
             chosen |= dict.fromkeys(others, Target(ours))

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bt_lake.ingest.stores.units import Unit
+from bt_lake.ingest.stores.survey import Floats
+from bt_lake.ingest.stores.units import FAR_APART, SHARES, Unit
 
 _NEAR = 0.02  # stores round: two digits of a percentage are a hundredth of a small return
 _LEAST = 1e-3  # smaller than this an expected value proves nothing
 STANDS_OUT = 100.0
+_FEW = 10  # of fewer values none stands out
+_NEVER_SMALL = {"win_rate"}
 
 
 def proved(ours: str, value: float, metrics: Mapping[str, Any]) -> Unit | None:
@@ -43,11 +46,21 @@ def _expected(ours: str, metrics: Mapping[str, Any]) -> tuple[float | None, floa
     return top / base - (ours == "total_return"), base
 
 
-def standing_out(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
-    """The places of values a hundred times as large as half of the others."""
+def standing_out(ours: str, unit: Unit, values: Floats) -> set[int]:
+    """The places of values that look like those of another unit than their column has."""
     sizes = np.abs(values)
-    there = sizes[np.isfinite(sizes) & (sizes > 0)]
-    if len(there) < 10:
-        return []
-    places: list[int] = np.flatnonzero(sizes > STANDS_OUT * np.median(there)).tolist()
-    return places
+    there = np.isfinite(sizes) & (sizes > 0)
+    if there.sum() < _FEW:
+        return set()
+    middle = np.median(sizes[there])
+    odd = there & (sizes > STANDS_OUT * middle)
+    if ours in SHARES and unit is Unit.PERCENT:
+        odd |= there & (sizes <= 1) & (sizes * FAR_APART < middle)
+    if ours in SHARES and unit is Unit.FRACTION:
+        odd |= there & (sizes > 1) & (sizes > FAR_APART * middle)
+    return set(np.flatnonzero(odd).tolist())
+
+
+def is_none(ours: str, unit: Unit, value: float) -> bool:
+    """Whether a value that stands out is none of its kind: a win rate of less than 1 %."""
+    return ours in _NEVER_SMALL and unit is Unit.PERCENT and abs(value) <= 1

@@ -28,9 +28,10 @@ class Unit(StrEnum):
 
 
 # Shares of a whole: as fractions hardly ever beyond 1 (a drawdown of an account in debt is).
-_SHARES = {"win_rate", "exposure", "max_drawdown", "ulcer_index"}
+SHARES = {"win_rate", "exposure", "max_drawdown", "ulcer_index"}
 _RETURNS = {"total_return", "cagr", "avg_trade_return", "best_period", "worst_period"}
 _STRAYS = 0.05  # so many values may be beyond what is possible before the unit is to blame
+FAR_APART = 20.0  # the medians of fractions and of percentages in one column are a hundred
 _FEW = 20  # drawdowns under 1 % do occur; in so many rows at once they hardly do
 # Beyond these, half of the values are more likely percent than fractions.
 _LARGE = {"avg_trade_return": 0.1, "var_95": 0.3, "cvar_95": 0.3, "best_period": 0.5}
@@ -137,9 +138,10 @@ def _by_range(name: str, ours: str, values: Floats, dialect: Dialect) -> Decisio
     there = values[np.isfinite(values) & (values != 0)]
     if not len(there):
         return None
-    if ours in _SHARES:
+    if ours in SHARES:
         beyond = int((np.abs(there) > 1).sum())
-        if beyond > _STRAYS * len(there):
+        two_units = beyond <= len(there) / 2 and _are_two_units(np.abs(there))
+        if beyond > _STRAYS * len(there) and not two_units:
             return Decision(Unit.PERCENT, f"{beyond:,} of {len(there):,} values are beyond 1")
         if ours != "win_rate" and len(there) < _FEW and _claims_percent(name, dialect):
             return None
@@ -151,6 +153,14 @@ def _by_range(name: str, ours: str, values: Floats, dialect: Dialect) -> Decisio
     if ours in _RETURNS and below > _STRAYS * len(there):
         return Decision(Unit.PERCENT, f"{below:,} of {len(there):,} values are losses beyond 1")
     return None
+
+
+def _are_two_units(sizes: Floats) -> bool:
+    """Values within 1 and far ones beyond it, none between: of two authors, most likely."""
+    within, beyond = sizes[sizes <= 1], sizes[sizes > 1]
+    return bool(
+        len(within) and len(beyond) and np.median(beyond) > FAR_APART * np.median(within)
+    )
 
 
 def _claims_percent(name: str, dialect: Dialect) -> bool:

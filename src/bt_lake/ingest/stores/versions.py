@@ -1,11 +1,13 @@
 """Rows that are in the lake already and say something else now: which, what, and a new version.
 
 A row is known by the key of its own table. Its id holds a hash of its texts as well, so that row 17
-of another store is another run: where a text was changed, the run of the same key and time is it.
+of another store is another run: where a text was changed, the run of the same key and time is it,
+or the one of the same key and figures where the time was changed.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +26,17 @@ if TYPE_CHECKING:
 
 _TIMES = {column.name for column in RUNS.columns if column.kind == "timestamp"}
 _LABELS = ("strategy", "symbol", "timeframe", "start_at", "end_at", "params_hash")
-_ENDING = re.compile(r"\.[0-9a-f]{8}(?:\.\d+)?$")
-# What is made anew with every import, or cannot be compared by its text.
-_PASSED_OVER = {
-    *("run_id", "commit_id", "ingested_at", "deleted_at", "metrics_from"),
-    *("config", "params", "reported", "extra", "tags", "notes"),
-}
+_FIGURES = ("total_return", "sharpe_ratio", "max_drawdown", "final_equity", "profit_factor",
+            "total_trades")  # fmt: skip
+_FEW_FIGURES = 3  # so many that are equal are of one run
+# The id of a row's key: without the hash of its texts, and without the number of a version.
+_ENDING = r"\.[0-9a-f]{8}(\.[0-9]{1,6})?$"
+_VERSION = r"\.[0-9]{1,6}$"
+# What is made anew with every import.
+_PASSED_OVER = {"run_id", "commit_id", "ingested_at", "deleted_at", "metrics_from", "params_hash"}
+_JSON = {"params", "config"}
+_MAPS = {"reported", "extra"}
+_PROVENANCE = ("store", "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +53,67 @@ class Changes:
     changes: Sequence[Change]
 
 
-def predecessors(store: Store, source: Source, frames: Frames, *, dated: bool) -> dict[str, str]:
-    """New id -> the run that the lake has of the same row, where a text of it was changed."""
+def any_of_kind(store: Store, kind: str) -> bool:
+    """Whether the lake has runs that are known by the key of a store's row."""
+    return store.layout.exists and bool(
+        store.ask(
+            lambda connection: connection.execute(
+                "select 1 from trials where run_id >= ? and run_id < ? limit 1",
+                [f"{kind}.", f"{kind}/"],
+            ).fetchall()
+        )
+    )
+
+
+def predecessors(
+    store: Store, source: Source, frames: Frames, keyed: Mapping[str, str], *, dated: bool
+) -> dict[str, str]:
+    """New id -> the run that the lake has of the same row; `keyed` are the ids by the rows' keys.
+
+    A deleted run is one where no other is: what was deleted does not come back by a new text.
+    """
     ids = frames.runs["run_id"].to_pylist()
-    keys = {_ENDING.sub("", run_id): run_id for run_id in ids if _is_of_key(run_id, source)}
-    if not keys or not store.layout.exists:
+    keys = {_key(keyed[new]): new for new in ids if keyed.get(new, "").count(".") >= 2}
+    if not keys:
         return {}
+    names = ["created_at", *_LABELS, *_FIGURES]
     rows = {row["run_id"]: row for row in _plain(frames.runs).to_pylist()}
+    found: dict[str, tuple[tuple[bool, bool, str], str]] = {}
+    for key, old, is_live, *values in _of_keys(store, source.kind, list(keys), names):
+        new = keys[key]
+        there = dict(zip(names, values, strict=True))
+        exact = old == keyed[new]
+        if old == new or not (exact or _same_row(rows[new], there, dated=dated)):
+            continue
+        rank = (is_live, exact, old)
+        if new not in found or found[new][0] < rank:
+            found[new] = (rank, old)
+    return {new: old for new, (_, old) in found.items()}
+
+
+def _key(run_id: str) -> str:
+    return re.sub(_ENDING, "", run_id)
+
+
+def _of_keys(
+    store: Store, kind: str, keys: Sequence[str], names: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    import pyarrow as pa
 
     def question(connection: DuckDBPyConnection) -> list[tuple[Any, ...]]:
-        return connection.execute(
-            f"select run_id, {', '.join(map(_as_plain, ('created_at', *_LABELS)))} from trials "
-            "where run_id >= ? and run_id < ? and deleted_at is null",
-            [f"{source.kind}.", f"{source.kind}/"],
-        ).fetchall()
+        connection.register("wanted", pa.table({"key": pa.array(keys, pa.string())}))
+        try:
+            return connection.execute(
+                f"select w.key, t.run_id, t.deleted_at is null, "
+                f"{', '.join(_as_plain(name, 't.') for name in names)} from trials t join wanted w "
+                f"on regexp_replace(t.run_id, '{_ENDING}', '') = w.key "
+                "where t.run_id >= ? and t.run_id < ?",
+                [f"{kind}.", f"{kind}/"],
+            ).fetchall()
+        finally:
+            connection.unregister("wanted")
 
-    found: dict[str, str] = {}
-    for old, created, *labels in store.ask(question):
-        new = keys.get(_ENDING.sub("", old))
-        if new is not None and new != old and _same_row(rows[new], created, labels, dated):
-            found[new] = max(old, found.get(new, old))
-    return found
+    return store.ask(question)
 
 
 def _plain(runs: pa.Table) -> pa.Table:
@@ -91,16 +138,18 @@ def _shown(column: str, value: Any) -> str:
     return shown(value)
 
 
-def _is_of_key(run_id: str, source: Source) -> bool:
-    return bool(source.key) and run_id.startswith(f"{source.kind}.") and run_id.count(".") >= 2
-
-
-def _same_row(row: dict[str, Any], created: Any, labels: Sequence[Any], dated: bool) -> bool:
+def _same_row(row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool) -> bool:
+    if dated and row["created_at"] == there["created_at"]:
+        return True
+    equal = _equal(row, there, _FIGURES)
     if dated:
-        return bool(row["created_at"] == created)
-    pairs = [(row.get(name), old) for name, old in zip(_LABELS, labels, strict=True)]
-    known = [new == old for new, old in pairs if new is not None and old is not None]
-    return 2 * known.count(True) > len(known)
+        return equal.count(True) >= _FEW_FIGURES and all(equal)
+    return 2 * _equal(row, there, _LABELS).count(True) > len(_equal(row, there, _LABELS))
+
+
+def _equal(row: Mapping[str, Any], there: Mapping[str, Any], names: Sequence[str]) -> list[bool]:
+    pairs = ((row.get(name), there[name]) for name in names)
+    return [new == old for new, old in pairs if new is not None and old is not None]
 
 
 def changes(
@@ -121,30 +170,61 @@ def changes(
         if old is None:
             continue
         for column in columns:
-            was, now = old[column], row[column]
-            if was != now and now is not None:
+            for name, was, now in _differences(column, old[column], row[column]):
                 words = f"was {_shown(column, was)} and is {_shown(column, now)}"
-                found.append(Change(run_id, old["run_id"], column, words))
+                found.append(Change(run_id, old["run_id"], name, words))
     return Changes(frames, found)
+
+
+def _differences(column: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
+    """What changed; of objects and maps each member. What the store has no more is kept."""
+    if column in _JSON or column in _MAPS:
+        before, after = _members(column, was), _members(column, now)
+        return [
+            (f"{column}.{name}", before.get(name), value)
+            for name, value in after.items()
+            if before.get(name) != value
+        ]
+    if column == "tags":
+        was, now = sorted(was or []), sorted(now or [])
+        return [(column, was, now)] if now and was != now else []
+    return [(column, was, now)] if now is not None and was != now else []
+
+
+def _members(column: str, value: Any) -> dict[str, Any]:
+    if not value:
+        return {}
+    found: dict[str, Any] = json.loads(value) if column in _JSON else dict(value)
+    imported = found.pop("imported", None) if column == "config" else None
+    if isinstance(imported, dict):
+        found |= {f"imported.{n}": v for n, v in imported.items() if n not in _PROVENANCE}
+    return found
+
+
+def without_live(store: Store, ids: Sequence[str]) -> set[str]:
+    """Those of the runs whose every version is deleted."""
+    return set(ids) - _current(store, ids, []).keys()
 
 
 def _current(store: Store, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The version of each run that is not deleted, by the run's first id."""
     import pyarrow as pa
 
-    names = ", ".join(f'{_as_plain(name, "t.")} as "{name}"' for name in columns)
+    names = "".join(f', {_as_plain(name, "t.")} as "{name}"' for name in columns)
 
     def question(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
         connection.register("wanted", pa.table({"first_id": pa.array(ids, pa.string())}))
         try:
             answer = connection.execute(
-                f"select w.first_id, t.run_id, {names} from trials t join wanted w on "
-                "t.run_id = w.first_id or t.run_id = w.first_id || '.2' "
-                "or starts_with(t.run_id, w.first_id || '.') "
-                "where t.deleted_at is null order by length(t.run_id), t.run_id"
+                f"select w.first_id, t.run_id{names} from trials t join wanted w on "
+                "t.run_id = w.first_id where t.deleted_at is null union all "
+                f"select w.first_id, t.run_id{names} from trials t join wanted w on "
+                f"regexp_replace(t.run_id, '{_VERSION}', '') = w.first_id "
+                "where t.deleted_at is null and t.run_id <> w.first_id"
             )
             keys = [description[0] for description in answer.description]
-            return [dict(zip(keys, row, strict=True)) for row in answer.fetchall()]
+            rows = [dict(zip(keys, row, strict=True)) for row in answer.fetchall()]
+            return sorted(rows, key=lambda row: (len(row["run_id"]), row["run_id"]))
         finally:
             connection.unregister("wanted")
 
@@ -157,7 +237,7 @@ def write(store: Store, found: Changes) -> list[str]:
 
     olds = {change.run_id: change.old for change in found.changes}
     frames = found.frames.only(set(olds))
-    new = {run_id: _next(run_id, old) for run_id, old in olds.items()}
+    new = _next_ids(store, olds)
 
     def renamed(table: pa.Table | None) -> pa.Table | None:
         if table is None:
@@ -171,9 +251,14 @@ def write(store: Store, found: Changes) -> list[str]:
     return list(new.values())
 
 
-def _next(run_id: str, old: str) -> str:
-    """The id of another version: a number behind the first id, unless the new id is another."""
-    if run_id != old and not old.startswith(f"{run_id}."):
-        return run_id
-    number = old.removeprefix(run_id).lstrip(".")
-    return f"{run_id}.{int(number or 1) + 1}"
+def _next_ids(store: Store, olds: Mapping[str, str]) -> dict[str, str]:
+    """The ids of the next versions: the run's own where it is new, else with a number behind it."""
+    found: dict[str, str] = {}
+    number, left = 1, set(olds)
+    while left:
+        tried = {f"{run_id}.{number}" if number > 1 else run_id: run_id for run_id in left}
+        free = tried.keys() - store.known(tried)
+        found |= {tried[new]: new for new in free}
+        left -= {tried[new] for new in free}
+        number += 1
+    return found
