@@ -32,10 +32,20 @@ class Aged:
     """What the stores of all kinds have in common."""
 
     kind = ""
-    rng: random.Random
     cells: set[tuple[str, str]]  # label and column of values that cannot be read
-    where: Any
     names: dict[str, str] = {}  # what the user says of its columns
+
+    def __init__(self, rng: random.Random, where: Any) -> None:
+        self.rng, self.where = rng, where
+        self.begin()
+        self.write()
+
+    def begin(self) -> None:
+        """Make up the rows."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        raise NotImplementedError
 
     def runs(self) -> Runs:
         raise NotImplementedError
@@ -107,13 +117,12 @@ class Table(Aged):
     sharpes: tuple[str, ...] = SHARPES
     curves = False
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def begin(self) -> None:
+        rng = self.rng
         self.with_ids = rng.random() < 0.7
         self.results = {n: self.result(n) for n in range(rng.randint(40, 80))}
         self.gone: Runs = {}  # what the lake has of rows that the store has no more
         self.repeat(2)
-        self.write()
 
     def result(self, number: int) -> Result:
         rng = self.rng
@@ -241,13 +250,6 @@ class Table(Aged):
                 connection.execute(f"insert into backtest_results values ({marks})", row)
         connection.close()
 
-    @classmethod
-    def at(cls, rng: random.Random, where: Any, *more: Any) -> Aged:
-        made = cls.__new__(cls)
-        made.where = where
-        made.__init__(rng, *more)  # type: ignore[misc]
-        return made
-
 
 class Documents(Table):
     """Metrics and parameters as JSONB, on a PostgreSQL server; some have their curve within."""
@@ -256,9 +258,9 @@ class Documents(Table):
     curves = True
     names = {"metrics.equity_curve": "equity"}
 
-    def __init__(self, rng: random.Random, ask: Callable[[str], object]) -> None:
+    def __init__(self, rng: random.Random, where: Any, ask: Callable[[str], object]) -> None:
         self.ask = ask
-        super().__init__(rng)
+        super().__init__(rng, where)
 
     def no_object(self) -> Any:
         return "[1, 2]"
@@ -289,3 +291,235 @@ class Documents(Table):
                 "created_at": r.created.isoformat(),
             },
         )  # fmt: skip
+
+
+class Entries(Aged):
+    """A Zarr store: a run that was repeated has several entries and one curve, of the last."""
+
+    kind = "zarr"
+
+    def begin(self) -> None:
+        self.entries = [self.entry(n) for n in range(self.rng.randint(14, 22))]
+        self.broken = {self.id_of(entry) for entry in self.some(self.entries, 0.15)}
+        self.kept: Runs = {}  # runs whose curve the lake has and the store has no more
+        self.repeat()
+
+    def entry(self, number: int) -> dict[str, Any]:
+        rng = self.rng
+        made: dict[str, Any] = {
+            "symbol": rng.choice(["AAPL", "BTC/USDT", "MSFT"]), "strategy": "rsi",
+            "params_hash": str(number), "exit_rule": "stop", "params": {"period": number},
+            "timestamp": (START + timedelta(minutes=number)).isoformat(),
+        }  # fmt: skip
+        self.figures(made)
+        if rng.random() < 0.7:
+            made["equity"] = [100.0, 100.0 + rng.randint(1, 50)]
+            made["dates"] = ["2024-01-01", "2024-01-02"]
+        return made
+
+    def figures(self, entry: dict[str, Any]) -> None:
+        rng = self.rng
+        entry["win_rate"] = round(rng.uniform(0.3, 0.7), 3)
+        entry["total_return"] = round(rng.uniform(-0.9, 0.9), 3)
+        entry["sharpe_ratio"] = self.value()
+
+    def repeat(self) -> None:
+        """The same run at the same time, and again at another."""
+        for later in (0, 1):
+            again = dict(self.rng.choice(self.entries))
+            if later:
+                moment = datetime.fromisoformat(again["timestamp"]) + timedelta(days=30 + later)
+                again["timestamp"] = moment.isoformat()
+            self.figures(again)
+            self.entries.append(again)
+
+    def change(self) -> None:
+        before = self.runs()
+        for entry in self.some(self.entries):
+            self.figures(entry)
+        self.broken = {
+            self.id_of(e) for e in self.some([e for e in self.entries if "equity" in e], 0.1)
+        }
+        number = 100 + len(self.entries)
+        self.entries += [self.entry(number + n) for n in range(3)]
+        self.repeat()
+        self.kept = {}
+        after = self.runs()
+        self.kept = {k: r for k, r in before.items() if r["points"] and not after[k]["points"]}
+        self.write()
+
+    @staticmethod
+    def id_of(entry: dict[str, Any]) -> str:
+        return "_".join(entry[n] for n in ("symbol", "strategy", "params_hash", "exit_rule"))
+
+    def key_of(self, entry: dict[str, Any]) -> str:
+        return f"{self.id_of(entry)} {entry['timestamp']}"
+
+    def runs(self) -> Runs:
+        last = {self.id_of(entry): entry for entry in self.entries}
+        found: Runs = {}
+        for entry in self.entries:
+            run_id = self.id_of(entry)
+            whole = last[run_id] is entry and "equity" in entry and run_id not in self.broken
+            found[self.key_of(entry)] = {
+                **{n: entry[n] for n in ("symbol", "win_rate", "total_return", "sharpe_ratio")},
+                "params": entry["params"], "points": 2 if whole else 0,
+            }  # fmt: skip
+        return found | {key: run for key, run in self.kept.items() if not found[key]["points"]}
+
+    def lost(self) -> Counter[str]:
+        last = {self.key_of(entry): at for at, entry in enumerate(self.entries)}
+        return Counter(
+            f"entry {at + 1}" for at, e in enumerate(self.entries) if last[self.key_of(e)] != at
+        )
+
+    @property
+    def cells(self) -> set[tuple[str, str]]:  # type: ignore[override]
+        last = {self.id_of(entry): at for at, entry in enumerate(self.entries)}
+        broken = [at for run_id, at in last.items() if run_id in self.broken]
+        return {(f"entry {at + 1}", "equity_curves") for at in broken if "equity" in self.entries[at]}
+
+    def source_rows(self) -> int:
+        return len(self.entries)
+
+    def write(self) -> None:
+        shutil.rmtree(self.where, ignore_errors=True)
+        zarr_store(self.where, self.entries)
+        last = {self.id_of(entry): entry for entry in self.entries}
+        for run_id, entry in last.items():
+            curve = self.where / "equity_curves" / run_id
+            if "equity" not in entry:
+                shutil.rmtree(curve, ignore_errors=True)
+            elif run_id in self.broken:
+                (chunk,) = (f for f in curve.rglob("*") if f.is_file() and f.name != "zarr.json")
+                chunk.write_bytes(chunk.read_bytes()[:3])
+
+
+@dataclass
+class Logged:
+    """A run of MLflow."""
+
+    run_id: str
+    status: str
+    metrics: dict[str, Any]
+    params: dict[str, str]
+    note: str
+    created: datetime
+    garbage: bool = False  # a metric that cannot be read
+    headless: bool = False  # without its meta.yaml
+
+
+class Tracking(Aged):
+    """A tracking store of MLflow in a SQLite file."""
+
+    kind = "mlflow"
+    files = False
+
+    def begin(self) -> None:
+        self.logged = [self.run(n) for n in range(self.rng.randint(15, 30))]
+
+    def run(self, number: int) -> Logged:
+        rng = self.rng
+        metrics = {name: self.value() for name in ("sharpe_ratio", "sharpe") if rng.random() < 0.6}
+        if rng.random() < 0.5:
+            metrics["score"] = self.value()
+        return Logged(
+            uuid.UUID(int=rng.getrandbits(128), version=4).hex,
+            rng.choices(["FINISHED", "FAILED", "KILLED", "RUNNING"], [9, 1, 1, 1])[0],
+            metrics,
+            {"fast": str(rng.randint(1, 50)), "code": "007"},
+            rng.choice(["good", "bad"]),
+            START + timedelta(minutes=number),
+            self.files and rng.random() < 0.1,
+            self.files and rng.random() < 0.1,
+        )
+
+    def change(self) -> None:
+        for run in self.some(self.logged):
+            run.metrics = {name: self.value() for name in run.metrics}
+        for run in self.some(self.logged):
+            run.note = "read again"
+        for run in self.logged:
+            if run.status == "RUNNING":
+                run.status = "FINISHED"
+        self.logged += [self.run(100 + len(self.logged) + n) for n in range(3)]
+        self.write()
+
+    def runs(self) -> Runs:
+        there = (r for r in self.logged if r.status != "RUNNING" and not r.headless)
+        return {
+            r.run_id: {
+                "status": "ok" if r.status == "FINISHED" else "failed",
+                "sharpe_ratio": r.metrics.get("sharpe_ratio", r.metrics.get("sharpe")),
+                "score": r.metrics.get("score"), "notes": r.note,
+                "params": {"fast": int(r.params["fast"]), "code": "007"},
+            }
+            for r in there
+        }  # fmt: skip
+
+    def lost(self) -> Counter[str]:
+        return Counter(f"run {r.run_id}" for r in self.logged if r.headless)
+
+    @property
+    def cells(self) -> set[tuple[str, str]]:  # type: ignore[override]
+        return {
+            (f"run {r.run_id}", "metrics.win_rate")
+            for r in self.logged
+            if r.garbage and not r.headless
+        }
+
+    def unfinished(self) -> int:
+        return sum(r.status == "RUNNING" and not r.headless for r in self.logged)
+
+    def source_rows(self) -> int:
+        return len(self.logged)
+
+    def write(self) -> None:
+        self.where.unlink(missing_ok=True)
+        with sqlite3.connect(self.where) as connection:
+            connection.executescript(MLFLOW)
+            connection.execute("insert into experiments values (1, 'old', 's3://x', 'active', 1, 1)")
+            for r in self.logged:
+                start = int(r.created.timestamp() * 1000)
+                connection.execute(
+                    "insert into runs (run_uuid, status, start_time, end_time, lifecycle_stage, "
+                    "experiment_id) values (?, ?, ?, ?, 'active', 1)",
+                    (r.run_id, r.status, start, start + 1000),
+                )
+                for key, value in r.metrics.items():
+                    point = (key, value, start, 0, 0, r.run_id)
+                    connection.execute("insert into latest_metrics values (?, ?, ?, ?, ?, ?)", point)
+                params = [(key, value, r.run_id) for key, value in r.params.items()]
+                connection.executemany("insert into params values (?, ?, ?)", params)
+                note = ("mlflow.note.content", r.note, r.run_id)
+                connection.execute("insert into tags values (?, ?, ?)", note)
+        connection.close()
+
+
+class Files(Tracking):
+    """A folder `mlruns`, some of whose files cannot be read."""
+
+    files = True
+
+    def write(self) -> None:
+        shutil.rmtree(self.where, ignore_errors=True)
+        experiment = self.where / "1"
+        experiment.mkdir(parents=True)
+        (experiment / "meta.yaml").write_text("name: old\n")
+        codes = {"FINISHED": 3, "FAILED": 4, "KILLED": 5, "RUNNING": 1}
+        for r in self.logged:
+            folder, start = experiment / r.run_id, int(r.created.timestamp() * 1000)
+            for name in ("metrics", "params", "tags"):
+                (folder / name).mkdir(parents=True)
+            if not r.headless:
+                (folder / "meta.yaml").write_text(
+                    f"run_id: {r.run_id}\nstatus: {codes[r.status]}\nstart_time: {start}\n"
+                    f"end_time: {start + 1000}\nlifecycle_stage: active\n"
+                )
+            for key, value in r.metrics.items():
+                (folder / "metrics" / key).write_text(f"{start} 0.5 0\n{start + 1} {value} 1\n")
+            if r.garbage:
+                (folder / "metrics" / "win_rate").write_text("garbage")
+            for key, text in r.params.items():
+                (folder / "params" / key).write_text(text)
+            (folder / "tags" / "mlflow.note.content").write_text(r.note)

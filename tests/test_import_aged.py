@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aged_stores import Aged, Documents, Table
+from aged_stores import Aged, Documents, Entries, Files, Table, Tracking
 from older_stores import needed
 from postgres_server import Server, running
 
@@ -37,14 +38,15 @@ def take(store: Store, aged: Aged, **options: Any) -> ImportReport:
 def in_lake(rows: Any) -> tuple[dict[str, dict[str, Any]], int]:
     """The runs of the lake by the key of their row, and how many there are."""
     found = rows(
-        "select run_id, config, symbol, status, sharpe_ratio, total_return, win_rate, params, notes, "
+        "select run_id, config, strftime(created_at, '%Y-%m-%dT%H:%M:%S'), symbol, status, sharpe_ratio, total_return, win_rate, params, notes, "
         "extra, reported, (select count(*) from equity e where e.run_id = t.run_id) "
         "from trials t where deleted_at is null"
     )
     runs = {}
-    for run_id, config, symbol, status, sharpe, gain, wins, params, notes, extra, told, points in found:
+    for run_id, config, made, symbol, status, sharpe, gain, wins, params, notes, extra, told, points in found:
         imported = json.loads(config)["imported"]
-        key = str(next((imported[n] for n in ("key", "id") if n in imported), run_id))
+        key = str(imported.get("id", re.sub(r"\.\d+$", "", run_id)))
+        key = f"{key} {made}" if imported["store"] == "zarr" else key
         told = dict(told or {})
         runs[key] = {
             "symbol": symbol,
@@ -109,7 +111,7 @@ def twice(aged: Aged, store: Store, rows: Any) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sqlite(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
-    twice(Table.at(random.Random(seed), tmp_path / "s.db"), store, rows)
+    twice(Table(random.Random(seed), tmp_path / "s.db"), store, rows)
 
 
 @pytest.fixture(scope="module")
@@ -122,4 +124,17 @@ def server() -> Iterator[Server]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_documents_in_postgresql(seed: int, store: Store, rows: Any, server: Server) -> None:
     url = server.database()
-    twice(Documents.at(random.Random(seed), url, lambda sql: server.ask(url, sql)), store, rows)
+    twice(Documents(random.Random(seed), url, lambda sql: server.ask(url, sql)), store, rows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.filterwarnings("ignore:The data type:Warning")
+def test_zarr(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
+    needed("zarr")
+    twice(Entries(random.Random(seed), tmp_path / "s.zarr"), store, rows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", [Tracking, Files])
+def test_mlflow(kind: type[Tracking], seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
+    twice(kind(random.Random(seed), tmp_path / "mlruns"), store, rows)

@@ -218,3 +218,61 @@ def test_every_row_is_in_once_or_listed(seed: int, store: Store, rows, tmp_path:
     want = sum(1 for row in made if row[0] % 3 == 0 and row[0] < 1000)
     assert rows("select count(*) from runs where strategy = 't'") == [(want,)]
     assert take(store, path, update=True).updated == []
+
+
+def test_a_time_that_was_set_right_is_no_second_run(store: Store, rows, tmp_path: Path):
+    path = add_results(tmp_path / "t.db", result(), result(symbol="AAPL"))
+    take(store, path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update backtest_results set run_timestamp = run_timestamp - 18000")
+    said = take(store, path)
+    assert (said.added, {bad.column for bad in said.changed}) == ([], {"created_at"})
+    other = add_results(tmp_path / "other.db", result(run_timestamp=1, sharpe_ratio=0.3))
+    assert len(take(store, other).added) == 1  # row 1 of another store is another run
+
+
+def test_a_rename_that_is_taken_back_is_a_version_too(store: Store, rows, tmp_path: Path):
+    path = add_results(tmp_path / "t.db", result())
+    take(store, path)
+    for symbol in ("GOOG", "GOOGL", "GOOG"):
+        with sqlite3.connect(path) as connection:
+            connection.execute("update backtest_results set symbol = ?", (symbol,))
+        assert len(take(store, path, update=True).updated) == 1
+        assert rows("select symbol from runs") == [(symbol,)]
+
+
+def test_what_was_deleted_does_not_come_back_by_a_rename(store: Store, rows, tmp_path: Path):
+    path = add_results(tmp_path / "t.db", result())
+    store.append_events("delete", take(store, path).added)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update backtest_results set symbol = 'GOOG'")
+    assert take(store, path, update=True).added == []
+    assert rows("select count(*) from runs") == [(0,)]
+
+
+def test_ids_that_most_rows_got_later_double_nothing(store: Store, rows, tmp_path: Path):
+    columns = "id integer primary key, run_id text, sharpe_ratio real"
+    path = table(tmp_path / "s.db", columns, *((n, None, n / 10) for n in range(20)))
+    take(store, path)
+    with sqlite3.connect(path) as connection:
+        for number in range(20):
+            key = (str(uuid.uuid4()), number)
+            connection.execute("update backtest_results set run_id = ? where id = ?", key)
+    again = take(store, path)
+    assert (again.added, len(again.skipped)) == ([], 20)
+
+
+@pytest.mark.parametrize("share", [0.06, 0.3])
+def test_two_units_in_a_column_of_win_rates(share: float, store: Store, rows, tmp_path: Path):
+    """Whatever most rows say is the unit; no other row comes in a hundred times too small."""
+    made = [(n, 0.5 + n / 1000 if n > 100 * share else 50.0 + n / 10) for n in range(1, 101)]
+    path = table(tmp_path / "s.db", "id integer primary key, win_rate real", *made)
+    report = take(store, path)
+    assert rows("select min(win_rate) >= 0.5, count(win_rate) from runs") == [
+        (True, 100 - round(100 * share))
+    ]
+    assert len(report.cells) == round(100 * share)
+    turned = [(n, 1 / wins * 30) for n, wins in made]  # most of them in percent
+    path = table(tmp_path / "t.db", "id integer primary key, win_rate real", *turned)
+    take(store, path)
+    assert rows("select count(*) from runs where win_rate < 0.3") == [(0,)]

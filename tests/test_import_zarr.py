@@ -108,7 +108,7 @@ def test_of_one_run_and_time_the_last_counts_with_its_curve(store: Store, rows, 
     later = {**RSI, **CURVE, "total_return": 0.3, "win_rate": 0.25}
     zarr_store(tmp_path / "store.zarr", [RSI, later])
     report = take(store, tmp_path / "store.zarr")
-    assert [(bad.row, bad.reason) for bad in report.failed] == [
+    assert [(bad.row, bad.reason) for bad in report.repeated] == [
         ("entry 1", "entry 2 is of the same run and time; the last is taken")
     ]
     assert rows("select bars, reported['win_rate'] from runs") == [(4, 0.25)]

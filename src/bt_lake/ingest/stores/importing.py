@@ -102,7 +102,10 @@ class _Import:
         except KeyboardInterrupt as stop:
             stop.add_note(f"{len(self.report.added):,} runs are in, the rest is not")
             raise
-        self.report.failed += self._source.unread
+        lost = self._source.lost
+        self.report.failed += lost.rows
+        self.report.cells += lost.cells
+        self.report.repeated += lost.repeated
         self.report.warnings += [*self._source.remarks, *self._findings()]
         return self.report
 

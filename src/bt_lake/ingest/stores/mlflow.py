@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bt_lake.ingest.stores.mlruns import Folder, has_experiments
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost
 from bt_lake.ingest.stores.source import Dialect, Rows
 from bt_lake.ingest.stores.sqlite import connect, readable
 from bt_lake.ingest.stores.tracked import Tracked
@@ -42,7 +42,7 @@ class MlflowSource:
     def __init__(self, where: str) -> None:
         self.name = where
         self.remarks: list[str] = []
-        self.unread: list[Unread] = []
+        self.lost = Lost()
         self._path = _path(where)
         self._folder = Folder(self._path) if self._path.is_dir() else None
         self._connection = None if self._folder else self._opened()
@@ -59,7 +59,7 @@ class MlflowSource:
                 columns = {name: [run.get(name) for run in several] for name in names}
                 yield Rows([f"run {run['run_id']}" for run in several], columns)
         if self._folder is not None:
-            self.unread = list(self._folder.unread)
+            self.lost = self._folder.lost
             self.remarks = _older(self._folder.older)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.ingest.formats.reading import content
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost, Unread
 from bt_lake.ingest.stores.tracked import Tracked
 from bt_lake.ingest.times import shown
 from bt_lake.warehouse.values import is_integer
@@ -32,11 +32,11 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.older = 0  # earlier values of metrics
-        self.unread: list[Unread] = []
+        self.lost = Lost()
 
     def read(self) -> Iterator[Tracked]:
         self.older = 0
-        self.unread.clear()
+        self.lost = Lost()
         folder = self._folder
         for experiment in sorted([*folder.glob(f"*/{_META}"), *folder.glob(f"{_TRASH}/*/{_META}")]):
             name = _meta(experiment).get("name")
@@ -45,10 +45,8 @@ class Folder:
                 if "run_id" in info or "run_uuid" in info:
                     yield self._run({**info, "experiment": name}, run)
                 else:
-                    self._miss(run.name, _META, "missing, or without the run's id")
-
-    def _miss(self, run: str, what: str, why: str) -> None:
-        self.unread.append(Unread("runs", f"run {run}", what, why))
+                    reason = "missing, or without the run's id"
+                    self.lost.rows.append(Unread("runs", f"run {run.name}", _META, reason))
 
     def _run(self, info: dict[str, Any], folder: Path) -> Tracked:
         info["status"] = _STATUSES.get(str(info.get("status")), info.get("status"))
@@ -61,7 +59,10 @@ class Folder:
                 metrics[key] = _latest(points)
                 self.older += len(points) - 1
             else:
-                self._miss(info["run_uuid"], f"metrics.{key}", f"{shown(text)} is no value")
+                why = f"{shown(text)} is no value"
+                self.lost.cells.append(
+                    Unread("runs", f"run {info['run_uuid']}", f"metrics.{key}", why)
+                )
         return Tracked(
             info,
             metrics=metrics,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.ingest.stores.identity import run_ids
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost, Unread
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows
 from bt_lake.ingest.stores.sqlite import connect, readable
 from bt_lake.warehouse.errors import BadInput, NotFound
@@ -78,7 +78,7 @@ class OptunaSource:
     def __init__(self, where: str, study: str | None = None) -> None:
         self.name = where
         self.remarks: list[str] = []
-        self.unread: list[Unread] = []
+        self.lost = Lost()
         self._study = study
         self._path = Path(where.removeprefix("sqlite:///")).expanduser()
         self._close: Callable[[], None] = lambda: None
@@ -140,7 +140,7 @@ class OptunaSource:
         counts: dict[int, int] = {}
         trials: list[Trial] = []
         owners: list[int] = []
-        self.unread.clear()
+        self.lost.rows.clear()
         with self._path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 try:
@@ -148,7 +148,7 @@ class OptunaSource:
                     self._play(entry, studies, counts, trials, owners)
                 except (ValueError, KeyError, IndexError, TypeError) as error:
                     # the last line may be half-written
-                    self.unread.append(Unread("journal", f"line {number}", "entry", repr(error)))
+                    self.lost.rows.append(Unread("journal", f"line {number}", "entry", repr(error)))
         for trial, owner in zip(trials, owners, strict=True):
             if studies[owner] is not None:
                 yield trial

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost
 from bt_lake.ingest.stores.source import BATCH_ROWS, Rows, labels
 from bt_lake.ingest.stores.sql import SqlColumn, select
 from bt_lake.warehouse.errors import BadInput, MissingExtra
@@ -48,7 +48,7 @@ class PostgresSource:
         self._secrets = _secrets(url)
         self.strategy = urlsplit(url).path.lstrip("/") or "postgres"
         self.remarks: list[str] = []
-        self.unread: list[Unread] = []
+        self.lost = Lost()
         self._driver = _driver()
         with self._readable():
             self._connection = self._driver.connect(libpq_url(url))

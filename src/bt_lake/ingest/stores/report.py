@@ -29,6 +29,15 @@ class Unread:
 
 
 @dataclass(slots=True)
+class Lost:
+    """What of a store its reader cannot give: rows, values of rows, and rows that come again."""
+
+    rows: list[Unread] = field(default_factory=list)
+    cells: list[Unread] = field(default_factory=list)
+    repeated: list[Unread] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class ImportReport:
     """`added` and `skipped` (in already) are run ids; `unfinished` runs may be in the next time.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost
 
 BATCH_ROWS = 5_000
 
@@ -45,6 +45,7 @@ class Dialect:
     )  # theirs -> ours, where the name alone would mislead
     percent: frozenset[str] = frozenset()
     fraction: frozenset[str] = frozenset()
+    repeats: bool = False  # a key that comes again at another time is another run
 
 
 class Source(Protocol):
@@ -57,7 +58,7 @@ class Source(Protocol):
     strategy: str  # name of the strategy where no column tells it
     dialect: Dialect
     remarks: list[str]  # what of the store is not read
-    unread: list[Unread]  # rows and cells that cannot be
+    lost: Lost
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
         """All rows, in a stable order; a summary may leave out curves and trades."""

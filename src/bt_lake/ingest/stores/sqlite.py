@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost
 from bt_lake.ingest.stores.source import BATCH_ROWS, Rows, labels
 from bt_lake.ingest.stores.sql import SqlColumn, select
 from bt_lake.warehouse import bounds
@@ -26,7 +26,7 @@ class SqliteSource:
         self.name = str(path)
         self.strategy = path.stem
         self.remarks: list[str] = []
-        self.unread: list[Unread] = []
+        self.lost = Lost()
         self._path = path
         self._connection = connect(path)
         try:

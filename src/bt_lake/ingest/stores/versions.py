@@ -34,6 +34,8 @@ _ENDING = r"\.[0-9a-f]{8}(\.[0-9]{1,6})?$"
 _VERSION = r"\.[0-9]{1,6}$"
 # What is made anew with every import.
 _PASSED_OVER = {"run_id", "commit_id", "ingested_at", "deleted_at", "metrics_from", "params_hash"}
+# What a curve has no say in.
+_LASTING = {c.name for c in RUNS.columns if c.group == "label"} - _PASSED_OVER | {"params", "config"}
 _JSON = {"params", "config"}
 _MAPS = {"reported", "extra"}
 _PROVENANCE = ("store", "table")
@@ -51,6 +53,7 @@ class Change:
 class Changes:
     frames: Frames
     changes: Sequence[Change]
+    left: Collection[str] = ()  # runs whose curve the store has no more: no new version loses it
 
 
 def any_of_kind(store: Store, kind: str) -> bool:
@@ -83,7 +86,8 @@ def predecessors(
         new = keys[key]
         there = dict(zip(names, values, strict=True))
         exact = old == keyed[new]
-        if old == new or not (exact or _same_row(rows[new], there, dated=dated)):
+        once = not source.dialect.repeats
+        if old == new or not (exact or _same_row(rows[new], there, dated=dated, once=once)):
             continue
         rank = (is_live, exact, old)
         if new not in found or found[new][0] < rank:
@@ -138,12 +142,15 @@ def _shown(column: str, value: Any) -> str:
     return shown(value)
 
 
-def _same_row(row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool) -> bool:
+def _same_row(
+    row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool, once: bool
+) -> bool:
+    """By its time, else by its figures, where a key is `once` in its store."""
     if dated and row["created_at"] == there["created_at"]:
         return True
-    equal = _equal(row, there, _FIGURES)
     if dated:
-        return equal.count(True) >= _FEW_FIGURES and all(equal)
+        equal = _equal(row, there, _FIGURES)
+        return once and equal.count(True) >= _FEW_FIGURES and all(equal)
     return 2 * _equal(row, there, _LABELS).count(True) > len(_equal(row, there, _LABELS))
 
 
@@ -162,18 +169,24 @@ def changes(
     ]
     if not columns:
         return Changes(frames, [])
+    columns += ["metrics_from"]
     olds = _current(store, [before.get(run_id, run_id) for run_id in ids], columns)
-    found = []
+    found, left = [], set[str]()
     for row in _plain(frames.runs.select(["run_id", *columns])).to_pylist():
         run_id = row["run_id"]
         old = olds.get(before.get(run_id, run_id))
         if old is None:
             continue
-        for column in columns:
+        had, has = (one["metrics_from"] == "curve" for one in (old, row))
+        if has and not had:
+            found.append(Change(run_id, old["run_id"], "equity", "was none and is there"))
+        if had and not has:
+            left.add(run_id)
+        for column in _LASTING.intersection(columns) if had and not has else columns:
             for name, was, now in _differences(column, old[column], row[column]):
                 words = f"was {_shown(column, was)} and is {_shown(column, now)}"
                 found.append(Change(run_id, old["run_id"], name, words))
-    return Changes(frames, found)
+    return Changes(frames, found, left)
 
 
 def _differences(column: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
@@ -235,7 +248,7 @@ def write(store: Store, found: Changes) -> list[str]:
     """New versions of the changed runs; the old ones are deleted, which hides and keeps them."""
     import pyarrow as pa
 
-    olds = {change.run_id: change.old for change in found.changes}
+    olds = {c.run_id: c.old for c in found.changes if c.run_id not in found.left}
     frames = found.frames.only(set(olds))
     new = _next_ids(store, olds)
 

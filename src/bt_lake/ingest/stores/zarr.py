@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -24,14 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.stores.identity import run_ids
-from bt_lake.ingest.stores.report import Unread
+from bt_lake.ingest.stores.report import Lost, Unread
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows, Unloaded
 from bt_lake.ingest.stores.survey import parsed
 from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, MissingExtra, NotFound
 
 _WITH_CURVES = 200  # rows at once, so that their curves fit in memory
-_LOOKED_AT = 5  # members, to tell whether they are arrays
 _ID = ("symbol", "strategy", "params_hash", "exit_rule")
 _TRADES = {
     "entry_date": "entry_at",
@@ -59,16 +58,17 @@ class ZarrSource:
             "trade_details": "trades",
         },
         fraction=frozenset({"total_return", "cagr", "expectancy"}),
+        repeats=True,
     )
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self.strategy = path.stem
         self.remarks: list[str] = []
-        self.unread: list[Unread] = []
+        self.lost = Lost()
         self._root = _opened(path)
         self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
-        self._members: dict[str, Container[str]] = {}
+        self._members: dict[str, set[str]] = {}
         with _readable(f"{path}: metadata"):
             self._columns = _metadata(self._root, self.name)
         missing = [name for name in _ID if name not in self._columns]
@@ -93,7 +93,9 @@ class ZarrSource:
         for place, run_id in enumerate(ids):
             if last[run_id] != place:
                 reason = f"entry {last[run_id] + 1} is of the same run and time; the last is taken"
-                self.unread.append(Unread(self.table, f"entry {place + 1}", "id", reason))
+                self.lost.repeated.append(
+                    Unread(self.table, f"entry {place + 1}", "id", reason)
+                )
         return sorted(last.values())
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
@@ -111,7 +113,7 @@ class ZarrSource:
                 there = self._names(group)
                 columns[group] = [
                     Unloaded(partial(self._loaded, group, ids[p], read))
-                    if last[ids[p]] == p and ids[p] in there
+                    if last[ids[p]] == p and ids[p].partition("/")[0] in there
                     else None
                     for p in places
                 ]
@@ -119,14 +121,13 @@ class ZarrSource:
         if self._undated:
             self.remarks.append(f"{self._undated:,} curves without dates are left out")
 
-    def _names(self, group: str) -> Container[str]:
-        """The members of a group; a symbol with a slash lies in a group of its own."""
+    def _names(self, group: str) -> set[str]:
+        """The members of a group; of a symbol with a slash, what stands before it."""
         if group not in self._members:
             with _readable(f"{self.name}: {group}"):
                 found = self._root.get(group)
                 named = set(found.keys()) if found is not None else set()
-            slashed = any(not hasattr(found[name], "shape") for name in sorted(named)[:_LOOKED_AT])
-            self._members[group] = _Anything() if slashed else named
+            self._members[group] = named
         return self._members[group]
 
     def _loaded(self, group: str, run: str, read: Callable[[str], Any]) -> Any:
@@ -178,13 +179,6 @@ class ZarrSource:
         if not isinstance(trades, list) or not all(isinstance(t, dict) for t in trades):
             raise ValueError("not a list of trades")
         return [{_TRADES.get(n, n): value for n, value in trade.items()} for trade in trades]
-
-
-class _Anything:
-    """Members that are not listed by their names: each is looked for."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
 
 
 def _opened(path: Path) -> Any:
