@@ -1,105 +1,122 @@
-"""Importing an older store: a SQLite table of results, the way such tables are written.
+"""Importing older stores: SQLite, PostgreSQL, Zarr, MLflow and Optuna, as they are written.
 
-    python bench/imports.py [--full] [--json FILE]
+    python bench/imports.py [--full] [--json FILE] [--only NAME]
 
-A row has 18 columns: Unix times, returns in percent, a configuration as JSON text.
+Each is imported into a lake of its own, by a process of its own; again, with nothing new; and once
+more with new rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import multiprocessing
 import resource
 import shutil
-import sqlite3
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import stores
 from report import Report
 
 from bt_lake.ingest.stores import open_source
 from bt_lake.ingest.stores.importing import import_rows
 from bt_lake.warehouse.store import Store
 
-ROWS, ROWS_FULL = 100_000, 1_000_000
-NEW = 1_000
-TABLE = """
-create table if not exists backtest_results (
-  id integer primary key autoincrement, symbol text not null, timeframe text not null,
-  model_path text, run_timestamp integer not null, start_date integer not null,
-  end_date integer not null, initial_capital real not null, final_equity real not null,
-  total_return real not null, sharpe_ratio real, max_drawdown real, win_rate real,
-  profit_factor real, total_trades integer, avg_trade_pnl real, config_json text, notes text)
-"""
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+# What it is, who writes it, runs in it, and how many runs a second are expected.
+SOURCES: dict[str, tuple[str, Callable[..., None], int, int]] = {
+    "sqlite": ("SQLite", stores.sqlite_results, 100_000, 6_600),
+    "postgres": ("PostgreSQL, JSONB", stores.documents, 20_000, 2_000),
+    "zarr": ("Zarr, curves and trades", stores.zarr_entries, 800, 400),
+    "mlflow": ("MLflow, SQLite", stores.mlflow_runs, 10_000, 2_000),
+    "mlruns": ("MLflow, files", stores.mlflow_files, 500, 200),
+    "optuna": ("Optuna, SQLite", stores.optuna_trials, 20_000, 2_000),
+    "journal": ("Optuna, journal", stores.optuna_journal, 20_000, 2_000),
+}
+KINDS = {"mlruns": "mlflow", "journal": "optuna"}
+MORE = 10  # a tenth of the rows are new the third time
 
 
-def write(path: Path, count: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    gain, fall = rng.normal(8, 20, count), rng.gamma(3, 4, count)
-    numbers = {
-        "sharpe": rng.normal(1, 0.5, count).tolist(),
-        "wins": rng.uniform(30, 70, count).tolist(),
-        "factor": rng.gamma(4, 0.3, count).tolist(),
-        "trades": rng.integers(1, 500, count).tolist(),
-        "mean": rng.normal(20, 50, count).tolist(),
-    }
-    symbols = rng.choice(["AAPL", "GOOGL", "MSFT", "NVDA", "TSLA"], count).tolist()
-    rows = (
-        (
-            symbol, "1Hour", f"models/{symbol}_1Hour.pt", 1_700_000_000 + 60 * place,
-            1_577_836_800, 1_672_531_200, 1e5, 1e5 * (1 + up / 100), up, sharpe, down, wins,
-            factor, trades, mean,
-            json.dumps({"stop_loss": 0.02, "take_profit": 0.05, "window": place % 97}),
-            None if place % 3 else "looks good",
-        )
-        for place, (symbol, up, down, sharpe, wins, factor, trades, mean) in enumerate(
-            zip(symbols, gain.tolist(), fall.tolist(), *numbers.values(), strict=True)
-        )
-    )  # fmt: skip
-    with sqlite3.connect(path) as connection:
-        connection.execute(TABLE)
-        connection.executemany(f"insert into backtest_results values (null{', ?' * 17})", rows)
-    connection.close()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="ten times as many rows of SQLite")
+    parser.add_argument("--only", metavar="NAME", choices=SOURCES, action="append")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    report = Report("imports")
+    for name in options.only or SOURCES:
+        what, write, count, goal = SOURCES[name]
+        count *= 10 if options.full and name == "sqlite" else 1
+        with _server(name) as server:
+            measure(report, name, f"{count:,} of {what}", write, count, goal, server)
+    report.finish(options.json)
 
 
-def take(store: Store, path: Path) -> tuple[float, int]:
+def _server(name: str) -> AbstractContextManager[Any]:
+    if name != "postgres":
+        return nullcontext()
+    from postgres_server import running
+
+    return running()
+
+
+def measure(
+    report: Report,
+    name: str,
+    what: str,
+    write: Callable[..., None],
+    count: int,
+    goal: int,
+    server: Any,
+) -> None:
+    base = Path(tempfile.mkdtemp(prefix="bt-lake-bench-"))
+    try:
+        path: Any = base / "older"
+        where = path
+        if server is not None:
+            url = server.database()
+            path, where = (lambda sql: server.ask(url, sql)), url
+        write(path, count, 1)
+        first, again, peak = _apart(name, where, base)
+        report.row(what, "first", count / first, "runs/s", f">= {goal:,}")
+        report.row("  again, nothing new", "", again, "s", "< 1" if name == "zarr" else "")
+        report.row("  peak memory", "", peak, "MiB", "under 1024")
+        write(path, count // MORE, 2)
+        third, _, _ = _apart(name, where, base)
+        report.row(f"  again, {count // MORE:,} new", "", third, "s")
+    finally:
+        shutil.rmtree(base)
+
+
+def _apart(name: str, where: Any, base: Path) -> tuple[float, float, float]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_take_twice, (name, where, base / "lake"))
+
+
+def _take_twice(name: str, where: Any, lake: Path) -> tuple[float, float, float]:
+    store = Store(lake)
+    (first, added), (again, none) = _take(name, where, store), _take(name, where, store)
+    assert added
+    assert not none
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return first, again, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _take(name: str, where: Any, store: Store) -> tuple[float, int]:
     """Seconds, and the runs that were added."""
-    source = open_source("sqlite", path)
     started = time.perf_counter()
+    source = open_source(KINDS.get(name, name), where)
     report = import_rows(store, source)
     seconds = time.perf_counter() - started
     source.close()
     assert not report.failed, report.failed[0]
     return seconds, len(report.added)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="a million rows")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    count = ROWS_FULL if options.full else ROWS
-    report = Report("imports")
-    base = Path(tempfile.mkdtemp(prefix="bt-lake-bench-"))
-    try:
-        path, store = base / "trading.db", Store(base / "lake")
-        write(path, count, seed=1)
-        seconds, added = take(store, path)
-        assert added == count
-        what = f"import {count:,} SQLite rows"
-        report.row(what, "bt-lake", seconds, "s", f"under {15 * count // ROWS}")
-        report.row(what, "bt-lake", count / seconds, "rows/s")
-        write(path, NEW, seed=2)
-        seconds, added = take(store, path)
-        assert added == NEW
-        report.row(f"again, with {NEW:,} new rows", "bt-lake", seconds, "s")
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        report.row(what, "bt-lake, peak memory", peak, "MiB", "under 1024")
-    finally:
-        shutil.rmtree(base)
-    report.finish(options.json)
 
 
 if __name__ == "__main__":

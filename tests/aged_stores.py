@@ -13,13 +13,12 @@ import shutil
 import sqlite3
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from older_stores import MLFLOW, add_entry, insert, zarr_store
+from older_stores import MLFLOW, OPTUNA, insert, literal, zarr_store
 
 Runs = dict[str, dict[str, Any]]
 START = datetime(2025, 1, 1)
@@ -33,7 +32,7 @@ class Aged:
 
     kind = ""
     cells: set[tuple[str, str]]  # label and column of values that cannot be read
-    names: dict[str, str] = {}  # what the user says of its columns
+    names: ClassVar[dict[str, str]] = {}  # what the user says of its columns
 
     def __init__(self, rng: random.Random, where: Any) -> None:
         self.rng, self.where = rng, where
@@ -233,7 +232,7 @@ class Table(Aged):
         path.unlink(missing_ok=True)
         with sqlite3.connect(path) as connection:
             connection.execute(
-                'create table backtest_results (id integer primary key, run_id text, symbol text, '
+                "create table backtest_results (id integer primary key, run_id text, symbol text, "
                 'status text, "Sharpe Ratio" real, sharpe_ratio real, sharpe real, '
                 "total_return real, initial_capital real, final_equity real, win_rate, "
                 "score real, params text, notes text, created_at text)"
@@ -256,7 +255,7 @@ class Documents(Table):
 
     kind = "postgres"
     curves = True
-    names = {"metrics.equity_curve": "equity"}
+    names: ClassVar[dict[str, str]] = {"metrics.equity_curve": "equity"}
 
     def __init__(self, rng: random.Random, where: Any, ask: Callable[[str], object]) -> None:
         self.ask = ask
@@ -279,7 +278,9 @@ class Documents(Table):
 
     def _inserted(self, r: Result) -> str:
         metrics: dict[str, Any] = {**r.sharpes, "total_return_pct": round(r.gain * 100, 6)}
-        metrics |= {n: v for n, v in (("win_rate", r.win_rate), ("score", r.score)) if v is not None}
+        metrics |= {
+            n: v for n, v in (("win_rate", r.win_rate), ("score", r.score)) if v is not None
+        }
         if r.curve:
             days = (r.created, r.created + timedelta(days=1))
             metrics["equity_curve"] = [[d.isoformat(), 100.0 + i] for i, d in enumerate(days)]
@@ -377,7 +378,9 @@ class Entries(Aged):
     def cells(self) -> set[tuple[str, str]]:  # type: ignore[override]
         last = {self.id_of(entry): at for at, entry in enumerate(self.entries)}
         broken = [at for run_id, at in last.items() if run_id in self.broken]
-        return {(f"entry {at + 1}", "equity_curves") for at in broken if "equity" in self.entries[at]}
+        return {
+            (f"entry {at + 1}", "equity_curves") for at in broken if "equity" in self.entries[at]
+        }
 
     def source_rows(self) -> int:
         return len(self.entries)
@@ -478,7 +481,9 @@ class Tracking(Aged):
         self.where.unlink(missing_ok=True)
         with sqlite3.connect(self.where) as connection:
             connection.executescript(MLFLOW)
-            connection.execute("insert into experiments values (1, 'old', 's3://x', 'active', 1, 1)")
+            connection.execute(
+                "insert into experiments values (1, 'old', 's3://x', 'active', 1, 1)"
+            )
             for r in self.logged:
                 start = int(r.created.timestamp() * 1000)
                 connection.execute(
@@ -488,7 +493,9 @@ class Tracking(Aged):
                 )
                 for key, value in r.metrics.items():
                     point = (key, value, start, 0, 0, r.run_id)
-                    connection.execute("insert into latest_metrics values (?, ?, ?, ?, ?, ?)", point)
+                    connection.execute(
+                        "insert into latest_metrics values (?, ?, ?, ?, ?, ?)", point
+                    )
                 params = [(key, value, r.run_id) for key, value in r.params.items()]
                 connection.executemany("insert into params values (?, ?, ?)", params)
                 note = ("mlflow.note.content", r.note, r.run_id)
@@ -523,3 +530,191 @@ class Files(Tracking):
             for key, text in r.params.items():
                 (folder / "params" / key).write_text(text)
             (folder / "tags" / "mlflow.note.content").write_text(r.note)
+
+
+@dataclass
+class Tried:
+    """A trial of Optuna."""
+
+    study: str
+    state: str
+    fast: int
+    mode: int
+    value: float | None
+    score: float
+    note: str
+    created: datetime
+    whole: bool  # added as it was elsewhere, by one line of the journal
+    number: int = 0
+
+
+_SHAPES = {
+    "fast": '{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 50}}',
+    "mode": '{"name": "CategoricalDistribution", "attributes": {"choices": ["ema", "sma", null]}}',
+}
+_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
+
+
+class Studies(Aged):
+    """Studies of Optuna in a SQLite file."""
+
+    kind = "optuna"
+
+    def begin(self) -> None:
+        self.tried: list[Tried] = []
+        self.add(self.rng.randint(15, 30))
+
+    def add(self, count: int) -> None:
+        for _ in range(count):
+            rng = self.rng
+            state = rng.choices(_STATES, [2, 9, 1, 1, 1])[0]
+            study = rng.choice(["sma", "rsi"])
+            trial = Tried(
+                study, state, rng.randint(1, 50), rng.randint(0, 2),
+                self.value() if state == "COMPLETE" else None, self.value(),
+                rng.choice(["a", "b"]), START + timedelta(minutes=len(self.tried)),
+                rng.random() < 0.2,
+            )  # fmt: skip
+            trial.number = sum(t.study == study for t in self.tried)
+            self.tried.append(trial)
+
+    def change(self) -> None:
+        for trial in self.tried:
+            if trial.state in ("RUNNING", "WAITING") and self.rng.random() < 0.6:
+                trial.state, trial.value = "COMPLETE", self.value()
+        self.add(4)
+        self.write()
+
+    def runs(self) -> Runs:
+        return {
+            f"{t.study} {t.number}": {
+                "status": "ok" if t.state == "COMPLETE" else "failed",
+                "sharpe_ratio": t.value, "score": t.score,
+                "params": {"fast": t.fast, "mode": ["ema", "sma", None][t.mode]},
+            }
+            for t in self.tried
+            if t.state not in ("RUNNING", "WAITING")
+        }  # fmt: skip
+
+    def lost(self) -> Counter[str]:
+        return Counter()
+
+    cells: ClassVar[set[tuple[str, str]]] = set()
+
+    def unfinished(self) -> int:
+        return sum(t.state in ("RUNNING", "WAITING") for t in self.tried)
+
+    def source_rows(self) -> int:
+        return len(self.tried)
+
+    def tables(self) -> str:
+        """What Optuna's own storage would have written, as SQL."""
+        studies = {"sma": 1, "rsi": 2}
+        made = [OPTUNA]
+        for name, number in studies.items():
+            made.append(f"insert into studies values ({number}, '{name}');")
+            named = f"({number}, {number}, 'study:metric_names', '[\"sharpe_ratio\"]')"
+            made.append(f"insert into study_system_attributes values {named};")
+        for at, t in enumerate(self.tried, 1):
+            ended = f"'{t.created + timedelta(seconds=9)}'" if t.value is not None else "null"
+            about = f"{at}, {t.number}, {studies[t.study]}, '{t.state}', '{t.created}', {ended}"
+            made.append(f"insert into trials values ({about});")
+            for place, (name, value) in enumerate((("fast", t.fast), ("mode", t.mode))):
+                shape = literal(_SHAPES[name])
+                made.append(
+                    f"insert into trial_params values ({at * 2 + place}, {at}, '{name}', {value}, {shape});"
+                )
+            if t.value is not None:
+                made.append(
+                    f"insert into trial_values values ({at}, {at}, 0, {t.value}, 'FINITE');"
+                )
+            for place, (key, value) in enumerate((("score", t.score), ("note", t.note))):
+                text = literal(json.dumps(value))
+                made.append(
+                    f"insert into trial_user_attributes values ({at * 2 + place}, {at}, '{key}', {text});"
+                )
+        return "\n".join(made)
+
+    def write(self) -> None:
+        self.where.unlink(missing_ok=True)
+        with sqlite3.connect(self.where) as connection:
+            connection.executescript(self.tables())
+        connection.close()
+
+
+class OnServer(Studies):
+    """Studies of Optuna on a PostgreSQL server, where states are a type of their own."""
+
+    def __init__(self, rng: random.Random, where: Any, ask: Callable[[str], object]) -> None:
+        self.ask = ask
+        super().__init__(rng, where)
+
+    def write(self) -> None:
+        tables = self.tables().replace("state varchar(8)", "state trialstate")
+        tables = tables.replace("datetime_start datetime", "datetime_start timestamp")
+        tables = tables.replace("datetime_complete datetime", "datetime_complete timestamp")
+        states = ", ".join(f"'{state}'" for state in _STATES)
+        fresh = "drop schema public cascade; create schema public;"
+        self.ask(f"{fresh} create type trialstate as enum ({states});\n{tables}")
+
+
+class Lines(Studies):
+    """A journal of Optuna; its last line may be half-written, and studies were deleted."""
+
+    def write(self) -> None:
+        lines: list[dict[str, Any]] = []
+        names = {"gone": 0, "sma": 1, "rsi": 2}
+        for name in names:
+            lines.append({"op_code": 0, "study_name": name, "directions": [2]})
+            lines.append({"op_code": 0, "study_name": name, "directions": [2]})  # a second worker
+        for number in (1, 2):
+            attribute = {"study:metric_names": ["sharpe_ratio"]}
+            lines.append({"op_code": 3, "study_id": number, "system_attr": attribute})
+        lines.append({"op_code": 4, "study_id": 0, "datetime_start": START.isoformat()})
+        lines.append({"op_code": 1, "study_id": 0})
+        lines.append({"op_code": 4, "study_id": 0, "datetime_start": START.isoformat()})
+        for at, t in enumerate(self.tried, 1):
+            lines += self._whole(t, names) if t.whole else self._told(t, at, names)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        self.torn = self.rng.random() < 0.5
+        half = '{"op_code": 4, "study_id": 1, "dateti' if self.torn else ""
+        self.where.write_text(text + half)
+        self.last = len(lines) + 1
+
+    def lost(self) -> Counter[str]:
+        return Counter([f"line {self.last}"] if self.torn else [])
+
+    def source_rows(self) -> int:
+        return len(self.tried) + self.torn
+
+    def _whole(self, t: Tried, names: dict[str, int]) -> list[dict[str, Any]]:
+        """By `add_trial` or `copy_study`, or before it began by `enqueue_trial`."""
+        line = {
+            "op_code": 4, "study_id": names[t.study], "datetime_start": t.created.isoformat(),
+            "state": _STATES.index(t.state), "value": t.value, "values": None,
+            "distributions": _SHAPES, "params": {"fast": t.fast, "mode": t.mode},
+            "user_attrs": {"score": t.score, "note": t.note}, "system_attrs": {},
+            "intermediate_values": {},
+        }  # fmt: skip
+        if t.state not in ("RUNNING", "WAITING"):
+            line["datetime_complete"] = (t.created + timedelta(seconds=9)).isoformat()
+        return [line]
+
+    def _told(self, t: Tried, at: int, names: dict[str, int]) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = [
+            {"op_code": 4, "study_id": names[t.study], "datetime_start": t.created.isoformat()}
+        ]
+        for name, value in (("fast", t.fast), ("mode", t.mode)):
+            lines.append({"op_code": 5, "trial_id": at, "param_name": name,
+                          "param_value_internal": value, "distribution": _SHAPES[name]})  # fmt: skip
+        for key, told in (("score", t.score), ("note", t.note)):
+            lines.append({"op_code": 8, "trial_id": at, "user_attr": {key: told}})
+        if t.state not in ("RUNNING", "WAITING"):
+            values = None if t.value is None else [t.value]
+            ended = (t.created + timedelta(seconds=9)).isoformat()
+            lines.append({"op_code": 6, "trial_id": at, "state": _STATES.index(t.state),
+                          "values": values, "datetime_complete": ended})  # fmt: skip
+            # another worker that comes too late
+            lines.append({"op_code": 6, "trial_id": at, "state": 1, "values": [99.0],
+                          "datetime_complete": ended})  # fmt: skip
+        return lines

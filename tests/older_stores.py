@@ -188,6 +188,28 @@ create index index_params_run_uuid on params (run_uuid);
 create index index_tags_run_uuid on tags (run_uuid);
 """
 
+# The tables of Optuna that hold trials, in its own schema.
+OPTUNA = """
+create table studies (
+    study_id integer not null, study_name varchar(512) not null, primary key (study_id));
+create table study_system_attributes (
+    study_system_attribute_id integer not null, study_id integer, key varchar(512),
+    value_json text, primary key (study_system_attribute_id), unique (study_id, key));
+create table trials (
+    trial_id integer not null, number integer, study_id integer, state varchar(8) not null,
+    datetime_start datetime, datetime_complete datetime, primary key (trial_id));
+create table trial_user_attributes (
+    trial_user_attribute_id integer not null, trial_id integer, key varchar(512),
+    value_json text, primary key (trial_user_attribute_id), unique (trial_id, key));
+create table trial_params (
+    param_id integer not null, trial_id integer, param_name varchar(512), param_value float,
+    distribution_json text, primary key (param_id), unique (trial_id, param_name));
+create table trial_values (
+    trial_value_id integer not null, trial_id integer not null, objective integer not null,
+    value float, value_type varchar(7) not null, primary key (trial_value_id),
+    unique (trial_id, objective));
+"""
+
 
 def needed(module: str) -> Any:
     """An optional driver: its tests are skipped without it, but not in CI."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aged_stores import Aged, Documents, Entries, Files, Table, Tracking
+from aged_stores import Aged, Documents, Entries, Files, Lines, OnServer, Studies, Table, Tracking
 from older_stores import needed
 from postgres_server import Server, running
 
@@ -24,7 +24,7 @@ from bt_lake.ingest.stores.importing import import_rows
 from bt_lake.ingest.stores.report import ImportReport
 from bt_lake.warehouse.store import Store
 
-SEEDS = [pytest.param(seed, marks=[pytest.mark.thorough] if seed else []) for seed in range(12)]
+SEEDS = [pytest.param(seed, marks=[pytest.mark.thorough] if seed else []) for seed in range(8)]
 
 
 def take(store: Store, aged: Aged, **options: Any) -> ImportReport:
@@ -43,9 +43,25 @@ def in_lake(rows: Any) -> tuple[dict[str, dict[str, Any]], int]:
         "from trials t where deleted_at is null"
     )
     runs = {}
-    for run_id, config, made, symbol, status, sharpe, gain, wins, params, notes, extra, told, points in found:
+    for (
+        run_id,
+        config,
+        made,
+        symbol,
+        status,
+        sharpe,
+        gain,
+        wins,
+        params,
+        notes,
+        extra,
+        told,
+        points,
+    ) in found:
         imported = json.loads(config)["imported"]
         key = str(imported.get("id", re.sub(r"\.\d+$", "", run_id)))
+        if imported["store"] == "optuna":
+            key = f"{imported['study']} {imported['number']}"
         key = f"{key} {made}" if imported["store"] == "zarr" else key
         told = dict(told or {})
         runs[key] = {
@@ -138,3 +154,14 @@ def test_zarr(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [Tracking, Files])
 def test_mlflow(kind: type[Tracking], seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
     twice(kind(random.Random(seed), tmp_path / "mlruns"), store, rows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", [Studies, Lines])
+def test_optuna(kind: type[Studies], seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
+    twice(kind(random.Random(seed), tmp_path / "study"), store, rows)
+
+
+def test_optuna_on_postgresql(store: Store, rows: Any, server: Server) -> None:
+    url = server.database()
+    twice(OnServer(random.Random(1), url, lambda sql: server.ask(url, sql)), store, rows)

@@ -96,7 +96,7 @@ def test_a_run_with_all_it_has(store: Store, rows, tmp_path: Path):
     assert json.loads(params) == {
         "fast": 10, "ratio": 0.5, "live": True, "name": "x-1", "legs": [1, 2], "odd": "NaN"
     }  # fmt: skip
-    assert sorted(tags) == ["approved", "team=quant"]
+    assert sorted(tags) == ["approved", "name=able-ant-1", "team=quant"]
     imported = json.loads(config)["imported"]
     assert (imported["experiment"], imported["mlflow.user"]) == ("momentum", "ann")
 
@@ -214,9 +214,7 @@ def test_what_of_a_folder_cannot_be_read_is_said(store: Store, rows, tmp_path: P
     (lost / "metrics").mkdir(parents=True)
     report = take(store, tmp_path / "mlruns")
     assert [(bad.row, bad.column) for bad in report.failed] == [("run 0123", "meta.yaml")]
-    assert [(bad.row, bad.column) for bad in report.cells] == [
-        (f"run {FIRST}", "metrics.win_rate")
-    ]
+    assert [(bad.row, bad.column) for bad in report.cells] == [(f"run {FIRST}", "metrics.win_rate")]
     assert any("earlier values of metrics are left out" in said for said in report.warnings)
     assert rows("select total_return from runs") == [(0.2,)]
 
@@ -252,3 +250,78 @@ def test_the_documents_say_the_same(store: Store, tmp_path: Path):
     becomes = {c.theirs: c.ours for c in take(store, path).columns}
     for theirs, ours in documented("MLflow").items():
         assert becomes[theirs] == ours
+
+
+DAY_MS = 86_400_000
+
+
+def curve_of(path: Path, key: str, points: list[tuple[int, int, float]]) -> None:
+    """Steps, times in milliseconds and values of a metric."""
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            f"insert into metrics values ('{key}', ?, ?, '{FIRST}', ?, 0)",
+            [(value, at, step) for step, at, value in points],
+        )
+        step, at, value = points[-1]
+        connection.execute(
+            f"insert or replace into latest_metrics values ('{key}', {value}, {at}, {step}, 0, '{FIRST}')"
+        )
+    connection.close()
+
+
+MARKET = [(n, START - 1000 * DAY_MS + n * DAY_MS, 100.0 + n) for n in range(5)]
+BY_STEP = [(20240102 + n, START + n, 100.0 + n) for n in range(5)]
+SECONDS = [(1_704_153_600 + n * 86_400, START + n, 100.0 + n) for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("points", "first"),
+    [(MARKET, "2022-04-04"), (BY_STEP, "2024-01-02"), (SECONDS, "2024-01-02")],
+)
+def test_steps_of_equity_are_the_run_s_curve(points, first, store: Store, rows, tmp_path: Path):
+    path = tracking_store(tmp_path / "mlflow.db")
+    add_run(path, FIRST, metrics={"sharpe_ratio": 1.5})
+    curve_of(path, "equity", points)
+    report = take(store, path)
+    assert report.warnings == []
+    assert rows("select count(*), min(ts)::date::varchar, max(equity) from equity") == [
+        (5, first, 104.0)
+    ]
+    assert rows("select metrics_from, total_return from runs") == [("curve", pytest.approx(0.04))]
+
+
+def test_steps_without_a_time_of_the_market_are_left_out_and_said(
+    store: Store, rows, tmp_path: Path
+):
+    path = tracking_store(tmp_path / "mlflow.db")
+    add_run(path, FIRST)
+    curve_of(path, "equity", [(n, START + n, 100.0 + n) for n in range(5)])
+    assert take(store, path).warnings == [
+        "1 curve of equity is left out: its times are those of logging, and its steps no dates",
+        "4 earlier values of metrics are left out: a run has the latest of each",
+    ]
+    assert rows("select count(*) from equity") == [(0,)]
+
+
+def test_steps_of_equity_in_files(store: Store, rows, tmp_path: Path):
+    run = next(folder.parent for folder in folder_of_runs(tmp_path).rglob("metrics"))
+    text = "".join(f"{at} {value} {step}\n" for step, at, value in MARKET)
+    (run / "metrics" / "Portfolio_Value").write_text(text)
+    take(store, tmp_path)
+    assert rows("select count(*), max(equity) from equity") == [(5, 104.0)]
+
+
+def test_a_run_can_be_found_by_its_name_and_its_artifacts(store: Store, rows, tmp_path: Path):
+    path = tracking_store(tmp_path / "mlflow.db")
+    add_run(path, FIRST, name="bold-ox-7", artifact_uri="s3://bucket/1/artifacts")
+    take(store, path)
+    tags, config = rows("select tags, config from runs")[0]
+    assert tags == ["name=bold-ox-7"]
+    assert json.loads(config)["imported"]["artifact_uri"] == "s3://bucket/1/artifacts"
+    folder_of_runs(tmp_path)
+    other = Store(tmp_path / "other")
+    take(other, tmp_path / "mlruns")
+    question = "select tags[1], config ->> '$.imported.artifact_uri' from runs"
+    assert other.ask(lambda connection: connection.execute(question).fetchall()) == [
+        ("name=able-ant-1", "file:///x")
+    ]

@@ -86,3 +86,24 @@ def test_the_callback_saves_what_an_import_would(lake: Lake):
     ]
     report = lake.import_store("optuna", DATA / STORES[0], study="sma on AAPL")
     assert (len(report.added), len(report.skipped)) == (7, 1)
+
+
+def test_after_a_line_that_cannot_be_read_no_trial_gets_another_s_numbers(
+    lake: Lake, tmp_path: Path
+):
+    lines = (DATA / STORES[1]).read_text().splitlines()
+    made = [place for place, line in enumerate(lines) if '"op_code":4' in line]
+    lines[made[3]] = "garbage"
+    path = tmp_path / "journal.log"
+    path.write_text("\n".join(lines) + "\n")
+    report = lake.import_store("optuna", path)
+    assert len(report.added) == 3
+    assert f"the {len(lines) - made[3] - 1:,} lines behind it cannot be told" in str(
+        report.failed[0]
+    )
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_study_that_is_not_there(lake: Lake, name: str):
+    with pytest.raises(BadInput, match=r"no study 'smaa'.*There are sma on AAPL"):
+        lake.import_store("optuna", DATA / name, study="smaa")

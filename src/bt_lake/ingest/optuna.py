@@ -7,7 +7,8 @@ from typing import Any
 
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
-from bt_lake.ingest.stores.optuna import Trial, instant, run_id_of
+from bt_lake.ingest.stores.optuna import run_id_of
+from bt_lake.ingest.stores.trial import Trial, instant
 from bt_lake.warehouse.store import Store
 
 _ENDED = {"COMPLETE", "PRUNED", "FAIL"}

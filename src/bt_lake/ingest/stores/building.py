@@ -11,7 +11,7 @@ from bt_lake.ingest.run import Run
 from bt_lake.ingest.stores.mapping import IMPORTED, REST, bare, extra_name
 from bt_lake.ingest.stores.planning import Plan
 from bt_lake.ingest.stores.rowunits import proved
-from bt_lake.ingest.stores.source import Rows, Unloaded
+from bt_lake.ingest.stores.source import NOTHING, Rows, Unloaded
 from bt_lake.ingest.stores.survey import expanded, parsed
 from bt_lake.ingest.stores.units import Unit
 from bt_lake.ingest.times import missing, shown
@@ -67,8 +67,9 @@ def drafts(rows: Rows, objects: set[str], places: Sequence[int], plan: Plan) -> 
     turn = {name: number for number, name in enumerate(plan.fills, 1)}  # they fill in by rank
     for name in sorted(columns, key=lambda name: turn.get(name, 0)):
         write, meant = writer(name, plan), plan.values.get(name)
+        takes_none = plan.target(name).root == "params"
         for draft, value in zip(made, columns[name], strict=True):
-            if value is None or value == "":
+            if value is None or value == "" or (value is NOTHING and not takes_none):
                 continue
             try:
                 if isinstance(value, Unloaded):
@@ -225,6 +226,8 @@ def _write_rest(key: str) -> Writer:
 
 def kept(value: Any) -> Any:
     """A value that nobody reads, in a form that JSON has."""
+    if value is NOTHING:
+        return None
     if isinstance(value, bytes):
         return value.hex()
     if not isinstance(value, str):

@@ -12,6 +12,7 @@ from bt_lake.ingest.stores.mlruns import Folder, has_experiments
 from bt_lake.ingest.stores.report import Lost
 from bt_lake.ingest.stores.source import Dialect, Rows
 from bt_lake.ingest.stores.sqlite import connect, readable
+from bt_lake.ingest.stores.steps import EQUITY, Step
 from bt_lake.ingest.stores.tracked import Tracked
 from bt_lake.warehouse.errors import BadInput, NotFound
 
@@ -27,6 +28,11 @@ _BESIDE = {
     "params": "select run_uuid, key, value from params",
     "tags": "select run_uuid, key, value from tags",
 }
+_STEPS = f"""
+select run_uuid, key, step, timestamp, value from metrics
+where run_uuid > ? and run_uuid <= ? and not is_nan
+  and lower(key) in ({", ".join("?" * len(EQUITY))})
+"""
 _OLDER = "select (select count(*) from metrics) - (select count(*) from latest_metrics)"
 
 
@@ -37,7 +43,7 @@ class MlflowSource:
     table = "runs"
     key: tuple[str, ...] = ("run_id",)
     strategy = "mlflow"
-    dialect = Dialect(names={"deleted_at": "deleted_at"})
+    dialect = Dialect(names={"deleted_at": "deleted_at", "equity": "equity"})
 
     def __init__(self, where: str) -> None:
         self.name = where
@@ -54,13 +60,20 @@ class MlflowSource:
             assert self._connection is not None
             runs = _read_database(self._connection)
         with readable(self._path):
-            while several := [run.flat() for run in islice(runs, _RUNS_AT_ONCE)]:
+            undated = taken = 0
+            while tracked := list(islice(runs, _RUNS_AT_ONCE)):
+                several = [run.flat() for run in tracked]
+                curves = [len(flat["equity"]["ts"]) for flat in several if flat["equity"]]
+                stepped = sum(any(len(s) > 1 for s in run.steps.values()) for run in tracked)
+                undated += stepped - len(curves)
+                taken += sum(curves) - len(curves)
                 names = dict.fromkeys(name for run in several for name in run)
                 columns = {name: [run.get(name) for run in several] for name in names}
                 yield Rows([f"run {run['run_id']}" for run in several], columns)
         if self._folder is not None:
             self.lost = self._folder.lost
-            self.remarks = _older(self._folder.older)
+            self._older = self._folder.older
+        self.remarks = [*_undated(undated), *_remark(self._older - taken)]
 
     def close(self) -> None:
         if self._connection is not None:
@@ -74,12 +87,17 @@ class MlflowSource:
                 connection.close()
                 lacking = ", ".join(sorted(_TABLES - tables))
                 raise BadInput(f"{self._path}: no tracking store of MLflow: {lacking} is missing")
-            [(older,)] = connection.execute(_OLDER).fetchall()
-        self.remarks = _older(older)
+            [(self._older,)] = connection.execute(_OLDER).fetchall()
         return connection
 
 
-def _older(count: int) -> list[str]:
+def _undated(count: int) -> list[str]:
+    curves = "1 curve of equity is" if count == 1 else f"{count:,} curves of equity are"
+    why = "left out: its times are those of logging, and its steps no dates"
+    return [f"{curves} {why}"] if count else []
+
+
+def _remark(count: int) -> list[str]:
     said = f"{count:,} earlier values of metrics are left out: a run has the latest of each"
     return [said] if count else []
 
@@ -122,5 +140,10 @@ def _read_database(connection: sqlite3.Connection) -> Iterator[Tracked]:
             for run, key, value in rows:
                 if run in runs:
                     getattr(runs[run], kind)[key] = value
+        for run, key, step, at, value in connection.execute(
+            _STEPS, (after, infos[-1]["run_uuid"], *EQUITY)
+        ):
+            if run in runs:
+                runs[run].step(key, Step(step, at, value))
         yield from runs.values()
         after = infos[-1]["run_uuid"]

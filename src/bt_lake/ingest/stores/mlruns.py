@@ -9,6 +9,7 @@ from typing import Any
 
 from bt_lake.ingest.formats.reading import content
 from bt_lake.ingest.stores.report import Lost, Unread
+from bt_lake.ingest.stores.steps import EQUITY, Step
 from bt_lake.ingest.stores.tracked import Tracked
 from bt_lake.ingest.times import shown
 from bt_lake.warehouse.values import is_integer
@@ -52,23 +53,24 @@ class Folder:
         info["status"] = _STATUSES.get(str(info.get("status")), info.get("status"))
         if info.get("run_uuid") is None:
             info["run_uuid"] = info["run_id"]
-        metrics = {}
-        for key, text in _values(folder / "metrics"):
-            points = _points(text)
-            if points:
-                metrics[key] = _latest(points)
-                self.older += len(points) - 1
-            else:
-                why = f"{shown(text)} is no value"
-                self.lost.cells.append(
-                    Unread("runs", f"run {info['run_uuid']}", f"metrics.{key}", why)
-                )
-        return Tracked(
+        run = Tracked(
             info,
-            metrics=metrics,
             params=dict(_values(folder / "params")),
             tags=dict(_values(folder / "tags")),
         )
+        for key, text in _values(folder / "metrics"):
+            points = [(line, _POINT.fullmatch(line)) for line in text.splitlines() or [""]]
+            steps = [_step(point) for _, point in points if point]
+            for line in (line for line, point in points if not point):
+                name, why = f"metrics.{key}", f"{shown(line)} is no value"
+                self.lost.cells.append(Unread("runs", f"run {info['run_uuid']}", name, why))
+            if steps:
+                run.metrics[key] = _latest(steps)
+                self.older += len(steps) - 1
+            if key.lower() in EQUITY:
+                for step in steps:
+                    run.step(key, step)
+        return run
 
 
 def _is_run(path: Path) -> bool:
@@ -84,14 +86,14 @@ def _values(folder: Path) -> Iterator[tuple[str, str]]:
             yield file.relative_to(folder).as_posix(), text.rstrip("\n")
 
 
-def _points(history: str) -> list[re.Match[str]]:
-    """The lines `time value step`."""
-    return [point for point in map(_POINT.fullmatch, history.splitlines()) if point]
+def _step(line: re.Match[str]) -> Step:
+    """Of a line `time value step`."""
+    return Step(int(line[3] or 0), int(line[1]), float(line[2]))
 
 
-def _latest(points: list[re.Match[str]]) -> float | None:
+def _latest(steps: list[Step]) -> float | None:
     """The last by step and time."""
-    value = float(max(points, key=lambda point: (int(point[3] or 0), int(point[1])))[2])
+    value = max(steps, key=lambda step: step[:2]).value
     return value if value == value else None
 
 

@@ -36,6 +36,16 @@ class Unloaded:
     load: Callable[[], Any]
 
 
+class Nothing:
+    """None where a parameter may be none on purpose, and not for want of a value."""
+
+    def __str__(self) -> str:
+        return "None"
+
+
+NOTHING = Nothing()
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """What the documentation of a store says about its columns."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bt_lake.ingest.stores.source import NOTHING
+from bt_lake.ingest.stores.steps import Step, curve_of
 from bt_lake.warehouse.values import found
 
 # Tags that MLflow itself sets, and what they say.
@@ -12,7 +14,10 @@ _TAGS = {"mlflow.note.content": "notes", "mlflow.parentRunId": "sweep"}
 _SYSTEM = "mlflow."
 _STRATEGY = ("strategy", "strategy_name")
 # Of the columns of `runs`, those that are read here; the rest tells how the run came about.
-_READ = {"run_uuid", "run_id", "start_time", "end_time", "deleted_time", "lifecycle_stage"}
+_READ = {
+    *("run_uuid", "run_id", "start_time", "end_time", "deleted_time", "lifecycle_stage"),
+    *("name", "run_name"),
+}
 
 
 @dataclass(slots=True)
@@ -21,6 +26,10 @@ class Tracked:
     metrics: dict[str, float | None] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, list[Step]] = field(default_factory=dict)  # of metrics of equity
+
+    def step(self, metric: str, step: Step) -> None:
+        self.steps.setdefault(metric.lower(), []).append(step)
 
     def flat(self) -> dict[str, Any]:
         """One value a column; parameters, metrics and tags under names such as `params.fast`."""
@@ -32,6 +41,8 @@ class Tracked:
             "deleted_at": self._deleted_at(),
             "strategy": self._strategy(),
             **{name: value for name, value in info.items() if name not in _READ},
+            "equity": curve_of(self.steps, start),
+            "tags.name": self._name(),
             **{f"metrics.{key}": value for key, value in self.metrics.items()},
             **{f"params.{k}": scalar(v) for k, v in self.params.items() if k not in _STRATEGY},
             **{_tag(k): v for k, v in self.tags.items() if k not in _STRATEGY},
@@ -43,6 +54,10 @@ class Tracked:
         times = (self.info.get(name) for name in ("deleted_time", "end_time", "start_time"))
         return next(filter(None, times), None)
 
+    def _name(self) -> str | None:
+        names = (self.info.get("name"), self.info.get("run_name"), self.tags.get("mlflow.runName"))
+        return next(filter(None, names), None)
+
     def _strategy(self) -> str | None:
         named = (group.get(name) for group in (self.tags, self.params) for name in _STRATEGY)
         return next(filter(None, named), None) or self.info.get("experiment")
@@ -50,7 +65,7 @@ class Tracked:
 
 def scalar(text: str) -> Any:
     """A parameter, which MLflow keeps as text, as what it was: `10`, `0.5`, `True`, `None`."""
-    return None if text == "None" else found(text)
+    return NOTHING if text == "None" else found(text)
 
 
 def _tag(key: str) -> str:

@@ -158,9 +158,7 @@ def _by_range(name: str, ours: str, values: Floats, dialect: Dialect) -> Decisio
 def _are_two_units(sizes: Floats) -> bool:
     """Values within 1 and far ones beyond it, none between: of two authors, most likely."""
     within, beyond = sizes[sizes <= 1], sizes[sizes > 1]
-    return bool(
-        len(within) and len(beyond) and np.median(beyond) > FAR_APART * np.median(within)
-    )
+    return bool(len(within) and len(beyond) and np.median(beyond) > FAR_APART * np.median(within))
 
 
 def _claims_percent(name: str, dialect: Dialect) -> bool:

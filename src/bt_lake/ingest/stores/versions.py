@@ -35,7 +35,7 @@ _VERSION = r"\.[0-9]{1,6}$"
 # What is made anew with every import.
 _PASSED_OVER = {"run_id", "commit_id", "ingested_at", "deleted_at", "metrics_from", "params_hash"}
 # What a curve has no say in.
-_LASTING = {c.name for c in RUNS.columns if c.group == "label"} - _PASSED_OVER | {"params", "config"}
+_LASTING = {c.name for c in RUNS.columns if c.group == "label"} | {"params", "config"}
 _JSON = {"params", "config"}
 _MAPS = {"reported", "extra"}
 _PROVENANCE = ("store", "table")
@@ -142,9 +142,7 @@ def _shown(column: str, value: Any) -> str:
     return shown(value)
 
 
-def _same_row(
-    row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool, once: bool
-) -> bool:
+def _same_row(row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool, once: bool) -> bool:
     """By its time, else by its figures, where a key is `once` in its store."""
     if dated and row["created_at"] == there["created_at"]:
         return True

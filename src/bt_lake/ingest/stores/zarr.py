@@ -93,9 +93,7 @@ class ZarrSource:
         for place, run_id in enumerate(ids):
             if last[run_id] != place:
                 reason = f"entry {last[run_id] + 1} is of the same run and time; the last is taken"
-                self.lost.repeated.append(
-                    Unread(self.table, f"entry {place + 1}", "id", reason)
-                )
+                self.lost.repeated.append(Unread(self.table, f"entry {place + 1}", "id", reason))
         return sorted(last.values())
 
     def batches(self, *, summary: bool = False) -> Iterator[Rows]:
