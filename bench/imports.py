@@ -51,10 +51,9 @@ def main() -> None:
     options = parser.parse_args()
     report = Report("imports")
     for name in options.only or SOURCES:
-        what, write, count, goal = SOURCES[name]
-        count *= 10 if options.full and name == "sqlite" else 1
+        count = SOURCES[name][2] * (10 if options.full and name == "sqlite" else 1)
         with _server(name) as server:
-            measure(report, name, f"{count:,} of {what}", write, count, goal, server)
+            measure(report, name, count, server)
     report.finish(options.json)
 
 
@@ -66,15 +65,9 @@ def _server(name: str) -> AbstractContextManager[Any]:
     return running()
 
 
-def measure(
-    report: Report,
-    name: str,
-    what: str,
-    write: Callable[..., None],
-    count: int,
-    goal: int,
-    server: Any,
-) -> None:
+def measure(report: Report, name: str, count: int, server: Any) -> None:
+    kind, write, _, goal = SOURCES[name]
+    what = f"{count:,} of {kind}"
     base = Path(tempfile.mkdtemp(prefix="bt-lake-bench-"))
     try:
         path: Any = base / "older"

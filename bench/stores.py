@@ -102,12 +102,10 @@ def documents(ask: Callable[[str], object], count: int, seed: int) -> None:
         }  # fmt: skip
         params = {"fast": place % 100, "slow": place // 100}
         at = START + timedelta(minutes=place)
-        name = f"('alpha', 'bt-{seed}-{place}', '{json.dumps(metrics)}', '{json.dumps(params)}', '{at}')"
-        rows.append(name)
-    into = (
-        "insert into backtest_results (strategy_id, backtest_id, metrics, parameters, created_at)"
-    )
-    ask(f"{DOCUMENTS} {into} values {','.join(rows)};")
+        texts = ("alpha", f"bt-{seed}-{place}", json.dumps(metrics), json.dumps(params), str(at))
+        rows.append("(" + ", ".join(f"'{text}'" for text in texts) + ")")
+    columns = "strategy_id, backtest_id, metrics, parameters, created_at"
+    ask(f"{DOCUMENTS} insert into backtest_results ({columns}) values {','.join(rows)};")
 
 
 def zarr_entries(path: Path, count: int, seed: int) -> None:

@@ -2,7 +2,7 @@
 
 A row is known by the key of its own table. Its id holds a hash of its texts as well, so that row 17
 of another store is another run: where a text was changed, the run of the same key and time is it,
-or the one of the same key and figures where the time was changed.
+or the one of the same key and figures where only times were changed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def predecessors(
     keys = {_key(keyed[new]): new for new in ids if keyed.get(new, "").count(".") >= 2}
     if not keys:
         return {}
-    names = ["created_at", *_LABELS, *_FIGURES]
+    names = ["created_at", "config", *_LABELS, *_FIGURES]
     rows = {row["run_id"]: row for row in _plain(frames.runs).to_pylist()}
     found: dict[str, tuple[tuple[bool, bool, str], str]] = {}
     for key, old, is_live, *values in _of_keys(store, source.kind, list(keys), names):
@@ -143,12 +143,16 @@ def _shown(column: str, value: Any) -> str:
 
 
 def _same_row(row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool, once: bool) -> bool:
-    """By its time, else by its figures, where a key is `once` in its store."""
+    """By its time; else, where a key is `once` in its store, by all that is not a time."""
     if dated and row["created_at"] == there["created_at"]:
         return True
     if dated:
         equal = _equal(row, there, _FIGURES)
-        return once and equal.count(True) >= _FEW_FIGURES and all(equal)
+        alike = (
+            all(_equal(row, there, _LABELS))
+            and _differences("config", there["config"], row["config"]) == []
+        )
+        return once and equal.count(True) >= _FEW_FIGURES and all(equal) and alike
     return 2 * _equal(row, there, _LABELS).count(True) > len(_equal(row, there, _LABELS))
 
 
