@@ -12,7 +12,7 @@ import bt_lake
 from bt_lake.queries.drifting import drifting
 from bt_lake.running.provenance import project_root
 from bt_lake.running.trust import NotTrusted
-from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
+from bt_lake.warehouse.errors import BadInput, NotFound
 
 EXAMPLES = Path(bt_lake.__file__).parent / "examples"
 CHANGING = """
@@ -155,7 +155,7 @@ def test_what_cannot_be_reproduced_says_why(lake, tmp_path):
         lake.reproduce(saved)
     run_id = only_run(lake, "strat.py:run", params={"n": 2})
     (tmp_path / "strat.py").write_text("def ruin(n): pass\n")
-    with pytest.raises(UnknownName, match="Did you mean ruin"):
+    with pytest.raises(NotFound, match="Did you mean ruin"):
         lake.reproduce(run_id)
     os.remove(tmp_path / "strat.py")
     with pytest.raises(NotFound, match=r"there is no file strat.py in .*; start it in the folder"):

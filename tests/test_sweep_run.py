@@ -113,6 +113,7 @@ def test_every_combination_is_a_run_with_all_that_is_known(store, rows):
     assert json.loads(found[0][11])["run"] == {
         "root": without_home(str(Path.cwd())),
         "labels": {"symbol": "A"},
+        "named": {"strategy": "cross"},
     }
     assert found[0][12] == 0.5
     assert {r[13] for r in found} == set(swept.run_ids)
@@ -159,7 +160,7 @@ def test_other_code_data_labels_or_windows_are_not_the_same(store, here):
     assert todo(symbol="B", start="2024-01-01") == 2
     assert todo(symbol="A", start="2024-01-02") == 2
     assert todo(symbol="A") == 2
-    assert todo(start="2024-01-01") == 0  # no symbol asked for: any will do
+    assert todo(start="2024-01-01") == 2  # no symbol asked for: not the same as any
     (here / "a.csv").write_text("2")
     assert todo(symbol="A", start="2024-01-01") == 2
     (here / "a.csv").write_text("1")

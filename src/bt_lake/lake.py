@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.exporting import Exported
     from bt_lake.queries.names import Described
     from bt_lake.queries.sweeping import Grid
+    from bt_lake.running.arguments import Parameter
     from bt_lake.running.planning import Options, Plan
     from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
@@ -284,6 +285,12 @@ class Lake:
         from bt_lake.running.planning import plan
 
         return plan(function, grid, **options)
+
+    def parameters(self, function: Function | str) -> list[Parameter]:
+        """What a function takes: each parameter with its type and default."""
+        from bt_lake.running.target import of
+
+        return of(function).parameters
 
     def run_once(
         self, function: Function | str | Plan, **options: Unpack[Options]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,13 +13,19 @@ from bt_lake.warehouse.values import from_json, is_integer, is_number, value
 
 MOST_VALUES = 1_000_000
 _LOG = re.compile(r"log([1-9][0-9]*)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DIGITS = 12  # of a value on a log range: what lies behind them is rounding
 
 
-def axis(name: str, given: Any) -> list[Any]:
-    """The values to try: from a text, or any series of values."""
+def axis(
+    name: str, given: Any, read: Callable[[str], Any] = value, ranges: bool = True
+) -> list[Any]:
+    """The values to try: from a text, or any series of values.
+
+    `read` is what becomes of a text that is no range; where nothing is, `ranges` is not set.
+    """
     if isinstance(given, str):
-        values = _from_text(name, given)
+        values = _from_text(name, given, read, ranges)
     elif isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         values = list(given)
     else:
@@ -28,22 +35,26 @@ def axis(name: str, given: Any) -> list[Any]:
     return values
 
 
-def _from_text(name: str, text: str) -> list[Any]:
+def _from_text(name: str, text: str, read: Callable[[str], Any], ranges: bool) -> list[Any]:
     try:
         if text.startswith("["):
             listed: list[Any] = from_json(text)
             return listed
-        return [each for part in text.split(",") for each in _part(name, part.strip())]
+        return [
+            each for part in text.split(",") for each in _part(name, part.strip(), read, ranges)
+        ]
     except BadInput as error:
         raise BadInput(f"grid: {name}={text}: {error}") from None
 
 
-def _part(name: str, text: str) -> list[Any]:
+def _part(name: str, text: str, read: Callable[[str], Any], ranges: bool) -> list[Any]:
     if not text:
         raise BadInput("a value is missing")
     ends = text.split(":")
-    if len(ends) not in (2, 3) or not all(map(is_number, ends[:2])):
-        return [value(text)]
+    if len(ends) == 3 and all(map(_DAY.fullmatch, ends[:2])):
+        return list(map(read, _days(*ends)))
+    if not ranges or len(ends) not in (2, 3) or not all(map(is_number, ends[:2])):
+        return [read(text)]
     if len(ends) == 2:
         raise BadInput(
             f"a range is start:stop:step, such as {text}:1; a text goes in quotes: "
@@ -55,6 +66,23 @@ def _part(name: str, text: str) -> list[Any]:
     if is_number(step):
         return _range(start, stop, step)
     raise BadInput("the third part is a step, or log and the number of values, such as log5")
+
+
+def _days(start: str, stop: str, step: str) -> list[str]:
+    """Dates, so many days from one to the next."""
+    try:
+        first, last, by = date.fromisoformat(start), date.fromisoformat(stop), int(step)
+    except ValueError:
+        raise BadInput(
+            "a range of dates has days that there are, and a step in whole days"
+        ) from None
+    if not by:
+        raise BadInput("the step is 0")
+    if (last - first).days * by < 0:
+        raise BadInput(f"a step of {step} does not lead from {start} to {stop}")
+    count = (last - first).days // by + 1
+    _check_count(count)
+    return [(first + timedelta(days=place * by)).isoformat() for place in range(count)]
 
 
 def _range(start: str, stop: str, step: str) -> list[Any]:

@@ -29,6 +29,7 @@ class Trial:
     labels: Mapping[str, str]
     window: Window = field(default_factory=Window)
     data_hash: str | None = None
+    exact: Mapping[str, Any] = field(default_factory=dict)  # params that JSON alone does not tell
 
     @property
     def span(self) -> dict[str, str]:
@@ -38,12 +39,19 @@ class Trial:
     @property
     def given(self) -> dict[str, Any]:
         """What `reproduce` needs beside the params."""
-        return {**({"labels": dict(self.labels)} if self.labels else {}), **self.span}
+        return {
+            **({"labels": dict(self.labels)} if self.labels else {}),
+            **self.span,
+            **({"exact": dict(self.exact)} if self.exact else {}),
+        }
 
     def arguments(self, target: Target) -> dict[str, Any]:
-        """All that the function is called with; a label it does not take only labels the run."""
+        """All that the function is called with; a label it does not take only labels the run.
+
+        Every call gets values of its own, as its type hints want them.
+        """
         told = {name: text for name, text in self.labels.items() if target.takes(name)}
-        return {**self.params, **told, **self.span}
+        return target.arguments.made({**self.params, **told, **self.span}, self.exact)
 
     def __str__(self) -> str:
         given = {**self.params, **self.labels, **self.span}
@@ -56,6 +64,7 @@ class Job:
 
     place: str
     entrypoint: str
+    names: tuple[str, ...]  # every entrypoint that is the same function
     code_hash: str | None
     strategy: str | None  # what the user calls it
     name: str  # what it is called otherwise, if its result does not say
@@ -127,6 +136,14 @@ def _run(
         # The result has parameters of its own: what was passed must be told apart from them.
         made["arguments"] = dict(trial.params)
         made["arguments_hash"] = params_hash(trial.params)
+    asked = {
+        "strategy": job.strategy,
+        "fold": trial.window.fold,
+        "sample": trial.window.sample,
+    }
+    natural = {"strategy": run.strategy or job.name, **run.columns}
+    if named := {n: text for n, text in asked.items() if text and text != str(natural.get(n))}:
+        made["named"] = named
     told = {
         **job.columns,
         **trial.labels,

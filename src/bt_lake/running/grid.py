@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as chance
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import prod
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from bt_lake.running.axes import axis
 from bt_lake.running.conditions import Condition
 from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.values import value
 
 Params = dict[str, Any]
 MOST_COMBINATIONS = 1_000_000
@@ -27,8 +28,11 @@ class Grid:
         *,
         random: int | None = None,
         seed: int = 0,
+        reader: Callable[[str], tuple[Callable[[str], Any], bool]] = lambda _: (value, True),
+        keep: Callable[[str, Any], Any] = lambda _, given: given,
     ) -> None:
-        self.axes = {name: axis(name, given) for name, given in axes.items()}
+        read = {name: axis(name, given, *reader(name)) for name, given in axes.items()}
+        self.axes = {name: [keep(name, each) for each in tried] for name, tried in read.items()}
         self.conditions = [Condition(text) for text in conditions]
         self.random, self.seed = random, seed
         self.size = prod(map(len, self.axes.values()))
@@ -40,9 +44,15 @@ class Grid:
                 "once. Draw some of them with --random N (random=N), or take fewer values."
             )
 
-    def combinations(self, fixed: Mapping[str, Any]) -> list[Params]:
-        """Those that meet every condition, each with the `fixed` parameters."""
-        known = fixed.keys() | self.axes.keys()
+    def combinations(
+        self, fixed: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    ) -> list[Params]:
+        """Those that meet every condition, each with the `fixed` parameters.
+
+        Where a condition names none of these, the default of the function counts.
+        """
+        self._defaults = defaults or {}
+        known = fixed.keys() | self.axes.keys() | self._defaults.keys()
         for condition in self.conditions:
             for name in condition.names - known:
                 raise UnknownName.near("parameter", name, known)
@@ -58,7 +68,7 @@ class Grid:
     def _meeting(self, fixed: Mapping[str, Any]) -> Iterator[Params]:
         for place in self._places():
             params = {**fixed, **self._at(place)}
-            if all(condition.holds(params) for condition in self.conditions):
+            if all(condition.holds({**self._defaults, **params}) for condition in self.conditions):
                 yield params
 
     def _places(self) -> Sequence[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bt_lake.running.calling import Job, Trial
 from bt_lake.warehouse.params import params_hash
-from bt_lake.warehouse.schema import TOLD
+from bt_lake.warehouse.schema import NAMED, TOLD
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -27,22 +27,20 @@ class Held(NamedTuple):
 def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
     """By their places the trials that the lake holds, deleted runs not.
 
-    A run is the same if entrypoint, code, arguments, window and data are, and every label that was
-    asked for. Where the function does not name its data, data is not compared.
+    A run is the same if function, code, arguments, window and data are, and each label: what was
+    asked for is there, and what was not asked for was not then (`schema.SAME_RUN`). Where the
+    function does not name its data, data is not compared.
     """
     if not store.layout.exists or not trials:
         return {}
-    wanted = _table(trials)
-    asked = (*TOLD, "fold", "sample", "data_hash")
-    same = " and ".join(f"(w.{name} is null or w.{name} = r.{name})" for name in asked)
+    wanted = _table(job, trials)
     sql = f"""
         with made as (
           select
             * replace (coalesce(config ->> '/run/arguments_hash', params_hash) as params_hash),
-            config ->> '/run/start' as start,
-            config ->> '/run/end' as "end"
+            config -> '/run' as run
           from runs
-          where entrypoint = $entrypoint and code_hash is not distinct from $code_hash
+          where list_contains($names, entrypoint) and code_hash is not distinct from $code_hash
             -- few rows, so that little JSON is read
             and (params_hash in (select params_hash from wanted)
                  or contains(config, '"arguments_hash"'))
@@ -54,12 +52,14 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
           list(r.run_id)
         from wanted w join made r
           on w.params_hash = r.params_hash
-          and w.start is not distinct from r.start and w."end" is not distinct from r."end"
-          and {same}
+          and w.start is not distinct from r.run ->> '/start'
+          and w."end" is not distinct from r.run ->> '/end'
+          and (w.data_hash is null or w.data_hash = r.data_hash)
+          and {" and ".join([*map(_told, TOLD), *map(_named, NAMED)])}
         group by w.place
     """
     values = {
-        "entrypoint": job.entrypoint,
+        "names": list(job.names),
         "code_hash": job.code_hash,
         "sweep": job.columns.get("sweep"),
     }
@@ -75,13 +75,28 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
     return store.ask(question)
 
 
-def _table(trials: Sequence[Trial]) -> pa.Table:
+def _told(name: str) -> str:
+    """A label that is passed on: the same was asked for; a run that was saved has what it says."""
+    asked = f"case when r.run is null then r.{name} else r.run ->> '/labels/{name}' end"
+    return f"w.{name} is not distinct from {asked}"
+
+
+def _named(name: str) -> str:
+    """A label that only names the run: what was asked for, or what it is called by itself."""
+    own = f"r.run ->> '/named/{name}' is null"
+    if name != "strategy":  # every run has one
+        own += f" and (r.run is not null or r.{name} is null)"
+    return f"case when w.{name} is null then {own} else w.{name} = r.{name} end"
+
+
+def _table(job: Job, trials: Sequence[Trial]) -> pa.Table:
     import pyarrow as pa
 
     rows = [
         {
             "params_hash": params_hash(trial.params),
             "data_hash": trial.data_hash,
+            "strategy": job.strategy,
             **{name: trial.labels.get(name) for name in TOLD},
             **asdict(trial.window),
         }

@@ -13,7 +13,7 @@ from bt_lake.ingest.keywords import OneOrMore, ToldKeywords
 from bt_lake.ingest.secrets import without_home
 from bt_lake.running.calling import Job, Trial
 from bt_lake.running.grid import Grid
-from bt_lake.running.provenance import commit_of, data_hash
+from bt_lake.running.provenance import commit_of, data_hash, names_data
 from bt_lake.running.target import Function, Target, of
 from bt_lake.running.windows import Moment, Window, windows
 from bt_lake.warehouse.errors import UnknownName
@@ -64,18 +64,31 @@ def plan(
 ) -> Plan:
     """Everything that can be known before the first run; mistakes show here."""
     target = of(function)
-    space = Grid(grid or {}, conditions, random=random, seed=seed)
+    takes = target.arguments
+    told_conditions = [conditions] if isinstance(conditions, str) else list(conditions)
+    for name in {**(params or {}), **(grid or {})}:
+        target.check_name(name)
+    space = Grid(
+        grid or {},
+        told_conditions,
+        random=random,
+        seed=seed,
+        reader=takes.reader,
+        keep=takes.keep,
+    )
+    fixed = {name: takes.keep(name, value) for name, value in (params or {}).items()}
     for name in told.keys() - TOLD:
         raise UnknownName.near("option of a sweep", name, [*Options.__annotations__, *TOLD])
     labels = {name: _listed(told.get(name)) for name in TOLD}
     spans = windows(start, end, folds, train)
-    trials = _trials(target, space.combinations(params or {}), labels, spans)
+    combinations = space.combinations(fixed, takes.defaults())
+    trials = _trials(target, combinations, labels, spans)
     if sweep is None and (grid or len(trials) > 1):
         asked = {
             "entrypoint": target.entrypoint,
             "grid": space.axes,
-            "params": params or {},
-            "conditions": conditions,
+            "params": fixed,
+            "conditions": told_conditions,
             "random": [random, seed],
             "labels": labels,
             "windows": [asdict(span) for span in spans],
@@ -91,6 +104,7 @@ def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any]) -> 
     return Job(
         place=target.place,
         entrypoint=target.entrypoint,
+        names=tuple(dict.fromkeys([target.entrypoint, *target.also])),
         code_hash=target.code_hash,
         strategy=strategy,
         name=target.name,
@@ -118,10 +132,16 @@ def _trials(
         {name: text for name, text in zip(labels, each, strict=True) if text}
         for each in product(*map(dict.fromkeys, labels.values()))
     ]
+    for each, span in product(told, spans):  # of each label whether the function can take it
+        Trial({}, each, span).arguments(target)
+    takes = target.arguments
     trials = [
-        Trial(params, each, span) for each, span, params in product(told, spans, hashed.values())
+        Trial(params, each, span, exact=takes.exact(params))
+        for each, span, params in product(told, spans, hashed.values())
     ]
     target.check_arguments(trials[0].arguments(target))
+    if not names_data(target.function):
+        return trials
     return [
         replace(trial, data_hash=data_hash(target.function, trial.arguments(target)))
         for trial in trials

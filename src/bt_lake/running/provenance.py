@@ -51,22 +51,51 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def names_data(function: Callable[..., Any]) -> bool:
+    """Whether the files that calls of the function read may be known."""
+    return getattr(function, "data", None) is not None or "data" in parameters_of(function)
+
+
 def data_hash(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str | None:
     """A hash of the files a call reads, where the function names them.
 
     It does so with an attribute `data`: a path, several, or a function that gives them from those
     of the call's arguments that it takes. Without one, an argument `data` that is a path counts.
+    What the call leaves out is as the function has it.
     """
+    defaults = {
+        n: p.default for n, p in parameters_of(function).items() if p.default is not p.empty
+    }
+    given = {**defaults, **arguments}
     named = getattr(function, "data", None)
     if callable(named):
-        wanted = inspect.signature(named).parameters
-        named = named(**{name: arguments[name] for name in wanted if name in arguments})
+        named = _called(function, named, given)
     if named is not None:
         return _hash_of(tuple(_paths(function, named)))
-    given = arguments.get("data")
-    if isinstance(given, (str, os.PathLike)) and _is_readable(Path(given)):
-        return _hash_of((Path(given),))
+    data = given.get("data")
+    if isinstance(data, (str, os.PathLike)) and _is_readable(Path(data)):
+        return _hash_of((Path(data),))
     return None
+
+
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # not every compiled function tells
+        return {}
+
+
+def _called(
+    function: Callable[..., Any], named: Callable[..., Any], given: Mapping[str, Any]
+) -> Any:
+    """The files that a function of the call's arguments names."""
+    try:
+        wanted = inspect.signature(named).parameters
+        return named(**{name: given[name] for name in wanted if name in given})
+    except Exception as error:
+        name = getattr(function, "__name__", function)
+        told = f"{type(error).__name__}: {error}"
+        raise BadInput(f"{name}.data cannot tell the files of a call: {told}") from error
 
 
 def _is_readable(path: Path) -> bool:
@@ -79,7 +108,13 @@ def _is_readable(path: Path) -> bool:
 
 def _paths(function: Callable[..., Any], named: Any) -> Iterable[Path]:
     several = [named] if isinstance(named, (str, os.PathLike)) else named
+    if not isinstance(several, Iterable):
+        several = [several]
     for each in several:
+        if not isinstance(each, (str, os.PathLike)):
+            raise BadInput(
+                f"{getattr(function, '__name__', function)}.data gives {each!r}, no path"
+            )
         path = Path(each)
         if not path.exists():
             name = getattr(function, "__name__", function)

@@ -14,7 +14,7 @@ from bt_lake.running.provenance import data_hash
 from bt_lake.running.target import load
 from bt_lake.running.trust import Code, find, permit
 from bt_lake.running.windows import Window
-from bt_lake.warehouse.errors import BadInput, Damaged, NotFound
+from bt_lake.warehouse.errors import BadInput, Damaged, NotFound, UnknownName
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 from bt_lake.warehouse.store import Store
 
@@ -84,7 +84,7 @@ def reproduce(
     """
     old = _row(store, run_id)
     made = _made(old)
-    call = Call(find(_entrypoint(old), made.root), made.trial)
+    call = Call(_found(_entrypoint(old), made.root), made.trial)
     permit(
         call.code,
         store.layout,
@@ -116,6 +116,13 @@ def reproduce(
     )
 
 
+def _found(entrypoint: str, root: str | None) -> Code:
+    try:
+        return find(entrypoint, root)
+    except UnknownName as error:  # the file is there, and the function is not: gone, or renamed
+        raise NotFound(str(error)) from None
+
+
 def _entrypoint(old: Mapping[str, Any]) -> str:
     if old["entrypoint"] is None:
         raise BadInput(
@@ -141,11 +148,13 @@ def _made(old: Mapping[str, Any]) -> _Made:
     made = made if isinstance(made, dict) else {}
     arguments = made.get("arguments", json.loads(old["params"] or "{}"))
     labels = made.get("labels", {})
+    exact = made.get("exact", {})
     part = made.get("part", 0)
     texts = {name: made.get(name) for name in ("root", "start", "end", "git_commit")}
     sound = (
         isinstance(arguments, dict)
         and isinstance(labels, dict)
+        and isinstance(exact, dict)
         and all(isinstance(text, str) for text in labels.values())
         and all(isinstance(text, str | None) for text in texts.values())
         and isinstance(part, int)
@@ -153,7 +162,8 @@ def _made(old: Mapping[str, Any]) -> _Made:
     if not sound:
         raise Damaged(f"run {old['run_id']}: its config does not say how it was made")
     window = Window(texts["start"], texts["end"], old["fold"], old["sample"])
-    return _Made(texts["root"], Trial(arguments, labels, window), part, texts["git_commit"])
+    trial = Trial(arguments, labels, window, exact=exact)
+    return _Made(texts["root"], trial, part, texts["git_commit"])
 
 
 def _row(store: Store, run_id: str) -> dict[str, Any]:

@@ -9,18 +9,20 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bt_lake.running.arguments import Arguments, Parameter
 from bt_lake.running.provenance import code_hash, project_root
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 Function = Callable[..., Any]
 # Names that say nothing about the strategy; its file does.
 _PLAIN_NAMES = {"run", "main", "backtest"}
+INSTALLED = {"site-packages", "dist-packages"}
 _OURS = str(Path(__file__).parent)
 _HOW = "name it as package.module:function or path/to/file.py:function"
 
@@ -40,6 +42,7 @@ class Target:
     root: str | None
     source: Path | None
     code_hash: str | None
+    also: tuple[str, ...] = ()  # other names by which it may be called: of its file, of its module
 
     @property
     def name(self) -> str:
@@ -55,6 +58,14 @@ class Target:
         except (TypeError, ValueError):  # not every compiled function tells
             return None
 
+    @cached_property
+    def arguments(self) -> Arguments:
+        return Arguments(self.function, self.entrypoint)
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return self.arguments.described(self.signature)
+
     def takes(self, name: str) -> bool:
         """Whether the function has an argument of this name."""
         if self.signature is None:
@@ -62,14 +73,25 @@ class Target:
         found = self.signature.parameters
         return name in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
 
+    def check_name(self, name: str) -> None:
+        """Refuse an argument that the function does not take, or not by its name."""
+        if self.signature is None:
+            return
+        known = self.signature.parameters
+        if not self.takes(name):
+            raise UnknownName.near(f"argument of {self.entrypoint}", name, known)
+        if name in known and known[name].kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise BadInput(
+                f"{self.entrypoint}: '{name}' stands before the / in its definition, so that it "
+                "cannot be given by name; take the / out"
+            )
+
     def check_arguments(self, given: Mapping[str, Any]) -> None:
         """Refuse arguments that the function does not take, and say which it needs."""
         if self.signature is None:
             return
         for name in given:
-            if not self.takes(name):
-                known = self.signature.parameters
-                raise UnknownName.near(f"argument of {self.entrypoint}", name, known)
+            self.check_name(name)
         try:
             self.signature.bind(**given)
         except TypeError as error:
@@ -105,11 +127,11 @@ def of(function: Function | str) -> Target:
             "would find it: define it with def at the top of a file"
         )
     if module != "__main__":
-        return _in_module(module, name)
+        return _as_file(_in_module(module, name))
     main = sys.modules["__main__"]
     if getattr(main, "__spec__", None) is not None:
         return _in_module(main.__spec__.name, name)  # type: ignore[union-attr]
-    if getattr(main, "__file__", None) is None:
+    if not Path(getattr(main, "__file__", None) or "").is_file():  # or "<stdin>"
         raise BadInput(
             f"{name} was typed in here, and worker processes cannot see it: put it in a file"
         )
@@ -138,21 +160,54 @@ def _in_module(module: str, function: str) -> Target:
         sys.path.insert(0, here)
     loaded = _importing(module, lambda: importlib.import_module(module))
     place = f"{module}:{function}"
-    return _target(loaded, function, place, entrypoint=place)
+    file = getattr(loaded, "__file__", None)
+    also = _names(Path(file), function) if file else ()
+    return _target(loaded, function, place, entrypoint=place, also=also)
 
 
 def _in_file(file: Path, function: str) -> Target:
     loaded = _importing(str(file), lambda: _run_file(file))
-    root = project_root(file.parent) or Path.cwd()
-    inside = file.is_relative_to(root)
-    shown = file.relative_to(root) if inside else file
+    entrypoint, root = _from_root(file, function)
     return _target(
         loaded,
         function,
         place=f"{file}:{function}",
-        entrypoint=f"{shown.as_posix()}:{function}",
-        root=str(root if inside else file.parent),
+        entrypoint=entrypoint,
+        root=root,
+        also=_names(file, function),
     )
+
+
+def _as_file(target: Target) -> Target:
+    """A function at hand under the name that its file gives it, if that lies in the project."""
+    file = target.source
+    top = project_root(Path.cwd()) or Path.cwd()
+    if file is None or not file.is_relative_to(top) or INSTALLED & {*file.relative_to(top).parts}:
+        return target
+    entrypoint, root = _from_root(file, target.entrypoint.rpartition(":")[2])
+    if entrypoint not in target.also:  # the file only passes it on
+        return target
+    return replace(target, entrypoint=entrypoint, root=root)
+
+
+def _from_root(file: Path, function: str) -> tuple[str, str]:
+    """The entrypoint of a function in a file, and the folder that it is named from."""
+    root = project_root(file.parent) or Path.cwd()
+    inside = file.is_relative_to(root)
+    shown = file.relative_to(root) if inside else file
+    return f"{shown.as_posix()}:{function}", str(root if inside else file.parent)
+
+
+def _names(file: Path, function: str) -> tuple[str, ...]:
+    """Every name of the function: from its file, and as a module from each place of imports."""
+    found = [_from_root(file, function)[0]]
+    for place in (Path.cwd(), *map(Path, sys.path)):
+        if file.is_relative_to(place):
+            parts = file.relative_to(place).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            if parts and all(part.isidentifier() for part in parts):
+                found.append(f"{'.'.join(parts)}:{function}")
+    return tuple(dict.fromkeys(found))
 
 
 def _run_file(file: Path) -> ModuleType:
@@ -163,6 +218,30 @@ def _run_file(file: Path) -> ModuleType:
     there = sys.modules.get(name)
     if name in sys.stdlib_module_names or (there and getattr(there, "__file__", "") != str(file)):
         name = f"_file_{name}"
+    try:
+        return _executed(name, file)
+    except ImportError as error:
+        if (
+            "no known parent package" not in str(error)
+            or not (file.parent / "__init__.py").exists()
+        ):
+            raise
+    return _executed(_in_package(file), file)
+
+
+def _in_package(file: Path) -> str:
+    """The name of a file in a package, which imports from its neighbours by `from . import`."""
+    top = file.parent
+    while (top.parent / "__init__.py").exists():
+        top = top.parent
+    if str(top.parent) not in sys.path:
+        sys.path.insert(0, str(top.parent))
+    package = ".".join(file.parent.relative_to(top.parent).parts)
+    importlib.import_module(package)
+    return f"{package}.{file.stem}"
+
+
+def _executed(name: str, file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -194,7 +273,12 @@ def _is_ours(file: str) -> bool:
 
 
 def _target(
-    module: ModuleType, function: str, place: str, entrypoint: str, root: str | None = None
+    module: ModuleType,
+    function: str,
+    place: str,
+    entrypoint: str,
+    root: str | None = None,
+    also: tuple[str, ...] = (),
 ) -> Target:
     found: Any = module
     for name in function.split("."):
@@ -207,7 +291,7 @@ def _target(
         raise BadInput(f"{entrypoint} is {found!r}, not a function")
     source = _source_of(found, module)
     hashed = code_hash(source) if source else None
-    return Target(found, place, entrypoint, root, source, hashed)
+    return Target(found, place, entrypoint, root, source, hashed, also)
 
 
 def _source_of(function: Any, module: ModuleType) -> Path | None:

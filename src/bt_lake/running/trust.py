@@ -21,13 +21,12 @@ from types import FunctionType
 
 from bt_lake.running import allowed
 from bt_lake.running.provenance import code_hash
-from bt_lake.running.target import Target, found_file, is_file, split
+from bt_lake.running.target import INSTALLED, Target, found_file, is_file, split
 from bt_lake.warehouse.bounds import SOURCE_BYTES
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 from bt_lake.warehouse.layout import Layout
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_INSTALLED = {"site-packages", "dist-packages"}
 _EXAMPLES = Path(__file__).parent.parent / "examples"
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -104,7 +103,7 @@ def _is_here(file: Path) -> bool:
     here = Path(os.path.realpath(Path.cwd()))
     if file.is_relative_to(os.path.realpath(_EXAMPLES)):
         return True
-    return file.is_relative_to(here) and not _INSTALLED & set(file.relative_to(here).parts)
+    return file.is_relative_to(here) and not INSTALLED & set(file.relative_to(here).parts)
 
 
 def _is(name: str, file: Path) -> bool:
@@ -114,7 +113,7 @@ def _is(name: str, file: Path) -> bool:
 def _is_pythons(file: Path) -> bool:
     homes = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
     return any(
-        file.is_relative_to(home) and not _INSTALLED & set(file.relative_to(home).parts)
+        file.is_relative_to(home) and not INSTALLED & set(file.relative_to(home).parts)
         for home in homes
     )
 

@@ -301,6 +301,8 @@ SAME_RUN = flagged("i", "p")
 # Labels of a configuration; all but the strategy's name are told to a function that takes them.
 LABELS = tuple(name for name in IDENTITY if RUNS[name].group == "label")
 TOLD = tuple(name for name in LABELS if name != "strategy")
+# Labels of the same run that only name it.
+NAMED = tuple(n for n in SAME_RUN if RUNS[n].group == "label" and n not in TOLD)
 FILTERS = flagged("f")
 SHOWN = flagged("s")
 METRIC_GROUPS = ("money", "curve", "trade")

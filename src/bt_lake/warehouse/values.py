@@ -23,6 +23,12 @@ NO_VALUE = ("", "NaN", "nan", "null", "NULL", "None", "NaT")
 _ABSENT = {text for text in NO_VALUE if text.lower() != "null"}
 
 
+class Typed(str):
+    """A text as somebody typed it, for an argument that may have a type."""
+
+    __slots__ = ()
+
+
 def cell(text: str) -> str:
     """A text for a cell of CSV, in quotes of its own where it looks like no value or has some."""
     return json.dumps(text, ensure_ascii=False) if _needs_quotes(text) else text

@@ -49,6 +49,9 @@ def run(
         ),
     ],
     told: Told,
+    help_function: Annotated[
+        bool, typer.Option("--help-function", help="Show what the function takes, and end.")
+    ] = False,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="An argument of the function."),
@@ -137,19 +140,22 @@ def run(
 
     \b
     Examples:
+      bt-lake run --help-function examples/sma_cross.py:run
       bt-lake run examples/sma_cross.py:run -p fast=10 -p slow=50
       bt-lake run my.strategies:breakout --grid n=5:50:5 --grid stop=0.01:0.1:log5
       bt-lake run s.py:run -g fast=5:50:5 -g slow=20:200:20 --if "fast < slow" --symbol AAPL
       bt-lake run s.py:run -g fast=5:50:1 -g slow=20:200:1 --random 200 --seed 7
       bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
     """
-    from bt_lake.warehouse.values import named, value
+    if help_function:
+        return _described(session, out, target)
+    from bt_lake.warehouse.values import Typed, named
 
     with stdout_kept_clean():  # it imports the user's file
         made = session.lake.plan(
             target,
             named("--grid", grid or (), _WRITE),
-            params={name: value(text) for name, text in named("-p", param or (), _WRITE).items()},
+            params={name: Typed(text) for name, text in named("-p", param or (), _WRITE).items()},
             conditions=if_ or (),
             random=random,
             seed=seed,
@@ -165,6 +171,16 @@ def run(
         return _once(session, out, made)
     how = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going}
     return _swept(session, out, made, how, metric, limit)
+
+
+def _described(session: Session, out: Output, target: str) -> int:
+    with stdout_kept_clean():  # it imports the user's file
+        found = session.lake.parameters(target)
+    columns = ("name", "type", "takes", "default")
+    rows = [(each.name, each.type, each.takes, each.default) for each in found]
+    out.rows(columns, rows)
+    messages.note(f"{target} takes {messages.many(len(found), 'parameter')}")
+    return 0
 
 
 def _each(given: list[str] | None) -> list[str] | None:
