@@ -7,13 +7,18 @@ import shutil
 import tempfile
 import time
 import warnings
+from datetime import timedelta
 from pathlib import Path
 
-from factory import frames, ids
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import second_writer
+from factory import START, frames, ids
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bt_lake.warehouse import compact
+from bt_lake.warehouse import commit, compact
 from bt_lake.warehouse import ids as made
 from bt_lake.warehouse.copies import backups
 from bt_lake.warehouse.errors import LakeError
@@ -32,6 +37,8 @@ class CopiesOfALake(RuleBasedStateMachine):
         self.ahead = 0.0
         self.saved: dict[str, tuple[int, int]] = {}
         self.tagged: dict[str, str] = {}
+        self.deleted: dict[str, bool] = {}  # of runs that ever were: whether they are now
+        made.time = time
         first = Store(self.folder / "0")
         first.create()
         self.paths = [first.path]
@@ -64,6 +71,31 @@ class CopiesOfALake(RuleBasedStateMachine):
             tag = f"t{len(self.tagged)}"
             store.append_events("tag", there[-1:], tag)
             self.tagged[tag] = there[-1]
+
+    @rule(place=COPIES, points=st.integers(0, 3), trades=st.integers(0, 2))
+    def an_older_version_saves(self, place, points, trades):
+        """Its commits say neither what belongs to them nor what bytes they have."""
+        new = frames(1, points=points, trades=trades)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(commit, "new_commit_id", lambda children: made.uuid7().hex)
+            patch.setattr(commit, "encoded", _without_marks)
+            self.store(place).append(new)
+        self.saved |= dict.fromkeys(ids(new), (points, trades))
+
+    @rule(place=COPIES, points=st.integers(0, 3))
+    def another_implementation_saves(self, place, points):
+        curve = [{"ts": START + timedelta(days=n), "equity": 1.0 + n} for n in range(points)]
+        run_id = second_writer.append(self.store(place).path, {"strategy": "other"}, curve)
+        self.saved[run_id] = (points, 0)
+
+    @rule(place=COPIES, at=st.integers(0, 20))
+    def delete_or_restore(self, place, at):
+        store = self.store(place)
+        there = sorted(store.known(self.saved))
+        if there:
+            run_id = there[at % len(there)]
+            self.deleted[run_id] = not self.deleted.get(run_id, False)
+            store.append_events("delete" if self.deleted[run_id] else "restore", [run_id])
 
     @rule(place=COPIES, grace_s=st.sampled_from([None, 0.0, 60.0]))
     def compact(self, place, grace_s):
@@ -156,7 +188,8 @@ class CopiesOfALake(RuleBasedStateMachine):
         found = last.ask(
             lambda c: c.execute(
                 """
-                select t.run_id, coalesce(e.n, 0), coalesce(d.n, 0), coalesce(t.tags, [])
+                select t.run_id, coalesce(e.n, 0), coalesce(d.n, 0), coalesce(t.tags, []),
+                  t.deleted_at is not null
                 from trials t
                 left join (select run_id, count(*) n from lake_curves group by 1) e using (run_id)
                 left join (select run_id, count(*) n from lake_trade_rows group by 1) d using (run_id)
@@ -164,9 +197,22 @@ class CopiesOfALake(RuleBasedStateMachine):
             ).fetchall()
         )
         assert len(found) == len({row[0] for row in found}), "a run is there twice"
-        assert {row[0]: row[1:3] for row in found} == self.saved
-        tags = {run_id: tags for run_id, _, _, tags in found}
+        whole = {row[0]: row[1:3] for row in found}
+        for run_id in self.deleted:  # a compaction may have dropped the curve and the trades
+            assert all(
+                n in (0, all_) for n, all_ in zip(whole[run_id], self.saved[run_id], strict=True)
+            )
+            whole[run_id] = self.saved[run_id]
+        assert whole == self.saved
+        assert {row[0]: row[4] for row in found if row[0] in self.deleted} == self.deleted
+        tags = {row[0]: row[3] for row in found}
         assert all(tag in tags[run_id] for tag, run_id in self.tagged.items())
+
+
+def _without_marks(table: pa.Table, children: object = None) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, store_schema=False)
+    return sink.getvalue().to_pybytes()
 
 
 class _Clock:

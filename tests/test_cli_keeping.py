@@ -109,3 +109,27 @@ def test_check_repairs(own: Cli):
     assert said.code == 0
     assert "_quarantine" in said.out
     assert own("check").code == 0
+
+
+def test_check_plans_a_repair_with_what_can_be_read(own: Cli):
+    file = damaged(own)
+    said = own("check", "--repair", "--dry-run")
+    assert said.code == 4
+    assert file.exists() and "would be: moved to _quarantine" in said.out
+    assert "runs with a curve that can be read: 0 before the repair, 0 after it" in said.err
+    assert [line for line in said.lines if line.startswith("gone: ")] == [
+        line for line in own("check", "--repair").lines if line.startswith("gone: ")
+    ]
+
+
+def test_check_looks_deep_or_at_what_is_new(own: Cli):
+    assert own("check").err.startswith("nothing wrong · ")
+    file = next((own.lake / "equity").rglob("*.parquet"))
+    content = bytearray(file.read_bytes())
+    content[content.rfind(b"written_by")] ^= 1
+    file.write_bytes(content)
+    assert own("check").code == 0
+    assert own("check", "--deep").code == 4
+    assert own("check", "--deep", "--since", "1h").code == 4
+    assert own("check", "--deep", "--since", "2999-01-01").code == 0
+    assert "leave --since out" in own("check", "--repair", "--since", "1h").err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -62,7 +63,11 @@ def test_delete_and_restore_by_filters(own: Cli):
 
 
 def test_forget_leaves_nothing(own: Cli):
-    assert own("delete", "06", "--forget", "--yes").err == "forgot 1 run · T\n"
+    said = own("delete", "06", "--forget", "--yes").err
+    assert re.fullmatch(
+        r"forgot 1 run · `bt-lake compact` from \d\d:\d\d:\d\d on takes the bytes off the disk · T\n",
+        said,
+    )
     assert own("best", "sharpe_ratio").err.startswith("6 of 7 trials")
     assert own("restore", "06").code == 3
 

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from factory import frames, ids
 
-from bt_lake.warehouse import compact, log
+from bt_lake.warehouse import compact, files, log
 from bt_lake.warehouse.errors import Damaged, FormatTooNew
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import uuid7
@@ -72,10 +75,10 @@ def test_tiers_merge_so_that_a_row_is_written_few_times(store, rows, fold_early,
     written = 0
     advance = log.advance
 
-    def counting(layout, state, *, adds, drops, grace_s=None):
+    def counting(layout, state, *, adds, **rest):
         nonlocal written
         written += sum(add.rows for add in adds if add.table == "runs")
-        return advance(layout, state, adds=adds, drops=drops, grace_s=grace_s)
+        return advance(layout, state, adds=adds, **rest)
 
     monkeypatch.setattr(log, "advance", counting)
     for _ in range(100):
@@ -457,7 +460,7 @@ def test_the_last_event_counts_though_the_clock_went_back(store, rows, monkeypat
         def now(cls, tz=None):
             return datetime.now(tz) - timedelta(hours=1)
 
-    monkeypatch.setattr("bt_lake.warehouse.events.datetime", Earlier)
+    monkeypatch.setattr("bt_lake.warehouse.clock.datetime", Earlier)
     store.append_events("restore", ids(made))
     assert rows("select count(*) from runs") == [(1,)]
 
@@ -515,3 +518,140 @@ def test_the_log_names_only_files_that_are_there(store, fold_early):
     state = log.newest(store.layout)
     assert state.epoch > 2
     assert all(os.path.exists(store.path / add.path) for add in state.adds)
+
+
+# Acts that come late, and files that come back.
+
+
+@pytest.mark.parametrize("between", ["nothing", "compact", "fold"])
+@pytest.mark.parametrize("late", ["delete", "restore"])
+def test_of_acts_that_overtake_each_other_the_last_acknowledged_counts(
+    store, rows, monkeypatch, between, late
+):
+    """One looks, and is held up; another deletes and restores; a compaction may come between."""
+    made = frames(2)
+    store.append(made)
+    run = ids(made)[:1]
+    if late == "restore":
+        store.append_events("delete", run)
+    acts = {"delete": ["delete", "restore"], "restore": ["restore", "delete"]}[late]
+
+    def meanwhile(step: str) -> None:
+        if step == "commit.staged.events":
+            monkeypatch.setattr(files, "on_step", files._nothing)
+            other = Store(store.path)
+            for act in acts:
+                other.append_events(act, run)
+            if between == "compact":
+                other.compact(grace_s=0)
+            elif between == "fold":
+                compact.fold(other.layout)
+
+    monkeypatch.setattr(files, "on_step", meanwhile)
+    store.append_events(late, run)
+    visible = 2 if late == "restore" else 1
+    for _ in range(2):
+        assert rows("select count(*) from runs") == [(visible,)]
+        store.compact(grace_s=0)
+
+
+def put_back(copy: Path, store: Store) -> None:
+    """As rsync without --delete, or a backup that is copied over the lake."""
+    for path in copy.glob("*/month=*/*"):
+        target = store.path / path.relative_to(copy)
+        if not target.exists():
+            shutil.copy2(path, target)
+
+
+def in_a_shell(store: Store, question: str) -> list[tuple]:
+    plain = duckdb.connect()
+    plain.execute("set variable lake = ?", [str(store.path)])
+    plain.execute(lake_sql())
+    return plain.execute(question).fetchall()
+
+
+@pytest.mark.parametrize("how", ["compact", "fold"])
+def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how):
+    made = frames(2)
+    store.append(made)
+    first, second = ids(made)
+    store.append_events("note", [first], "once")
+    store.append_events("tag", [first], "old")
+    store.append_events("delete", [second])
+    shutil.copytree(store.path, tmp_path / "backup")
+    store.compact(grace_s=0) if how == "compact" else compact.fold(store.layout)
+    store.append_events("untag", [first], "old")
+    store.append_events("restore", [second])
+    for _ in range(2):
+        store.compact(grace_s=0)
+    put_back(tmp_path / "backup", store)
+    question = "select notes, tags from runs order by run_id"
+    wanted = [("once", None), (None, None)]
+    assert rows(question) == in_a_shell(store, question) == wanted
+    assert rows("select count(*) from events") == [(5,)]
+    assert {(f.kind, f.damage) for f in store.check().findings} == {("returned", False)}
+    store.compact(grace_s=0)
+    assert rows(question) == wanted
+    store.check(repair=True)
+    assert store.check().findings == []
+    assert rows("select count(*) from events") == [(5,)]
+
+
+@pytest.mark.parametrize("first", ["standing", "folded"])
+@pytest.mark.parametrize("act", ["forget", "replace"])
+def test_a_commit_that_was_forgotten_stays_forgotten(store, rows, tmp_path, first, act):
+    """Every run of it was forgotten, or replaced: nothing in the lake names it any more."""
+    gone, kept = frames(2), frames(1)
+    store.append(gone)
+    store.append(kept)
+    shutil.copytree(store.path, tmp_path / "backup")
+    if first == "folded":
+        for _ in range(2):
+            store.compact(grace_s=0)
+    if act == "forget":
+        store.forget(ids(gone))
+    else:
+        store.replace(frames(run_ids=ids(gone), symbol="NEW"))
+    for _ in range(3):
+        store.compact(grace_s=0)
+        store.append(frames(1))
+    runs = 4 if act == "forget" else 6
+    assert rows("select count(*), count(distinct run_id) from runs") == [(runs, runs)]
+    put_back(tmp_path / "backup", store)
+    question = "select count(*), count(distinct run_id), (select count(*) from equity) from runs"
+    for _ in range(2):
+        assert rows(question) == in_a_shell(store, question) == [(runs, runs, 5 * runs)]
+        assert not store.check().damaged
+        store.compact(grace_s=0)
+    (back,) = [
+        p
+        for p in (tmp_path / "backup").glob("runs/*/c-*")
+        if min(ids(gone)) in str(pq.read_table(p)["run_id"])
+    ]
+    assert not (store.path / back.relative_to(tmp_path / "backup")).exists(), "its bytes go again"
+
+
+@pytest.mark.parametrize("kind", ["c", "m"])
+def test_a_file_that_rotted_is_not_made_the_truth(store, rows, kind):
+    """Rewritten it would have a digest again, and nobody could tell any more."""
+    store.append(frames(1))
+    store.append(frames(1))
+    if kind == "m":
+        store.compact(grace_s=0)
+    made = frames(1)
+    store.append(made)
+    store.append_events("tag", ids(made), "x")
+    victim = min(store.path.glob(f"equity/*/{kind}-*"))
+    content = bytearray(victim.read_bytes())
+    place = content.rfind(b"bt-lake" if kind == "c" else b"DuckDB")
+    content[place] ^= 1
+    victim.write_bytes(content)
+    question = "select count(*), (select count(*) from equity), max(tags) from runs"
+    before = rows(question)
+    with pytest.warns(UserWarning, match="have not the bytes"):
+        store.compact(grace_s=0)
+    assert rows(question) == before
+    assert victim.exists()
+    assert [f.path for f in store.check().findings if f.damage] == [
+        victim.relative_to(store.path).as_posix()
+    ]

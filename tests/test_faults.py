@@ -9,13 +9,15 @@ import sys
 import time
 import warnings
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
 from factory import frames, ids
 from faults import Faults
 
-from bt_lake.warehouse import compact, files, folders, log
+from bt_lake.lake import Lake
+from bt_lake.warehouse import compact, database, files, folders, log
 from bt_lake.warehouse import ids as ids_module
 from bt_lake.warehouse.commit import append_events
 from bt_lake.warehouse.errors import CannotRead, CannotWrite, Unconfirmed
@@ -254,6 +256,43 @@ def test_a_restore_answers_a_folded_delete_though_the_clock_went_back(store, row
         def now(cls, tz=None):
             return datetime.now(tz) - timedelta(hours=1)
 
-    monkeypatch.setattr("bt_lake.warehouse.events.datetime", Earlier)
+    monkeypatch.setattr("bt_lake.warehouse.clock.datetime", Earlier)
     store.append_events("restore", ids(made))
     assert rows("select count(*) from runs") == [(1,)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock's file cannot be replaced there")
+def test_a_replacement_that_was_overtaken_looks_again(store, monkeypatch):
+    """It was stopped; another process took its lock over and added the run that it would put in."""
+    made = frames(1)
+    store.append(frames(1))
+
+    def at(step: str) -> None:
+        if step == "rewrite.staged.runs":
+            monkeypatch.setattr(files, "on_step", files._nothing)
+            own = store.layout.stage / "other.lock"
+            own.touch()
+            os.replace(own, store.layout.stage / "ingest.lock")
+            assert Store(store.path).append_new(made).added == ids(made)
+
+    monkeypatch.setattr(files, "on_step", at)
+    store.replace(frames(points=9, run_ids=ids(made)))
+    assert look(store) == (2, 2, 14)
+
+
+def test_a_reader_that_stays_lets_go_of_folded_files(store, monkeypatch):
+    """DuckDB keeps the footer of every file that a connection ever read."""
+    monkeypatch.setattr(database, "MANY_FOLDED", 4)
+    reader = Lake(store.path)
+    connections, seen = [], 0
+    for _ in range(3):
+        for _ in range(4):
+            store.append(frames(1))
+            seen += 1
+            assert reader.sql("select count(*) from runs").item() == seen
+            connections.append(reader.reader._database.connection)
+        for _ in range(2):
+            store.compact(grace_s=0)
+        assert reader.sql("select count(*) from equity").item() == 5 * seen
+    changes = sum(one is not other for one, other in pairwise(connections))
+    assert 1 <= changes <= 3

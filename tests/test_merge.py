@@ -216,3 +216,17 @@ def test_on_the_command_line(store: Store, fork, tmp_path: Path, capsys):
     assert "2 added · 1 already there" in capsys.readouterr().err
     assert run(["--lake", str(store.path), "merge", str(tmp_path / "none")]) == NotFound.exit_code
     fold(store.layout)
+
+
+def test_an_ingest_of_a_lake_tells_what_runs_that_were_here_got(store: Store, fork, capfd):
+    bare = frames(2, points=0, trades=0)
+    store.append(Frames(bare.runs))
+    other = fork()
+    other.forget(ids(bare))
+    other.append(frames(run_ids=ids(bare)))
+    other.append_events("tag", ids(bare)[:1], "there")
+    report = ingest(fork("again"), [other.path])
+    assert (report.curves, report.trades, report.events) == (2, 2, 1)
+    assert run(["--lake", str(store.path), "ingest", str(other.path)]) == 0
+    said = capfd.readouterr().err
+    assert "2 already there · 2 runs got a curve, 2 runs got trades, 1 event" in said

@@ -16,8 +16,8 @@ from test_locks import hold, until
 
 from bt_lake.cli.main import run
 from bt_lake.lake import Lake
+from bt_lake.warehouse import clock, log, upkeep
 from bt_lake.warehouse import ids as made
-from bt_lake.warehouse import log, upkeep
 from bt_lake.warehouse.store import Store
 
 _processes = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
@@ -153,3 +153,27 @@ def test_a_file_that_is_called_nearly_like_a_commit_is_no_commit(store):
         (month / name).write_bytes(b"")
     store.check()
     assert upkeep.upkeep(store.layout).standing_commits == 1
+
+
+@pytest.mark.parametrize("days", [-365, 1])
+def test_a_machine_whose_clock_is_wrong_saves_by_that_of_the_disk(store: Store, monkeypatch, days):
+    """It is so many days off: its runs are neither hidden from `--since`, nor do they head it."""
+    curve = [("2024-01-01", 1.0), ("2024-01-02", 2.0)]
+    old = {"strategy": "old", "created_at": "2024-01-02T00:00:00Z", "equity": curve}
+    monkeypatch.setattr(clock, "lake_time", lambda layout: time.time() - days * 86_400)
+    lake = Lake(store.path)
+    with pytest.warns(UserWarning, match="clock is (365|1) days"):
+        lake.save(strategy="now", equity=curve)
+    lake.save(**old)
+    made = dict(lake.sql("select strategy, created_at from runs").rows())
+    assert abs(made["now"].timestamp() - (time.time() - days * 86_400)) < 100
+    assert made["old"].year == 2024
+    first = lake.sql("select min(ingested_at) from runs").item()
+    assert abs(first.timestamp() - made["now"].timestamp()) < 100
+
+
+def test_a_clock_that_is_right_is_trusted(store: Store):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.append(frames(1))
+    assert clock.off_s(store.layout) == 0.0

@@ -374,7 +374,9 @@ class Lake:
     ) -> int:
         """Hide runs; they still count as trials, and `restore` brings them back.
 
-        `forget` removes them for good, trials that they were: this cannot be undone.
+        `forget` removes them for good, trials that they were: this cannot be undone. The files that
+        held them are unlinked by the first `compact` after the grace period (60 s), or by a save
+        that folds.
         """
         if not forget:
             return self._mark("delete", runs, filters)
@@ -809,13 +811,32 @@ class Lake:
         return self.store.recover(backup, **progress)
 
     def check(
-        self, *, repair: bool = False, source: str | os.PathLike[str] | None = None
+        self,
+        *,
+        repair: bool = False,
+        source: str | os.PathLike[str] | None = None,
+        dry_run: bool = False,
+        deep: bool = False,
+        since: Time = None,
+        **progress: Any,
     ) -> Report:
-        """Find every kind of damage: `.damaged`, `.findings`, each with its remedy.
+        """Find damage: `.damaged`, `.findings`, each with its remedy.
 
-        A repair takes whole files from `source`, a backup or a folder of them, first.
+        Looks at names, sizes and footers; if `deep`, at every byte and every rule of the rows, as a
+        repair does. `since` (a time, or "7d") leaves out files that are older. A repair takes whole
+        files from `source`, a backup or a folder of them, first; `dry_run` says what it would do,
+        and what could be read `.before` and `.after`.
         """
-        return self.store.check(repair=repair, source=source)
+        from bt_lake.queries.filters import moment
+
+        return self.store.check(
+            repair=repair,
+            source=source,
+            dry_run=dry_run,
+            deep=deep,
+            since=0.0 if since is None else moment("since", since).timestamp(),
+            **progress,
+        )
 
     def undo_repair(self) -> list[str]:
         """Take the last repair back, from `_quarantine`; says what is where it was again."""

@@ -42,7 +42,7 @@ def bound(function: Function) -> Function:
             group = wanted[name].annotation
             values[name] = group(**{option: values.pop(option) for option in options})
         try:
-            return function(**values)
+            return function(**values) or context.obj.exit_code
         except KeyboardInterrupt as stop:  # Typer would swallow what is noted on it
             raise Interrupted("; ".join(getattr(stop, "__notes__", ()))) from None
 

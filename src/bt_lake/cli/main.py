@@ -80,7 +80,8 @@ def bt_lake(
 
 def main() -> None:
     stopping.listen()
-    warnings.showwarning = lambda message, *_, **__: messages.warn(str(message))
+    said = set[str]()  # one command asks several questions
+    warnings.showwarning = lambda message, *_, **__: messages.warn_once(str(message), said)
     sys.exit(run(sys.argv[1:]))
 
 

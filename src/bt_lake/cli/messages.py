@@ -82,6 +82,12 @@ def warn(text: str) -> None:
     _write(f"{style_of(sys.stderr)('warning:', 'yellow')} {harmless(text)}")
 
 
+def warn_once(text: str, said: set[str]) -> None:
+    if text not in said:
+        said.add(text)
+        warn(text)
+
+
 def barer(count: int) -> None:
     """Runs that the lake has with less than came for them now."""
     if count:
@@ -90,6 +96,16 @@ def barer(count: int) -> None:
             f"{many(count, 'run')} of those already there {stay}, without the curves or trades "
             "given now; to have these, take a run out with `delete RUN --forget` and add it again"
         )
+
+
+def got(curves: int, trades: int, events: int) -> str:
+    """What runs that were here have now, and lacked."""
+    parts = [
+        many(curves, "run") + " got a curve" if curves else "",
+        many(trades, "run") + " got trades" if trades else "",
+        many(events, "event") if events else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def many(count: int, thing: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bt_lake.queries.reading import Reader
     from bt_lake.warehouse.store import Store
 
+_DAMAGED = 4
+
 
 @dataclass
 class Session:
@@ -27,6 +29,12 @@ class Session:
         from bt_lake.lake import Lake
 
         return Lake(self.path, existing=self.existing, wait=self.wait_s, announce=messages.say)
+
+    @property
+    def exit_code(self) -> int:
+        """That of damage, where an answer is without files that may not be read."""
+        reader = "lake" in self.__dict__ and self.lake.__dict__.get("reader")
+        return _DAMAGED if reader and reader.left_out else 0
 
     @property
     def store(self) -> Store:

@@ -172,6 +172,9 @@ class _Ingest:
         merged = Merged()
         yield from parts(self._store, folder, merged, dry_run=self._dry_run)
         self.report.skipped += merged.already
+        self.report.curves += merged.curves
+        self.report.trades += merged.trades
+        self.report.events += merged.events
 
     def _is_unfinished(self, source: Source) -> bool:
         """Whether a file found in a folder has no end yet; a table's may be cut in a number."""

@@ -28,7 +28,8 @@ class IngestReport:
     """`added` and `skipped` (in already) are run ids, `ignored` files of no known format.
 
     `held_back` are files that are still being written; the next ingest takes them. `barer` are
-    those of `skipped` that the lake has without the curve or trades of the files.
+    those of `skipped` that the lake has without the curve or trades of the files. Of another lake,
+    runs that were here get what they lacked: so many `curves`, `trades` and `events`.
     """
 
     files: int = 0
@@ -39,6 +40,9 @@ class IngestReport:
     failed: list[BadRow] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     held_back: list[str] = field(default_factory=list)
+    curves: int = 0
+    trades: int = 0
+    events: int = 0
 
     def __repr__(self) -> str:
         counts = ", ".join(

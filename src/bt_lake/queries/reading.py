@@ -26,13 +26,19 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._database: Database | None = None
+        # Whether an answer was without some files, because they may not be read.
+        self.left_out = False
 
     def ask(self, question: Callable[[DuckDBPyConnection], T], *, user_sql: bool = False) -> T:
         """Answer a question; `user_sql` says that a mistake in it may be the user's own."""
         import duckdb
 
         try:
-            return self._open().ask(question)
+            database = self._open()
+            try:
+                return database.ask(question)
+            finally:
+                self.left_out = self.left_out or bool(database.left_out)
         except (Damaged, duckdb.Error) as error:
             cause = error.__cause__ if isinstance(error, Damaged) else error
             if user_sql and isinstance(cause, _slips()):
@@ -43,8 +49,14 @@ class Reader:
 
     def _open(self) -> Database:
         if self._database is None:
-            self._database = Database(self.layout, partial(lock, root=self.layout.root))
+            self._database = Database(
+                self.layout, partial(lock, root=self.layout.root), lenient=True
+            )
         return self._database
+
+    def probe(self) -> None:
+        """Leave out what may not be read now, before a stream begins."""
+        self._open().probe()
 
     def close(self) -> None:
         if self._database is not None:
@@ -60,10 +72,12 @@ def streaming(reader: Reader) -> Iterator[Reader]:
     own = Reader(reader.layout)
     try:
         with interruptible():
+            own.probe()
             yield own
     except duckdb.Error as error:
         raise explain(error, own.layout) from error
     finally:
+        reader.left_out = reader.left_out or own.left_out
         own.close()
 
 

@@ -43,7 +43,7 @@ from bt_lake.warehouse.errors import BadInput, Conflict, Damaged
 from bt_lake.warehouse.files import explained, fsync_folder, make_folder, step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.layout import Layout, card_text
 from bt_lake.warehouse.locks import locked
 from bt_lake.warehouse.paths import named
 from bt_lake.warehouse.schema import TABLES
@@ -213,7 +213,7 @@ class _Backup:
         at = datetime.now(UTC)
         card = json.loads((self._underway / "lake.json").read_bytes())
         card["backup"] = {"of": str(self._layout.root), "at": at.isoformat(timespec="seconds")}
-        text = json.dumps(card, indent=2) + "\n"
+        text = card_text(card)
         write_text(self._underway / "lake.json", text)
         self._files["lake.json"] = Listed(
             "lake.json", len(text.encode()), digest.digest_of(text.encode())

@@ -90,7 +90,9 @@ def fold(layout: Layout) -> bool:
             changed = carry_out(layout, database, lambda task: _fold_commits(task, ends))
             while time.monotonic() < ends and _full_tier(log.newest(layout)):
                 database.take_snapshot()
-                changed = carry_out(layout, database, _merge_a_tier) or changed
+                if not carry_out(layout, database, _merge_a_tier):
+                    break
+                changed = True
         return changed
 
 
@@ -116,7 +118,8 @@ def _fold(task: Task, files: list[LiveFile]) -> None:
 
 
 def _merge_a_tier(task: Task) -> None:
-    if tier := _full_tier(task.state):
+    tier = [file for file in _full_tier(task.state) if task.is_whole(file.path)]
+    if len(tier) > 1:
         paths = [file.path for file in tier]
         task.rewriter.write(tier[0].table, paths, folded=tier[0].folded)
         task.drops |= set(paths)
@@ -155,11 +158,15 @@ def compact(layout: Layout, *, grace_s: float | None = None) -> bool:
 
 
 def _compact_all(task: Task) -> None:
+    rotten = _left_alone(task)
     pending = any(not file.folded for file in task.files("events"))
     if pending:
         _note_concerned_runs(task)
-    for table in ("equity", "trades", "runs", "events"):
-        files = task.files(table)
+    # Events of a run whose row stays as it is cannot go into it.
+    tables = ("equity", "trades", "runs", *(["events"] * (not rotten)))
+    pending = pending and not rotten
+    for table in tables:
+        files = [file for file in task.files(table) if file.path not in rotten]
         touched = _touched(files, task) if pending and table != "events" else set()
         if pending and table == "events":
             touched = {file.path for file in files if not file.folded}
@@ -175,6 +182,19 @@ def _compact_all(task: Task) -> None:
             folded=table == "events",
         )
         task.drops |= set(paths)
+
+
+def _left_alone(task: Task) -> set[str]:
+    """Files that have not the bytes that were written: who rewrote one would hide it for good."""
+    rotten = {file.path for file in task.live if not task.is_whole(file.path)}
+    commits = {file.commit_id for file in task.live if file.path in rotten and file.commit_id}
+    if rotten:
+        _warn(
+            f"{len(rotten)} files have not the bytes that were written, the first is "
+            f"{min(rotten)}; they and pending events stay as they are. `bt-lake check --deep` says "
+            "what to do."
+        )
+    return rotten | {file.path for file in task.live if file.commit_id in commits}
 
 
 def _is_full(file: LiveFile) -> bool:

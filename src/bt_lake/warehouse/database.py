@@ -24,6 +24,7 @@ from bt_lake.warehouse.errors import (
 )
 from bt_lake.warehouse.files import reason_of
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.leftout import is_refusal, refused, warn
 from bt_lake.warehouse.listing import Listing
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
@@ -35,6 +36,8 @@ T = TypeVar("T")
 _TRIES = 8
 # From this many on, questions are slow, and somebody should see why nothing folds.
 MANY_COMMITS = 2_000
+# After so many commits were folded, a reader that stays lets go of what it knows of their files.
+MANY_FOLDED = 1_000
 _databases: WeakSet[Database] = WeakSet()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
@@ -54,18 +57,26 @@ class Database:
         prepare: Callable[[DuckDBPyConnection], None] | None = None,
         *,
         views: bool = True,
+        lenient: bool = False,
     ) -> None:
         self._layout = layout
+        self._lenient = lenient
+        # Files that may not be read, and why: a lenient one answers without them, and says so.
+        self.left_out: dict[str, str] = {}
         self._prepare = prepare
         self._views = views
+        self._turn = RLock()
+        self._warned = False
         self._open()
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._listed, self._warned = 0, False
+        self._listed = 0
+        self.log_file = Path()
+        self._commits: list[str] = []
+        self._folded = 0  # commits that were there and are not: their footers are kept all the same
         self._keeps_footers = True  # as `connect` sets it
         self.pressed = False  # Ctrl-C, while a question is asked
-        self._turn = RLock()
         self._seen: dict[str, int] | None = None
         self._missing = [views_sql(), rest_sql()]
         self.connection = connect()
@@ -98,7 +109,7 @@ class Database:
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
         mark = _fingerprint(self._layout)
-        if mark is not None and mark == self._seen:
+        if mark is not None and mark == self._seen and not self.left_out:
             return
         self.take_snapshot()
         self._seen = mark
@@ -109,11 +120,11 @@ class Database:
         self._seen = None
         for _ in range(_TRIES):
             try:
-                listing = Listing.of(self._layout)
+                self.left_out = dict(refused(self._layout.root, self.left_out))
+                listing = Listing.of(self._layout).without(self.left_out)
                 self._show(listing)
                 if listing.is_good(self._layout):
-                    self.log_file = listing.log
-                    self._listed = len(listing.commits)
+                    self._note(listing)
                     self._keep_footers(self._listed < MANY_COMMITS)
                     return
             except (FileNotFoundError, NotADirectoryError):
@@ -126,6 +137,13 @@ class Database:
         if not self._layout.log.is_dir():
             raise Damaged(f"{self._layout.log} is not there. `bt-lake check` says more.")
         raise _changing(self._layout)
+
+    def _note(self, listing: Listing) -> None:
+        if self._commits and listing.log != self.log_file:
+            self._folded += len(set(self._commits).difference(listing.commits))
+        self.log_file = listing.log
+        self._listed = len(listing.commits)
+        self._commits = listing.commits
 
     def _keep_footers(self, wanted: bool) -> None:
         """Of a few files, so that they are read once; of thousands they would take a gigabyte."""
@@ -152,11 +170,18 @@ class Database:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
         if self._process != os.getpid():
             keep_for_ever(self.connection)
+            self._turn = RLock()
             self._open()
         with self._turn, interruptible(), self._pressed():
             self.refresh()
+            if self._folded >= MANY_FOLDED:
+                self.connection.close()
+                self._open()
             self._warn_of_many()
-            return self._ask(question)
+            answer = self._ask(question)
+            if self.left_out:
+                warn(self._layout.root, self.left_out)
+            return answer
 
     @contextmanager
     def _pressed(self) -> Iterator[None]:
@@ -192,11 +217,30 @@ class Database:
                     raise
                 self.complete()
             except Error as error:
-                if not vanished(error):
+                if not vanished(error) and not self._leave_out(str(error)):
                     raise explain(error, self._layout) from error
                 last = error
                 self.take_snapshot()
         raise self._explained(last) from last
+
+    def _leave_out(self, text: str) -> bool:
+        """Go on without the files that the system refuses, where it refused one."""
+        if not self._lenient or not is_refusal(text):
+            return False
+        known = len(self.left_out)
+        self.left_out |= refused(self._layout.root, self._live(), text)
+        return len(self.left_out) > known
+
+    def probe(self) -> None:
+        """Leave out what may not be read before a stream begins, which cannot begin again."""
+        root = self._layout.root
+        if any(not os.access(root / path, os.R_OK) for path in self._live()):
+            self.left_out |= refused(root, self._live())
+            self.take_snapshot()
+
+    def _live(self) -> list[str]:
+        rows = self.connection.execute("select path from lake_files").fetchall()
+        return [path for (path,) in rows]
 
     def _explained(self, error: Exception) -> LakeError:
         """A file that vanishes means a newer state; if that names it still, it is lost."""

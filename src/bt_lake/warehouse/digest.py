@@ -8,6 +8,8 @@ from pathlib import Path
 
 # A file that carries its own digest was digested with these in its place.
 BLANK = "0" * 32
+# How Thrift writes the key of a digest and the length of its value.
+_KEY = b"\x18\x06digest\x18\x20"
 
 
 def digest_of(data: bytes | memoryview) -> str:
@@ -17,6 +19,13 @@ def digest_of(data: bytes | memoryview) -> str:
 def digest_of_file(path: str | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
+def digest_in(data: bytes) -> str | None:
+    """The digest that a Parquet file of an append carries, without reading its footer."""
+    at = data.rfind(_KEY)
+    found = data[at + len(_KEY) : at + len(_KEY) + 32] if at >= 0 else b""
+    return found.decode() if is_digest(found.decode("latin-1")) else None
 
 
 def described(data: bytes) -> dict[str, object]:

@@ -71,6 +71,10 @@ class CannotRead(LakeError):
     exit_code = 4
 
 
+class LeftOut(UserWarning):
+    """An answer is without the rows of files that may not be read, or that the disk refuses."""
+
+
 class Interrupted(LakeError):
     """Somebody stopped the question while it ran: `connection.interrupt()` from another thread."""
 

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse import clock
 from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.listing import commits_of
+from bt_lake.warehouse.log import epochs
 from bt_lake.warehouse.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -47,7 +51,35 @@ def after_events_of(store: Store, run_ids: Sequence[str]) -> datetime:
         ).fetchall()[0][0]
         return latest
 
-    now, latest = datetime.now(UTC), store.ask(question)
+    now, latest = clock.now(store.layout), store.ask(question)
     if latest is None:
         return now
     return max(now, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest + 1))
+
+
+def overtaken_at(store: Store, kind: str, run_ids: Sequence[str], at: datetime) -> datetime | None:
+    """A time after other acts on these runs that came in between the look and the append.
+
+    The last one that was acknowledged counts: without this one of them might be in the rows
+    already, and win or lose by whether it is.
+    """
+    subjects = (("tag", "untag"), ("delete", "restore"))
+    kinds = next((subject for subject in subjects if kind in subject), ())
+
+    def question(connection: DuckDBPyConnection) -> int | None:
+        latest: int | None = connection.execute(
+            'select epoch_us(max("at")) from events where run_id in (select unnest($1)) '
+            'and kind in (select unnest($2)) and "at" > $3::timestamptz',
+            [list(run_ids), list(kinds), at],
+        ).fetchall()[0][0]
+        return latest
+
+    latest = store.ask(question)
+    if latest is None:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest + 1)
+
+
+def mark_of(layout: Layout) -> tuple[int, int]:
+    """What is another number where acts came in: of the newest epoch, and of events' files."""
+    return epochs(layout)[-1], len(commits_of(layout, "events"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from bt_lake.warehouse.files import explained, make_folder, step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
-from bt_lake.warehouse.layout import FORMAT_VERSION, Layout
+from bt_lake.warehouse.layout import FORMAT_VERSION, Layout, card_text
 from bt_lake.warehouse.log import State
 from bt_lake.warehouse.schema import TABLES, arrow_schema
 from bt_lake.warehouse.sharing import share_folder
@@ -49,7 +48,7 @@ def furnish(layout: Layout) -> None:
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         # The card comes last: a folder with one is a whole lake.
-        _publish(folders, layout, "lake.json", json.dumps(card, indent=2) + "\n")
+        _publish(folders, layout, "lake.json", card_text(card))
 
 
 def _seed(table: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +55,13 @@ class Layout:
         from bt_lake.warehouse.schema import TABLES
 
         return [self.log, self.stage, self.root / "_seed", *map(self.table, TABLES)]
+
+    def files(self, table: str) -> Iterator[Path]:
+        """What lies in the month folders of a table, whatever it is."""
+        if self.table(table).is_dir():
+            for month in sorted(self.table(table).iterdir()):
+                if month.is_dir() and not month.is_symlink():
+                    yield from sorted(month.iterdir())
 
     def month(self, table: str) -> Path:
         return self.table(table) / month_of(datetime.now(UTC))
@@ -118,6 +126,16 @@ class Layout:
                 f"{self.root} is a backup (of {copy_of.get('of')}, {copy_of.get('at')}) and stays "
                 "as it is. `bt-lake recover` makes a lake of it, `bt-lake merge` takes it into one."
             )
+
+
+def card_text(card: dict[str, Any]) -> str:
+    """A lake's card as it stands on disk, with a digest of its own."""
+    import json
+
+    from bt_lake.warehouse.digest import BLANK, sealed
+
+    told = {key: value for key, value in card.items() if key != "digest"} | {"digest": BLANK}
+    return sealed((json.dumps(told, indent=2) + "\n").encode()).decode()
 
 
 def month_of(when: datetime) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,16 +41,27 @@ class Listing:
         log = newest_path(layout)
         content = read_bounded(log, LOG_BYTES).decode(errors="replace")
         # An event is appended after its run, and a child before its commit.
-        events, commits = _commits(layout, "events"), _commits(layout, "runs")
+        events, commits = commits_of(layout, "events"), commits_of(layout, "runs")
         older = any(path[_VERSION] != "8" for path in commits)
-        found = [path for child in CHILDREN for path in _commits(layout, child)] if older else []
+        found = [path for child in CHILDREN for path in commits_of(layout, child)] if older else []
         return cls(log, content, events, commits, found, began)
+
+    def without(self, paths: Collection[str]) -> Listing:
+        """As if these files were removed, a commit's runs with all that is theirs."""
+        if not paths:
+            return self
+        state = json.loads(self.content)
+        state["adds"] = [add for add in state["adds"] if add["path"] not in paths]
+        state["removed"] |= dict.fromkeys(paths)
+        return replace(self, content=json.dumps(state))
 
     @property
     def may_have_returned(self) -> bool:
         """Whether a commit is no younger than one that maintenance has taken in."""
         found = _FOLDED_TO.search(self.content)
-        return found is not None and any(path[-40:-8] <= found[1] for path in self.commits)
+        return found is not None and any(
+            path[-40:-8] <= found[1] for path in (*self.commits, *self.events)
+        )
 
     def is_good(self, layout: Layout) -> bool:
         """Whether nothing of it can have been unlinked meanwhile."""
@@ -70,7 +83,7 @@ def _grace_s(log: Path) -> float:
     return read(log).grace_s
 
 
-def _commits(layout: Layout, table: str) -> list[str]:
+def commits_of(layout: Layout, table: str) -> list[str]:
     """The commits' files of a table, as the log would name them."""
     folder = f"{layout.root}{os.sep}{table}"
     try:

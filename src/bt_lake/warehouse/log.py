@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,9 @@ class State:
     # The greatest id of a commit that maintenance has taken in: one that is no greater and stands
     # may be one of those, come back from a backup.
     folded_to: str = ""
+    # Commits of which no row is left, because all were forgotten or replaced: nothing else would
+    # tell if one came back. They stay in `removed` for good.
+    forgotten: frozenset[str] = frozenset()
 
     @staticmethod
     def empty() -> State:
@@ -83,7 +86,7 @@ class State:
     def to_json(self) -> str:
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         adds = [{name: getattr(add, name) for name in _ADDED} for add in self.adds]
-        parts |= {"adds": adds, "unseen": sorted(self.unseen)}
+        parts |= {"adds": adds, "unseen": sorted(self.unseen), "forgotten": sorted(self.forgotten)}
         parts |= {"written_by": f"bt-lake {__version__}", "digest": BLANK}
         return sealed(json.dumps(parts, separators=(",", ":")).encode()).decode()
 
@@ -160,6 +163,7 @@ def _state(raw: dict[str, Any]) -> State:
         },
         unseen=frozenset(commits_file(path, CHILDREN) for path in raw.get("unseen", ())),
         folded_to=_commit_id(raw.get("folded_to", "")),
+        forgotten=frozenset(commits_file(path, ("runs",)) for path in raw.get("forgotten", ())),
     )
 
 
@@ -217,10 +221,12 @@ def advance(
     grace_s: float | None = None,
     most: int | None = UNLINKED_AT_ONCE,
     strikes: Container[str] = (),
+    forgets: Iterable[str] = (),
 ) -> State:
     """Create the epoch after `state`, or raise Lost. `drops` are paths that stop being live.
 
     `strikes` stop being live, too, but are not to be unlinked: they are lost, and may turn up.
+    `forgets` are commits that must never be live again.
     """
     now = lake_time(layout)
     gone = _unlink(layout, state, overdue(layout, state)[:most])
@@ -229,6 +235,8 @@ def advance(
         for path, at in state.removed.items()
         if path not in gone
     }
+    forgotten = state.forgotten.union(forgets)
+    removed |= {path: removed.get(path, now) for path in sorted(forgotten)}
     removed |= {path: None for path in sorted(drops) if not goes_with_its_commit(path, drops)}
     unseen = {child for path in drops for child in _children(path)} - drops
     following = State(
@@ -241,6 +249,7 @@ def advance(
         ),
         removed=removed,
         folded_to=max([state.folded_to, *filter(None, map(_commit_of, drops))]),
+        forgotten=forgotten,
         unseen=frozenset(
             child for child in state.unseen | unseen if goes_with_its_commit(child, removed)
         ),
@@ -320,7 +329,8 @@ def overdue(layout: Layout, state: State) -> list[str]:
     now = lake_time(layout)
     since = min(now, _published(layout, state))
     ages = {path: now - (since if at is None else at) for path, at in state.removed.items()}
-    return sorted(path for path, age in ages.items() if age >= state.grace_s)
+    late = sorted(path for path, age in ages.items() if age >= state.grace_s)
+    return [p for p in late if p not in state.forgotten or os.path.lexists(layout.root / p)]
 
 
 def _published(layout: Layout, state: State) -> float:

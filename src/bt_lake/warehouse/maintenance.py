@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.database import Database, explain, interruptible, vanished
+from bt_lake.warehouse.digest import digest_in, digest_of_file, is_whole
 from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.folders import Folders
@@ -46,6 +47,8 @@ class Task:
     state: log.State
     rewriter: Rewriter
     drops: set[str] = field(default_factory=set)
+    # Files of commits of which no row will be left.
+    forgets: set[str] = field(default_factory=set)
     # What is left of commits that have lost a child: maintenance leaves them as they are.
     halves: dict[str, list[LiveFile]] = field(default_factory=dict)
 
@@ -88,6 +91,19 @@ class Task:
         for half in halves:
             self.halves[half] = [file for file in files if file.commit_id == half]
         return [file for file in files if file.commit_id not in halves]
+
+    def is_whole(self, path: str) -> bool:
+        """Whether a live file has the bytes that were written, as far as a digest tells."""
+        said = self._digests.get(path)
+        if said is not None:
+            return digest_of_file(self.layout.root / path) == said
+        data = (self.layout.root / path).read_bytes() if "/c-" in path else b""
+        said = digest_in(data)
+        return said is None or is_whole(data, said)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {add.path: add.digest for add in self.state.adds if add.digest}
 
     def take_over(self, file: LiveFile) -> None:
         """Keep a file's rows as they are, under a name of maintenance."""
@@ -185,6 +201,7 @@ def _attempt(
             adds=rewriter.added,
             drops=task.drops,
             grace_s=grace_s,
+            forgets=task.forgets,
         )
     except BaseException as error:
         with contextlib.suppress(LakeError, OSError):

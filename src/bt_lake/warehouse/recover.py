@@ -19,7 +19,7 @@ from bt_lake.warehouse.copies import (
 )
 from bt_lake.warehouse.errors import BadInput, Damaged
 from bt_lake.warehouse.files import explained, fsync_folder, make_folder, step
-from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.layout import Layout, card_text
 
 
 def recover(
@@ -55,7 +55,7 @@ def recover(
             make_folder(folder)
         for parent, _, _ in os.walk(layout.root):
             fsync_folder(parent)
-        write_text(layout.card, json.dumps(_restored(origin), indent=2) + "\n")
+        write_text(layout.card, card_text(_restored(origin)))
         marker.unlink()
         fsync_folder(layout.root)
     return Copied(layout.root, len(files), done, reused)

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
-from contextlib import suppress
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from bt_lake.warehouse import log
-from bt_lake.warehouse.errors import Conflict, Damaged, LakeError, NotFound
+from bt_lake.warehouse.errors import Conflict, Damaged, NotFound
 from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.findings import PUT_RIGHT
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.founding import create, furnish
-from bt_lake.warehouse.ids import uuid7
+from bt_lake.warehouse.ids import CHILDREN, uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import Task, maintenance_lock, run
-from bt_lake.warehouse.paths import DataFile, data_file
-from bt_lake.warehouse.rewrite import describe, plain_rows, was_folded
+from bt_lake.warehouse.paths import data_file
+from bt_lake.warehouse.rebuild import rebuild_log
 from bt_lake.warehouse.rot import Digests
+from bt_lake.warehouse.salvage import rows_of, salvage
 from bt_lake.warehouse.schema import TABLES
-from bt_lake.warehouse.strays import KEYS
+from bt_lake.warehouse.taking import take_in
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    import pyarrow as pa
 
     from bt_lake.warehouse.findings import Finding
 
@@ -43,7 +42,8 @@ class Repair:
         self._source = source
         self._name = f"_quarantine/repair-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid7().hex[-8:]}.json"
         self._moves: list[tuple[str, str]] = []
-        self._before = _newest(layout)
+        self._salvaged: list[tuple[str, str]] = []  # tables, and files of what could be read
+        self.before = _newest(layout)
 
     def mend(self, findings: list[Finding]) -> None:
         """Mend what each finding names and write into it what was done."""
@@ -54,6 +54,7 @@ class Repair:
             for finding in findings:
                 finding.repaired = self._from_backup(finding)
             findings = [f for f in findings if f.mendable and not f.repaired]
+            self._note([(f.path, f"_quarantine/{f.path}") for f in findings])  # in case it is cut
             for finding in findings:
                 finding.repaired = self._mend_one(finding)
             # A file that only is not there stays the lake's: should it turn up, it is a stray.
@@ -63,13 +64,14 @@ class Repair:
             if given_up - {None}:
                 run(self.layout, lambda task: _give_up_children(task, given_up))
             taken = [f for f in findings if f.kind in ("stray", "copy") and f.damage]
-            if taken:
-                paths = [(finding.table, f"_quarantine/{finding.path}") for finding in taken]
-                run(self.layout, lambda task: _take_in(task, paths))
+            paths = [(finding.table, f"_quarantine/{finding.path}") for finding in taken]
+            if paths := [*paths, *self._salvaged]:
+                run(self.layout, lambda task: take_in(task, paths))
+                self._salvaged = []
             doubled = [finding.path for finding in findings if finding.kind == "doubled"]
             if doubled:
                 run(self.layout, lambda task: _keep_one_of_each(task, doubled))
-            self._note()
+            self._note(self._moves)
 
     def _from_backup(self, finding: Finding) -> str:
         """Put the whole file in its place, if the backup has it and its digest proves it."""
@@ -88,7 +90,7 @@ class Repair:
                 folders.publish(staged, path)
                 folders.remove(staged)
                 folders.flush_folder(path.rpartition("/")[0])
-            return f"put right from {copy}"
+            return f"{PUT_RIGHT} {copy}"
         return ""
 
     def _mend_one(self, finding: Finding) -> str:
@@ -104,7 +106,7 @@ class Repair:
             case "missing":
                 return "struck from the log"
             case "log":
-                return self._rebuild_log()
+                return rebuild_log(self.layout, self.quarantine)
             case "staging":
                 with Folders(self.layout.root) as folders:
                     if path.is_dir() and not path.is_symlink():
@@ -120,9 +122,33 @@ class Repair:
                     return "its commit has come in"
             case "doubled":
                 return "one of each kept; the files as they were stay for the grace period"
+            case "torn":
+                return self._save_what_is_whole(finding)
             case "stray" | "copy" if finding.damage:
                 return f"its rows taken in; {self.quarantine(finding.path)}"
         return self.quarantine(finding.path)
+
+    def _save_what_is_whole(self, finding: Finding) -> str:
+        """Set a torn file aside, and what can still be read of it down beside it."""
+        found = salvage(finding.table, self.layout.root / finding.path)
+        moved = self.quarantine(finding.path)
+        if found is None:
+            return moved
+        self._keep(finding.table, finding.path, found.rows)
+        for child in CHILDREN if finding.table == "runs" and finding.commit else ():
+            path = f"{child}/{finding.path.partition('/')[2]}"
+            if rows := rows_of(self.layout.root / path, found.rows["run_id"]):
+                self._keep(child, path, rows)
+        return f"{found}: these are taken in, though nothing proves them any more; {moved}"
+
+    def _keep(self, table: str, path: str, rows: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        name = f"_quarantine/{path}.{uuid7().hex[-6:]}.salvaged"
+        with Folders(self.layout.root) as folders:
+            folders.make_folder(name.rpartition("/")[0])
+            pq.write_table(rows, folders.path(name))
+        self._salvaged.append((table, name))
 
     def quarantine(self, name: str) -> str:
         target = f"_quarantine/{name}"
@@ -136,61 +162,16 @@ class Repair:
         self._moves.append((name, target))
         return f"moved to {target}"
 
-    def _note(self) -> None:
+    def _note(self, moves: Sequence[tuple[str, str]]) -> None:
         """Write down how to undo all of it so far."""
-        before = None if self._before is None else self._before.to_json()
-        now = log.newest(self.layout).epoch
-        manifest = {"moves": self._moves, "before": before, "epoch": now}
+        before = None if self.before is None else self.before.to_json()
+        now = _newest(self.layout)
+        manifest = {"moves": moves, "before": before, "epoch": now and now.epoch}
         with Folders(self.layout.root) as folders:
             folders.make_folder("_quarantine")
             folders.remove(self._name)
             folders.write(self._name, json.dumps(manifest).encode())
             folders.flush_folder("_quarantine")
-
-    def _rebuild_log(self) -> str:
-        """A new log from the files on disk: of runs in several, the newest file's are live.
-
-        Files that maintenance removed linger for a while: a run may be found in an older file too.
-        """
-        layout = self.layout
-        files = [file for table in TABLES for file in _data_files(layout, table).values()]
-        epoch = 1 + max([*log.epochs(layout), *(file.epoch or 0 for file in files)], default=0)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        with duckdb.connect() as connection:
-            adds, removed, partly = _live_by_content(layout, connection)
-        for path in partly:
-            self.quarantine(path)
-        log.write(layout, log.State(epoch, now, log.GRACE_S, adds, removed))
-        rest = [(path.partition("/")[0], f"_quarantine/{path}") for path in partly]
-        if rest:
-            run(layout, lambda task: _take_in(task, rest))
-        also = (
-            f"; of {len(partly)} files what newer ones do not hold was taken in" if partly else ""
-        )
-        return f"rebuilt as epoch {epoch} from {len(adds)} compacted files{also}"
-
-
-def visible(layout: Layout) -> dict[str, int]:
-    """Of each table the runs of which something can be read, whatever else is damaged."""
-    from bt_lake.warehouse.database import Database
-
-    counts = dict.fromkeys(TABLES, 0)
-    try:
-        connection = Database(layout, views=False).connection
-    except LakeError:  # without a log nothing can be
-        return counts
-    try:
-        connection.execute("create temp table readable (of_table varchar, run_id varchar)")
-        for table, path in connection.execute("select table_name, path from lake_files").fetchall():
-            rows = plain_rows(table, [layout.root / path], [TABLES[table]["run_id"]])
-            with suppress(duckdb.Error):
-                connection.execute(
-                    f"insert into readable select distinct ?, run_id from {rows}", [table]
-                )
-        found = "select of_table, count(distinct run_id) from readable group by all"
-        return counts | dict(connection.execute(found).fetchall())
-    finally:
-        connection.close()
 
 
 def undo(layout: Layout) -> list[str]:
@@ -266,66 +247,9 @@ def _give_up_children(task: Task, commits: Container[str | None]) -> None:
             task.take_over(file)
 
 
-def _take_in(task: Task, files: Iterable[tuple[str, str]]) -> None:
-    """Write the rows of some files anew of which the lake has none: of runs first."""
-    order = list(TABLES)
-    for table, path in sorted(files, key=lambda file: (order.index(file[0]), file[1])):
-        key = KEYS[table]
-        column = TABLES[table][key]
-        live = [task.layout.root / file.path for file in task.files(table)]
-        live += [task.layout.root / staged for staged in task.rewriter.staged(table)]
-        there = plain_rows(table, live or [task.layout.seed(table)], [column])
-        task.connection.execute(
-            f"create or replace temp table there as select distinct {key} from {there}"
-        )
-        folded = was_folded(task.connection, task.layout.root / path)
-        task.rewriter.write(table, [path], without="there", key=key, folded=folded)
-
-
 def _keep_one_of_each(task: Task, tables: Iterable[str]) -> None:
     """Of rows that are in twice, all the same, keep one."""
     for table in tables:
         paths = [file.path for file in task.files(table)]
         task.rewriter.write(table, paths, once=True)
         task.drops |= set(paths)
-
-
-def _live_by_content(
-    layout: Layout, connection: DuckDBPyConnection
-) -> tuple[tuple[log.Added, ...], dict[str, float | None], list[str]]:
-    adds: list[log.Added] = []
-    removed: dict[str, float | None] = {}
-    partly: list[str] = []
-    for table in TABLES:
-        key = KEYS[table]
-        connection.execute("create or replace temp table seen (id varchar)")
-        for path in sorted(_data_files(layout, table), key=_newest_first):
-            source = plain_rows(table, [path])
-            try:
-                known, new = connection.execute(
-                    f"select count(*) filter (id in (from seen)), count(*) filter (id not in "
-                    f"(from seen)) from (select distinct {key} as id from {source})"
-                ).fetchall()[0]
-                connection.execute(f"insert into seen select distinct {key} from {source}")
-            except duckdb.Error:
-                continue  # torn: the search for torn files comes next
-            relative = layout.relative(path)
-            if new and (known or log.goes_with_its_commit(relative, removed)):
-                partly.append(relative)
-            elif known:
-                removed[relative] = None
-            elif path.name.startswith("m-"):
-                added = describe(connection, table, path, relative)
-                adds.append(replace(added, folded=was_folded(connection, path)))
-    return tuple(adds), removed, partly
-
-
-def _data_files(layout: Layout, table: str) -> dict[Path, DataFile]:
-    paths = layout.table(table).glob("month=*/[cm]-*.parquet")
-    named = {path: data_file(layout.relative(path)) for path in paths}
-    return {path: file for path, file in named.items() if file is not None}
-
-
-def _newest_first(path: Path) -> tuple[int, str]:
-    epoch = int(path.name[2:10]) if path.name.startswith("m-") else -1
-    return -epoch, path.name

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.digest import digest_of, digest_of_file, is_whole
 from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.findings import Finding, rotten, torn, unreachable
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Bytes read of all, and files.
+Progress = Callable[[int, int, int], None]
 
 
 class Digests:
@@ -79,3 +90,79 @@ def marks_of(file: Path | bytes) -> dict[bytes, bytes] | None:
         return dict(pq.read_metadata(source).metadata or {})
     except (pa.ArrowException, OSError, ValueError):  # a name in it may be no UTF-8
         return None
+
+
+def unreadable(
+    layout: Layout, since: float = 0.0, progress: Progress | None = None
+) -> Iterator[Finding]:
+    """Live files whose bytes have changed; where no digest tells, every value is read."""
+    from bt_lake.warehouse.database import Database
+    from bt_lake.warehouse.whole import changed
+
+    digests = Digests(layout)
+    connection = Database(layout).connection
+    try:
+        live = connection.execute(
+            "select table_name, path from lake_files order by path"
+        ).fetchall()
+        files = [(table, path) for table, path in live if changed(layout.root / path, since)]
+        sizes = [_size(layout.root / path) for _, path in files]
+        read, total = 0, sum(sizes)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            proofs = pool.map(lambda file: _proof(digests, file[1]), files)
+            for number, ((table, path), size, proof) in enumerate(
+                zip(files, sizes, proofs, strict=True), 1
+            ):
+                if isinstance(proof, OSError):
+                    yield unreachable(path, proof)
+                elif not proof:
+                    yield from _read(connection, layout, table, path, proof)
+                read += size
+                if progress:
+                    progress(read, total, number)
+    finally:
+        connection.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _proof(digests: Digests, path: str) -> bool | OSError | None:
+    try:
+        return digests.prove(path)
+    except FileNotFoundError:
+        return True  # removed meanwhile
+    except OSError as error:
+        return error
+
+
+def _read(
+    connection: DuckDBPyConnection, layout: Layout, table: str, path: str, proof: bool | None
+) -> Iterator[Finding]:
+    from duckdb import Error
+
+    from bt_lake.warehouse.database import vanished
+    from bt_lake.warehouse.rewrite import plain_rows
+
+    try:
+        rows = plain_rows(table, [layout.root / path])
+        connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
+    except Error as error:
+        if not vanished(error):
+            yield _failed(layout, path, error)
+    else:
+        if proof is False:
+            yield rotten(path)
+
+
+def _failed(layout: Layout, path: str, error: Exception) -> Finding:
+    """Whether a file is torn, or the disk is what failed."""
+    try:
+        digest_of_file(layout.root / path)
+    except OSError as refused:
+        return unreachable(path, refused)
+    return torn(path, error)

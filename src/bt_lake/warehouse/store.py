@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.known import Appended
     from bt_lake.warehouse.locks import Lock
     from bt_lake.warehouse.merge import Merged
+    from bt_lake.warehouse.rot import Progress
 
 T = TypeVar("T")
 # More letters than the drives of Windows have; a Path has lost one of the two slashes.
@@ -125,7 +127,7 @@ class Store:
     def append_events(self, kind: str, run_ids: Sequence[str], value: str | None = None) -> None:
         from bt_lake.warehouse.commit import append_events
         from bt_lake.warehouse.compact import fold_if_due
-        from bt_lake.warehouse.events import after_events_of, events_table
+        from bt_lake.warehouse.events import after_events_of, events_table, mark_of, overtaken_at
         from bt_lake.warehouse.schema import EVENT_KINDS
 
         if kind not in EVENT_KINDS:
@@ -134,8 +136,13 @@ class Store:
             raise BadInput(f"{kind}: the text is empty")
         if run_ids:
             self.create()
-            at = after_events_of(self, run_ids)
-            append_events(self.layout, events_table(kind, run_ids, value, at))
+            epoch, files = mark_of(self.layout)
+            at: datetime | None = after_events_of(self, run_ids)
+            while at is not None:
+                append_events(self.layout, events_table(kind, run_ids, value, at))
+                alone = mark_of(self.layout) == (epoch, files + 1)
+                epoch, files = mark_of(self.layout)
+                at = None if alone else overtaken_at(self, kind, run_ids, at)
             fold_if_due(self.layout)
 
     def known(self, run_ids: Iterable[str]) -> set[str]:
@@ -178,12 +185,16 @@ class Store:
         return forget(self.layout, run_ids)
 
     def replace(self, frames: Frames) -> bool:
-        from bt_lake.warehouse.locks import locked
+        from bt_lake.warehouse.locks import alone
         from bt_lake.warehouse.purge import replace
 
         self.create()
-        with locked(self.layout, "ingest"):  # `append_new` looks under it
-            return replace(self.layout, frames)
+        # `append_new` looks under the same lock; whoever holds it may take the other's.
+        return alone(
+            self.layout,
+            "ingest",
+            lambda lock: replace(self.layout, frames, lock.before_publishing),
+        )
 
     def merge(self, folder: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
         from bt_lake.warehouse.merge import merge
@@ -207,12 +218,23 @@ class Store:
         return undo(self.layout)
 
     def check(
-        self, *, repair: bool = False, source: str | os.PathLike[str] | None = None
+        self,
+        *,
+        repair: bool = False,
+        source: str | os.PathLike[str] | None = None,
+        dry_run: bool = False,
+        deep: bool = True,
+        since: float = 0.0,
+        progress: Progress | None = None,
     ) -> Report:
-        from bt_lake.warehouse.check import check
+        from bt_lake.warehouse.check import check, plan
 
         folder = None if source is None else Path(source).expanduser()
-        return check(self.layout, repair=repair, source=folder)
+        if dry_run:
+            return plan(self.layout, source=folder, progress=progress)
+        return check(
+            self.layout, repair=repair, source=folder, deep=deep, since=since, progress=progress
+        )
 
 
 def _log(text: str) -> None:

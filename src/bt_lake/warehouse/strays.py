@@ -47,7 +47,9 @@ def strays(layout: Layout, state: log.State, connection: DuckDBPyConnection) -> 
     foreign = {add.path for other in conflicting_logs(layout).values() for add in other.adds}
     shown = _Shown(layout, connection)
     for table in TABLES:
-        for path in _files(layout, table):
+        for path in layout.files(table):
+            if path.is_symlink():
+                continue
             name = layout.relative(path)
             found = data_file(name)
             if found is None and _is_same_as_its_original(path):
@@ -86,13 +88,6 @@ def young(path: Path) -> bool:
         return time.time() - path.stat().st_mtime < YOUNG_S
     except FileNotFoundError:
         return True
-
-
-def _files(layout: Layout, table: str) -> Iterator[Path]:
-    if layout.table(table).is_dir():
-        for month in sorted(layout.table(table).iterdir()):
-            if month.is_dir() and not month.is_symlink():
-                yield from (path for path in sorted(month.iterdir()) if not path.is_symlink())
 
 
 def _is_same_as_its_original(path: Path) -> bool:

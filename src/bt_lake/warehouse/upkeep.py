@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.bounds import LOG_BYTES, read_bounded
-from bt_lake.warehouse.clock import lake_time
+from bt_lake.warehouse.clock import OFF_S, lake_time
 from bt_lake.warehouse.commit import commits_on_disk
 from bt_lake.warehouse.database import MANY_COMMITS
 from bt_lake.warehouse.errors import Damaged, LakeError
@@ -25,8 +25,7 @@ from bt_lake.warehouse.locks import NAMES, holders
 if TYPE_CHECKING:
     from bt_lake.warehouse.findings import Finding
 
-# Clocks of machines that are right differ by less.
-AHEAD_S = 300.0
+_LAST_S = 253_402_300_799.0  # the last that a date can say
 _LOCKS = {f"{name}.lock" for name in (*NAMES, "takeover")}
 
 
@@ -99,10 +98,11 @@ def _ahead_of_time(layout: Layout) -> Iterator[Finding]:
     """Commits that were made later than now: some machine's clock is wrong."""
     from bt_lake.warehouse.findings import Finding
 
-    latest = lake_time(layout) + AHEAD_S
+    latest = lake_time(layout) + OFF_S
     ahead = [name for name in commits_on_disk(layout) if int(name[2:14], 16) / 1000 > latest]
     if ahead:
-        when = datetime.fromtimestamp(int(max(ahead)[2:14], 16) / 1000, UTC)
+        seconds = int(max(ahead)[2:14], 16) / 1000  # by a name that anybody may have given
+        when = datetime.fromtimestamp(min(seconds, _LAST_S), UTC)
         yield Finding(
             "clock",
             "runs",

@@ -13,7 +13,7 @@ from bt_lake.cli.session import Session
 from bt_lake.cli.values import size
 
 if TYPE_CHECKING:
-    from bt_lake.warehouse.merge import Merged
+    pass
 
 
 def backup(
@@ -101,19 +101,9 @@ def merge(
         messages.note(
             f"{other}: {len(done.added):,} {would}added",
             f"{len(done.already):,} already there",
-            _got(done),
+            messages.got(done.curves, done.trades, done.events),
             messages.took(session.started),
         )
-
-
-def _got(done: Merged) -> str:
-    """What runs that were here had lacked."""
-    parts = [
-        messages.many(done.curves, "run") + " got a curve" if done.curves else "",
-        messages.many(done.trades, "run") + " got trades" if done.trades else "",
-        messages.many(done.events, "event") if done.events else "",
-    ]
-    return ", ".join(filter(None, parts))
 
 
 @contextmanager

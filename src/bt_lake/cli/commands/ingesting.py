@@ -169,6 +169,7 @@ def _say(report: IngestReport, took: str, *, dry_run: bool) -> None:
     messages.note(
         f"{len(report.added):,} {would}added",
         f"{len(report.skipped):,} already there",
+        messages.got(report.curves, report.trades, report.events),
         f"{len(report.failed):,} failed" if report.failed else "",
         f"{messages.many(len(report.held_back), 'file')} held back" if report.held_back else "",
         f"{messages.many(len(report.ignored), 'file')} of no known format"

@@ -78,7 +78,8 @@ def delete(
     """Hide runs. They still count as trials, and `restore` brings them back.
 
     Compaction drops the curves and trades of deleted runs; their summaries stay. With --forget
-    nothing of them is left, and every statistic on the trials that remain is off by as many.
+    nothing of them is left, and every statistic on the trials that remain is off by as many. Nobody
+    sees a forgotten run any more; its bytes leave the disk with the first `compact` a minute later.
 
     \b
     Examples:
@@ -92,11 +93,21 @@ def delete(
             f"Remove {_count(ids)} for good? They will no longer count as trials.", yes=yes
         )
         session.lake.delete(ids, forget=True)
-        _said(session, f"forgot {_count(ids)}")
+        bytes_go = f"`bt-lake compact` from {_grace_ends()} on takes the bytes off the disk"
+        _said(session, f"forgot {_count(ids)}", bytes_go)
         return
     messages.confirm(f"Delete {_count(ids)}?", yes=yes)
     session.lake.delete(ids)
     _said(session, f"deleted {_count(ids)}", "`bt-lake restore` brings them back")
+
+
+def _grace_ends() -> str:
+    """When nobody reads the old files any more, as a clock on the wall says it."""
+    from datetime import datetime, timedelta
+
+    from bt_lake.warehouse.log import GRACE_S
+
+    return f"{datetime.now().astimezone() + timedelta(seconds=GRACE_S + 1):%H:%M:%S}"
 
 
 def restore(session: Session, which: Which, runs: Runs = None, yes: Yes = False) -> None:

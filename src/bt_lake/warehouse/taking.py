@@ -1,0 +1,26 @@
+"""Rows of files that are no part of the lake, written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bt_lake.warehouse.maintenance import Task
+from bt_lake.warehouse.rewrite import plain_rows, was_folded
+from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.strays import KEYS
+
+
+def take_in(task: Task, files: Iterable[tuple[str, str]]) -> None:
+    """Write the rows of some files anew of which the lake has none: of runs first."""
+    order = list(TABLES)
+    for table, path in sorted(files, key=lambda file: (order.index(file[0]), file[1])):
+        key = KEYS[table]
+        column = TABLES[table][key]
+        live = [task.layout.root / file.path for file in task.files(table)]
+        live += [task.layout.root / staged for staged in task.rewriter.staged(table)]
+        there = plain_rows(table, live or [task.layout.seed(table)], [column])
+        task.connection.execute(
+            f"create or replace temp table there as select distinct {key} from {there}"
+        )
+        folded = was_folded(task.connection, task.layout.root / path)
+        task.rewriter.write(table, [path], without="there", key=key, folded=folded)
