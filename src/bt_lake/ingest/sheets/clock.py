@@ -20,6 +20,14 @@ _PARTS = re.compile(
     r"(?:[\sT,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
     r"\s*(Z|[+-]\d{2}:?\d{2})?\s*"
 )
+# Jan 5, 2024 and 5 Jan 2024 and 5-Jan-24, as 2024-01-05 is written.
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = re.compile(
+    rf"\s*(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}}),?"
+    rf"|(?P<day2>\d{{1,2}})[-\s.]+(?P<month2>{'|'.join(_MONTHS)})[a-z]*\.?,?)"
+    r"[-\s]+(?P<year>\d{4}|\d\d)(?!\d)",
+    re.IGNORECASE,
+)
 _SERIAL_DAY = datetime(1899, 12, 30)
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -94,7 +102,7 @@ class Clock:
             return datetime(value.year, value.month, value.day)
         if isinstance(value, (int, float)):
             return _SERIAL_DAY + timedelta(seconds=round(value * 86_400))
-        found = _PARTS.fullmatch(value)
+        found = _PARTS.fullmatch(_MONTH.sub(_numbered, value))
         if not found:
             raise ValueError
         first, _, second, third, hour, minute, second_, half, offset = found.groups()
@@ -113,6 +121,13 @@ class Clock:
             self._offsets = True
             moment = datetime.fromisoformat(f"{moment.isoformat()}{offset}").astimezone(UTC)
         return moment
+
+
+def _numbered(named: re.Match[str]) -> str:
+    """A date whose month has its name, with the year first."""
+    month = _MONTHS.index((named["month"] or named["month2"])[:3].lower()) + 1
+    year = named["year"] if len(named["year"]) == 4 else f"20{named['year']}"
+    return f"{year}-{month:02}-{int(named['day'] or named['day2']):02}"
 
 
 def _micros(moment: datetime) -> int:

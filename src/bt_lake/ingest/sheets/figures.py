@@ -17,7 +17,8 @@ from bt_lake.warehouse.errors import BadInput
 _BLANKS = dict.fromkeys(map(ord, " \t\u00a0\u2007\u2009\u202f'\u2019"))
 _AROUND = re.compile(r"[$€£¥₹₽₩₺₫฿]|^[A-Z]{2,5}\s+|\s+[A-Z]{2,5}$|\s*%$")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
-_UNDEFINED = {"", "-", "--", "n/a", "na", "nan", "inf", "-inf", "∞", "1.#inf", "-1.#inf", "1.#qnan"}
+UNDEFINED = {"", "-", "--", "n/a", "na", "nan", "inf", "-inf", "∞", "1.#inf", "-1.#inf", "1.#qnan",
+             "-1.#ind", "1.#ind", "-nan(ind)", "nan(ind)"}  # fmt: skip
 # A mark with one, two or more than three digits behind it, or with a lone 0 or four before it.
 _DECISIVE = {
     mark: re.compile(
@@ -90,7 +91,7 @@ class Figures:
 
     def _number(self, text: str) -> float | None:
         plain = _AROUND.sub("", text.strip()).translate(_BLANKS).replace("\u2212", "-")
-        if plain.lower() in _UNDEFINED:
+        if plain.lower() in UNDEFINED:
             return None
         sign = -1.0 if plain.startswith("(") and plain.endswith(")") else 1.0
         if sign < 0:

@@ -87,10 +87,11 @@ def account_of(deals: Sequence[Deal]) -> Account:
         raise BadInput("the deals do not begin with a deposit")
     balance = deals[0].profit
     for deal in deals[1:]:
-        balance += deal.commission + deal.swap + deal.profit
+        if deal.kind != "credit":  # it is lent, and no part of the balance
+            balance += deal.commission + deal.swap + deal.profit
         check_sum("the balance", deal.balance, balance, 0.0051, f"row {deal.row}")
         balance = balance if deal.balance is None else deal.balance
-    flows = [(d.at, d.profit) for d in deals[1:] if d.kind not in _SIDES and d.direction == ""]
+    flows = [(d.at, d.profit) for d in deals[1:] if d.kind not in (*_SIDES, "credit") and d.direction == ""]
     return Account(deals[0].profit, [d for d in deals if d.kind in _SIDES], flows)
 
 
@@ -227,7 +228,7 @@ def _closed(
 def _choice(
     deal: Deal, lots: list[_Lot], side: str, volume: float, sizes: dict[str, float]
 ) -> list[_Lot]:
-    """The entries a deal closes: the oldest, unless one of its volume explains the profit."""
+    """The entries a deal closes: the oldest, unless the price of another explains the profit."""
     there = [lot for lot in lots if lot.side == side]
     alike = [lot for lot in there if abs(lot.volume - volume) < _VOLUME]
     size = sizes.get(deal.symbol)
@@ -238,10 +239,11 @@ def _choice(
     def off(lot: _Lot) -> float:
         return abs(sign * (deal.price - lot.price) * volume * size - deal.profit)
 
-    if alike:
-        best = min(alike, key=off)
-        slack = max(0.02, 0.02 * abs(deal.profit))
-        if off(best) <= slack:
+    larger = [lot for lot in there if lot.volume > volume + _VOLUME]  # closed by a part
+    slack = max(0.02, 0.02 * abs(deal.profit))
+    for fitting in (alike, larger):
+        best = min(fitting, key=off, default=None)
+        if best is not None and off(best) <= slack:
             return [best, *(lot for lot in there if lot is not best)]
     return there
 

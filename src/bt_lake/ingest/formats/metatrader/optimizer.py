@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +12,19 @@ from bt_lake.ingest.formats.metatrader.labels import TIMEFRAMES
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.sheets import xmlbook
+from bt_lake.ingest.sheets.figures import UNDEFINED
+from bt_lake.ingest.sheets.texts import decode
 from bt_lake.ingest.times import shown
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import found
 
-SHEET = b"urn:schemas-microsoft-com:office:spreadsheet"
-_OURS = b"Tester Optimizator Results"
+SHEET = "urn:schemas-microsoft-com:office:spreadsheet"
+_OURS = "Tester Optimizator Results"
 _TITLE = re.compile(
     r"(?P<expert>.+) (?P<symbol>\S+),(?P<timeframe>\w+) "
     r"(?P<first>\d{4}\.\d\d\.\d\d)-(?P<last>\d{4}\.\d\d\.\d\d)"
 )
-_DEPOSIT = re.compile(r"([\d.]+)\s*([A-Z]{3,4})")
+_DEPOSIT = re.compile(r"(\d[\d.\s]*?)\s*([A-Z]{3,4})")
 # Their name -> ours, and the divisor that brings it to the lake's unit.
 _METRICS = {
     "Expected Payoff": ("expectancy", 1.0),
@@ -39,7 +42,8 @@ _OTHERS = {"Pass", "Profit"}
 
 
 def matches(head: bytes) -> bool:
-    return SHEET in head and (_OURS in head or b"<Author>MetaQuotes" in head)
+    text = decode(head, whole=False)
+    return SHEET in text and (_OURS in text or "<Author>MetaQuotes" in text)
 
 
 def runs(data: bytes, path: Path) -> Iterator[Run | BadRow]:
@@ -49,7 +53,9 @@ def runs(data: bytes, path: Path) -> Iterator[Run | BadRow]:
     header = book.rows[0]
     title = _TITLE.fullmatch(book.properties.get("Title", "").strip())
     deposit = _DEPOSIT.fullmatch(book.properties.get("Deposit", "").strip())
-    capital = float(deposit.group(1)) if deposit else None
+    capital = float("".join(deposit.group(1).split())) if deposit else None
+    if len(book.rows) < 2:
+        raise BadInput("the optimisation has no passes; export it again when it is done")
     known = title.groupdict() if title else {}
     forward = "Forward Result" in header
     common: dict[str, Any] = {
@@ -80,9 +86,9 @@ def _run(
     cells = dict(zip(header, row, strict=False))
     metrics: dict[str, float] = {}
     for name, (ours, divisor) in _METRICS.items():
-        if name in cells:
-            metrics[ours] = _number(cells, name) / divisor + 0.0
-    profit, trades = _number(cells, "Profit"), metrics["total_trades"]
+        if name in cells and (value := _defined(cells, name)) is not None:
+            metrics[ours] = value / divisor + 0.0
+    profit, trades = _number(cells, "Profit"), _number(cells, "Trades")
     if metrics.get("custom") == 0:
         del metrics["custom"]
     if not trades or (metrics.get("profit_factor") == 0 and profit > 0):
@@ -104,6 +110,14 @@ def _run(
     )
     run.row = number
     return run
+
+
+def _defined(cells: dict[str, str], name: str) -> float | None:
+    """None for what the tester calls infinite or undefined."""
+    if cells[name].strip().lower() in UNDEFINED:
+        return None
+    value = _number(cells, name)
+    return value if math.isfinite(value) else None
 
 
 def _number(cells: dict[str, str], name: str) -> float:

@@ -25,11 +25,12 @@ from bt_lake.warehouse.errors import BadInput
 
 TIME = re.compile(r"\d{4}\.\d\d\.\d\d \d\d:\d\d(?::\d\d)?")
 PERIOD = re.compile(r"(\w+) \((\d{4}\.\d\d\.\d\d) - (\d{4}\.\d\d\.\d\d)\)")
+_SIDES = {"buy", "sell"}
 _TYPES = {"buy", "sell", "balance", "credit", "charge", "correction", "bonus", "commission",
           "dividend", "tax", "interest"}  # fmt: skip
 _DIRECTIONS = {"in", "out", "in/out", "out by", ""}
-# From the end: ... Order, Commission, [Fee,] Swap, Profit, Balance, Comment.
-_WIDTHS = (13, 14)
+# From the end: ... Order, [Cost,] Commission, [Fee,] Swap, Profit, Balance, Comment.
+_WIDTHS = range(13, 16)
 _RELATIVE = re.compile(r"([\d.,]+)%|\(([\d.,]+)%\)")
 Rows = Sequence[Sequence[Any]]
 
@@ -41,6 +42,7 @@ def is_deal(row: Sequence[Any]) -> bool:
         and bool(TIME.fullmatch(row[0]))
         and row[3] in _TYPES
         and row[4] in _DIRECTIONS
+        and (row[4] != "" or row[3] not in _SIDES)  # a position has no direction
     )
 
 

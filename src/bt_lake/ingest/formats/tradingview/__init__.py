@@ -26,9 +26,10 @@ from bt_lake.warehouse.values import found
 
 ENGINE = "tradingview"
 _DATED = re.compile(r"_(\d{4}-\d\d-\d\d)(?:_[0-9a-f]{5})?(?: ?\(\d+\))?$")
+_MARKET = re.compile(r"[A-Z0-9_]+:\S+")
 _LIST = re.compile(r"_List_of_Trades$", re.IGNORECASE)
 # Exchanges whose names hold an underscore: CME_MINI_MES1! is the MES1! of CME_MINI.
-_SECOND = {"MINI", "DL", "EOD", "GBX", "DLY"}
+_SECOND = {"MINI", "DL", "EOD", "GBX", "DLY", "IDC"}
 _TIMEFRAMES = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "month": "mo"}
 # What "Properties" always holds; every other name is an input of the strategy.
 _FIXED = {
@@ -94,9 +95,12 @@ def _run(
     strategy, exchange, symbol = named(path.stem)
     said = properties or {}
     fixed = {name.lower(): value for name, value in said.items()}
-    if ":" in fixed.get("symbol", ""):
-        exchange, symbol = fixed["symbol"].split(":", 1)
-    inputs = {n: _param(v) for n, v in said.items() if n.lower() not in _FIXED}
+    market = fixed.get("symbol") or next(filter(_MARKET.fullmatch, said.values()), "")
+    if ":" in market:
+        exchange, symbol = market.split(":", 1)
+    # In another language nothing tells the strategy's inputs from the report's own names.
+    known = "initial capital" in fixed
+    inputs = {n: _param(v) for n, v in said.items() if known and n.lower() not in _FIXED}
     first, last = _range(fixed.get("trading range") or fixed.get("backtesting range"))
     return run_of(
         ledger,
@@ -128,7 +132,9 @@ def named(stem: str) -> tuple[str | None, str | None, str | None]:
     if _LIST.search(rest):
         return _LIST.sub("", rest) or None, None, None
     parts = rest.split("_")
-    back = 3 if len(parts) > 3 and parts[-2] in _SECOND else 2
+    back = 2
+    while len(parts) > back + 1 and parts[-back] in _SECOND:
+        back += 1
     if len(parts) <= back:
         return rest or None, None, None
     return "_".join(parts[:-back]), "_".join(parts[-back:-1]), parts[-1]
@@ -138,7 +144,7 @@ def _properties(sheets: workbook.Sheets) -> dict[str, str]:
     """The sheet of names and values that knows a symbol with its exchange."""
     for rows in sheets.values():
         pairs = {str(r[0]).strip(): str(r[1]).strip() for r in rows if len(r) == 2 and r[0] != ""}
-        if any(re.fullmatch(r"[A-Z0-9_]+:\S+", value) for value in pairs.values()):
+        if any(_MARKET.fullmatch(value) for value in pairs.values()):
             return {k: v for k, v in pairs.items() if k.lower() not in ("name", "") or v != "value"}
     return {}
 

@@ -21,6 +21,7 @@ from bt_lake.warehouse.errors import BadInput
 _FIGURES = ("number", "price", "quantity", "value", "net", "net %", "cum", "cum %", "mfe", "mae",
             "commission", "bars")  # fmt: skip
 Row = Sequence[Any]
+_SURE = 4  # so many times as many profits must speak for one side (a cost may turn a small one)
 
 
 class Table:
@@ -62,12 +63,14 @@ def ledger_of(table: Table, clock: Clock, decimal: str | None) -> tuple[Ledger, 
     shown_digits = max((digits(t, figures.decimal) for t in map(str, texts["net"])), default=0)
     half = 0.5 * 10.0**-shown_digits
     if table.has("cum"):
-        _check_total(of("cum"), of("net"), still_open, half, places)
+        sums = max((digits(t, figures.decimal) for t in map(str, texts["cum"])), default=0)
+        slack = half + 2 * 0.5 * 10.0**-sums
+        _check_total(of("cum"), of("net"), still_open, slack, places)
     kinds = table.texts("type")
     value = of("value", entries)
     price, quantity = of("price", entries), of("quantity")
     columns: dict[str, Any] = {
-        "side": [side_of(str(kinds[row])) for row in entries],
+        "side": _sides([str(kinds[row]) for row in entries], of("price") - price, of("net")),
         "quantity": quantity,
         "entry_price": price,
         "exit_price": np.where(still_open, np.nan, of("price")),
@@ -119,12 +122,12 @@ def _pairs(numbers: Floats, table: Table, times: Any) -> tuple[list[int], list[i
 
 
 def _check_total(
-    totals: Floats, nets: Floats, still_open: Any, half: float, places: list[str]
+    totals: Floats, nets: Floats, still_open: Any, slack: float, places: list[str]
 ) -> None:
     """The running result, with the profit that floats in it or without."""
     closed = np.where(still_open, 0.0, nets)
     # each of three printed figures is off by half of its last digit at the most
-    check = partial(check_running, "the cumulative result", slack=3 * half + 1e-9, places=places)
+    check = partial(check_running, "the cumulative result", slack=slack + 1e-9, places=places)
     try:
         check(totals, nets)
     except BadInput:
@@ -134,10 +137,15 @@ def _check_total(
 
 
 def _check_end(table: Table, entries: list[int], exits: list[int]) -> None:
-    """Both rows of a trade say the same of its result: a last cell that does not was cut off."""
+    """Both rows of a trade say the same of its result: a last cell that does not was cut off.
+
+    Where only the rows of exits have a result, nothing tells.
+    """
     last = len(table.rows) - 1
-    for pair in zip(entries, exits, strict=True):
-        if last in pair and table.rows[pair[0]][-1] != table.rows[pair[1]][-1]:
+    pairs = [(table.rows[a][-1], table.rows[b][-1]) for a, b in zip(entries, exits, strict=True)]
+    told = all(entry != "" for entry, _ in pairs)
+    for (entry, exit_), cells in zip(zip(entries, exits, strict=True), pairs, strict=True):
+        if told and last in (entry, exit_) and cells[0] != cells[1]:
             raise BadInput(f"row {table.lines[last]}: the file is cut off; export it again")
 
 
@@ -151,6 +159,18 @@ def _returns(net: Floats, value: Floats, percent: Floats) -> Floats:
     """To the digits of the money where the value of the position is there, else as printed."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(value > 0, net / value, percent / 100)
+
+
+def _sides(words: Sequence[str], moves: Floats, nets: Floats) -> list[str | None]:
+    """Long or short by its word; a word that is not known means what its trades' profits tell."""
+    sides: dict[str, str | None] = {word: side_of(word) for word in set(words)}
+    for word in (word for word, side in sides.items() if side is None):
+        mine = np.array([other == word for other in words])
+        votes = np.sign(moves[mine] * nets[mine])
+        ups, downs = int((votes > 0).sum()), int((votes < 0).sum())
+        if max(ups, downs) > _SURE * min(ups, downs):
+            sides[word] = "long" if ups > downs else "short"
+    return [sides[word] for word in words]
 
 
 def _tags(table: Table, entries: list[int], exits: list[int], still_open: Any) -> dict[str, Any]:
