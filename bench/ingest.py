@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platforms import passes, tradingview
+from platforms import (
+    grids,
+    passes,
+    tester_report,
+    tester_report_four,
+    trade_lists,
+    tradingview,
+)
 from report import Report
 
 from bt_lake.ingest.assemble import assemble
@@ -41,8 +48,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--full", action="store_true", help="also 100,000 documents")
     options.add_argument("--json", type=Path)
+    options.add_argument("--only", choices=["platforms"], help="only the exports of platforms")
     asked = options.parse_args()
     report = Report("ingest")
+    if asked.only:
+        platforms(report)
+        report.finish(asked.json)
+        return
     for count in (10_000, 100_000) if asked.full else (10_000,):
         files(report, count)
     platforms(report)
@@ -66,24 +78,31 @@ def files(report: Report, count: int) -> None:
 
 def platforms(report: Report) -> None:
     """Exports of trading platforms, each kind into a lake of its own, by a process of its own."""
-    for what, write, count, goal in (
-        ("1,000 lists of trades of TradingView", tradingview, 1_000, ">= 300"),
-        ("10,000 passes of MetaTrader 5", passes, 10_000, ">= 5,000"),
+    for what, write, count, goal, options in (
+        ("1,000 lists of trades of TradingView", tradingview, 1_000, ">= 300", {}),
+        ("10,000 passes of MetaTrader 5", passes, 10_000, ">= 5,000", {}),
+        ("a report of MetaTrader 5, 2 MB", tester_report, 1, ">= 2", {}),
+        ("a report of MetaTrader 4, 2 MB", tester_report_four, 1, ">= 2", {}),
+        ("300 grids of NinjaTrader", grids, 300, "", {"set_columns": {"initial_capital": 50_000}}),
+        ("300 lists of trades of any kind", trade_lists, 300, "", {"trades": True}),
     ):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "exports")
             source.mkdir()
             write(source, count)
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                seconds, _, peak = pool.apply(_ingest, (folder, str(source), count))
+                seconds, _, peak = pool.apply(_ingest, (folder, str(source), count, options))
         report.row(what, "file to committed", count / seconds, "runs/s", goal)
         report.row("  peak memory", "", peak, "MiB")
 
 
-def _ingest(folder: str, path: str, count: int) -> tuple[float, float, float]:
+def _ingest(
+    folder: str, path: str, count: int, options: dict[str, Any] | None = None
+) -> tuple[float, float, float]:
     store = Store(Path(folder, "lake"))
-    seconds, first = timed(lambda: ingest(store, [path]))
-    again, second = timed(lambda: ingest(store, [path]))
+    said = options or {}
+    seconds, first = timed(lambda: ingest(store, [path], **said))
+    again, second = timed(lambda: ingest(store, [path], **said))
     if (len(first.added), len(second.skipped)) != (count, count):
         raise AssertionError("every run is added once")
     # Linux counts in KiB, macOS in bytes.

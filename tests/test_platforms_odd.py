@@ -14,6 +14,14 @@ from platforms import DATA, Account, html_of, only, read, refused
 
 from bt_lake.ingest.formats.tradingview import named
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.sheets.hints import Hints
+
+
+@pytest.fixture(autouse=True)
+def no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of columns are not kept in the user's own configuration."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
 
 LIST = DATA / "tradingview" / "ORB_CME_MINI_MES1!_2026-05-28.csv"
 PASSES = (DATA / "metatrader" / "ReportOptimizer-1.xml").read_text()
@@ -172,3 +180,23 @@ def test_deposits_with_blanks_and_empty_optimisations(tmp_path: Path) -> None:
     head, header, *_ = PASSES.split("<Row>")
     path.write_text(f"{head}<Row>{header}</Table></Worksheet></Workbook>")
     assert "has no passes" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("word", "side"),
+    [("Long (2)", "long"), ("Open Short", "short"), ("Buy to open", "long"), ("SELL", "short"),
+     ("sell short", "short"), ("Buy", "long"), ("b", "long"), ("-1", "short")],
+)  # fmt: skip
+def test_sides_of_any_list(word: str, side: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"a,b,c,d\n2024-01-02,2024-01-03,{word},12.5\n")
+    names = {"entry_at": "a", "exit_at": "b", "side": "c", "pnl": "d"}
+    assert only(path, Hints(trades=True, names=names)).trades["side"] == [side]
+
+
+@pytest.mark.parametrize("word", ["Buy to cover", "Sell to close", "flat", ""])
+def test_words_that_are_no_side(word: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"a,b,c,d\n2024-01-02,2024-01-03,{word},12.5\n")
+    names = {"entry_at": "a", "exit_at": "b", "side": "c", "pnl": "d"}
+    assert "is neither long nor short" in refused(path, Hints(trades=True, names=names))

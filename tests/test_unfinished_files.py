@@ -76,6 +76,7 @@ def test_drafts_of_others_are_no_runs(store, rows, results: Path):
         "#a.json#",
         "a.json.tmp",
         "a.json.part",
+        "a.json.crdownload",
         "a.json.bak",
         "b.swp",
         ".a.json.swp",

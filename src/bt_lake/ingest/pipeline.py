@@ -36,6 +36,8 @@ from bt_lake.warehouse.known import Appended
 from bt_lake.warehouse.merge import Merged, parts
 from bt_lake.warehouse.store import Store
 
+_TEXT = (".csv", ".tsv", ".txt")
+_LISTS = "; a list of trades is read with --trades, a column of returns with --returns"
 # Bytes done, bytes in all, and the report so far.
 Progress = Callable[[int, int, IngestReport], None]
 
@@ -162,7 +164,7 @@ class _Ingest:
         if source.named:
             raise BadInput(
                 "not a result that bt-lake knows: no run document, no table of runs, no lake, "
-                "and not of a known engine"
+                f"and not of a known engine{_LISTS if source.path.suffix in _TEXT else ''}"
             )
         self.report.ignored.append(str(source.path))
         return ()

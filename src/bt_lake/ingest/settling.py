@@ -13,7 +13,8 @@ LAST_LINE_HAS_NO_END = (
     "its last line has no end, so it may be cut off; end it with a newline, or name the file "
     "itself to take it as it is"
 )
-_NOT_RESULTS = ("*~", "#*#", "*.tmp", "*.temp", "*.part", "*.partial", "*.bak", "*.swp", "*.swo")
+_NOT_RESULTS = ("*~", "#*#", "*.tmp", "*.temp", "*.part", "*.partial", "*.bak", "*.swp", "*.swo",
+                "*.crdownload", "*.download", "*.opdownload", "*.filepart")  # fmt: skip
 _TAIL = 256
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _OTHERS = (b"PAR1", b"\x1f\x8b", b"PK", b"\xd0\xcf")  # whose readers tell that they are cut

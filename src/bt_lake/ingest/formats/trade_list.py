@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,10 @@ _TIMES = ("entry_at", "exit_at")
 _TEXTS = ("symbol", "entry_tag", "exit_reason", "strategy")
 # Beside the columns of trades: one that names strategies, and one of running totals to check.
 _ALSO = ("strategy", "cumulative")
-_LONG, _SHORT = {"long", "buy", "b", "l", "1"}, {"short", "sell", "s", "-1", "sell short"}
+_LONG, _SHORT = {"b", "l", "1"}, {"s", "-1"}
+# "Long (2)", "Open Short", "Buy to open"; who buys to cover was short, which a list should say.
+_SAYS_LONG = re.compile(r"\blong\b|^buy\b(?!.*\b(?:cover|close)\b)")
+_SAYS_SHORT = re.compile(r"\bshort\b|^sell\b(?!.*\bclose\b)")
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -125,9 +129,9 @@ class _Columns:
 
 def _side(text: str, place: str) -> str:
     plain = text.strip().lower()
-    if plain in _LONG:
+    if plain in _LONG or _SAYS_LONG.search(plain):
         return "long"
-    if plain in _SHORT:
+    if plain in _SHORT or _SAYS_SHORT.search(plain):
         return "short"
     raise BadInput(f'{place}, side: "{text}" is neither long nor short')
 

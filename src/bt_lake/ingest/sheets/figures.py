@@ -35,6 +35,7 @@ class Figures:
 
     def __init__(self, decimal: str = ".") -> None:
         self.decimal = decimal
+        self._may_have_underscores = True  # which Python takes for a part of a number
         self._thousands = "," if decimal == "." else "."
 
     @classmethod
@@ -58,11 +59,15 @@ class Figures:
                 f"{shown(doubt.group())} can be read as a thousand or as a fraction, and no "
                 "number of the file decides it; say which with --decimal . or --decimal ,"
             )
-        return cls("," if comma else ".")
+        figures = cls("," if comma else ".")
+        figures._may_have_underscores = "_" in joined
+        return figures
 
     def column(self, cells: Sequence[Any], places: Sequence[str], name: str) -> Floats:
         """The figures of a column, NaN where there is none; cells may be numbers already."""
-        if self.decimal == "." and not any(type(cell) is str and "_" in cell for cell in cells):
+        if self.decimal == "." and not (
+            self._may_have_underscores and any("_" in cell for cell in cells if type(cell) is str)
+        ):
             try:
                 values = np.array([math.nan if cell == "" else float(cell) for cell in cells])
             except (TypeError, ValueError):
@@ -104,8 +109,11 @@ class Figures:
 
 def digits(text: str, decimal: str = ".") -> int:
     """How many digits a figure shows behind its decimal mark."""
-    _, mark, fraction = text.rpartition(decimal)
-    return sum(map(str.isdigit, fraction)) if mark else 0
+    at = text.rfind(decimal)
+    if at < 0:
+        return 0
+    fraction = text[at + 1 :]
+    return len(fraction) if fraction.isdigit() else sum(map(str.isdigit, fraction))
 
 
 def _line(joined: str, match: re.Match[str]) -> str:

@@ -91,7 +91,11 @@ def account_of(deals: Sequence[Deal]) -> Account:
             balance += deal.commission + deal.swap + deal.profit
         check_sum("the balance", deal.balance, balance, 0.0051, f"row {deal.row}")
         balance = balance if deal.balance is None else deal.balance
-    flows = [(d.at, d.profit) for d in deals[1:] if d.kind not in (*_SIDES, "credit") and d.direction == ""]
+    flows = [
+        (d.at, d.profit)
+        for d in deals[1:]
+        if d.kind not in (*_SIDES, "credit") and d.direction == ""
+    ]
     return Account(deals[0].profit, [d for d in deals if d.kind in _SIDES], flows)
 
 

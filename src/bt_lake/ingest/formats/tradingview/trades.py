@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,7 @@ def ledger_of(table: Table, clock: Clock, decimal: str | None) -> tuple[Ledger, 
     """One trade of each pair, and the capital that the cumulative columns tell."""
     keys = [key for key in _FIGURES if table.has(key)]
     texts = {key: table.texts(key) for key in keys}
-    plain = (v for column in texts.values() for v in column if type(v) is str)
-    figures = Figures.of(plain, decimal)
+    figures = Figures.of(chain.from_iterable(map(_texts_of, texts.values())), decimal)
     rows = [f"row {line}" for line in table.lines]
     values = {key: figures.column(texts[key], rows, key) for key in keys}
     times = clock.read(table.texts("time"), rows)
@@ -86,6 +86,11 @@ def ledger_of(table: Table, clock: Clock, decimal: str | None) -> tuple[Ledger, 
         {name: column for name, column in columns.items() if not is_empty(column)},
     )  # fmt: skip
     return ledger, capital_of(of("cum"), of("cum %"), half)
+
+
+def _texts_of(cells: list[Any]) -> list[str]:
+    """Of a workbook, whose numbers are numbers, those cells that are none."""
+    return [cell for cell in cells if type(cell) is str]
 
 
 def _pairs(numbers: Floats, table: Table, times: Any) -> tuple[list[int], list[int]]:
