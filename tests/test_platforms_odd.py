@@ -51,7 +51,7 @@ def entries_without_results(rows: list[list[str]]) -> None:
 
 def months_by_name(rows: list[list[str]]) -> None:
     at = rows[0].index("Date and time")
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     for row in rows[1:]:
         year, month, day, clock = re.split(r"[- ]", row[at])
         row[at] = f"{months[int(month) - 1]} {int(day)}, {year}, {clock}"

@@ -226,7 +226,8 @@ class Lake:
         dry_run: bool = False,
         progress: ImportProgress | None = None,
     ) -> ImportReport:
-        """Take in the runs of an older store, each once: sqlite, postgres, zarr, mlflow or optuna.
+        """Take in the runs of an older store, each once: sqlite, postgres, zarr, mlflow, optuna or
+        wandb.
 
         `names` says what their columns are ({"algo": "strategy"}), `units` percent, fraction or
         money of a column, `values` what a value means ({"status.timeout": "failed"}).

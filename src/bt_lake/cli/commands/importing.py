@@ -1,8 +1,8 @@
-"""import: the runs of older stores, SQLite, PostgreSQL, Zarr, MLflow and Optuna."""
+"""import: the runs of older stores, SQLite, PostgreSQL, Zarr, MLflow, Optuna, W&B."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
@@ -30,20 +31,13 @@ class Kind(StrEnum):
     ZARR = "zarr"
     MLFLOW = "mlflow"
     OPTUNA = "optuna"
+    WANDB = "wandb"
 
 
-def import_store(
-    session: Session,
-    out: Output,
-    kind: Annotated[
-        Kind,
-        typer.Argument(
-            help="What it is: sqlite, postgres, zarr, mlflow or optuna.", metavar="KIND"
-        ),
-    ],
-    where: Annotated[
-        str, typer.Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
-    ],
+@dataclass(frozen=True)
+class Part(Options):
+    """Which part of a store is meant."""
+
     table: Annotated[
         str | None,
         typer.Option(
@@ -52,19 +46,25 @@ def import_store(
             help="The table with the runs.",
             show_default="backtest_results or backtest_runs",
         ),
-    ] = None,
+    ] = None
     study: Annotated[
         str | None,
         typer.Option(
             "--study", metavar="NAME", help="The study of Optuna.", show_default="all of them"
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class Meanings(Options):
+    """What the user says of the store's columns."""
+
     map_: Annotated[
         list[str] | None,
         typer.Option(
             "--map", metavar="THEIRS=OURS", help="What a column is, such as algo=strategy."
         ),
-    ] = None,
+    ] = None
     unit: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,13 +72,13 @@ def import_store(
             metavar="COLUMN=UNIT",
             help="The unit of a column: percent, fraction or money.",
         ),
-    ] = None,
+    ] = None
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set", metavar="COLUMN=VALUE", help="Say what the store does not: strategy=rl."
         ),
-    ] = None,
+    ] = None
     map_value: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,7 +86,36 @@ def import_store(
             metavar="COLUMN.VALUE=OURS",
             help="What a value means, such as status.timeout=failed.",
         ),
-    ] = None,
+    ] = None
+
+    def told(self) -> dict[str, Any]:
+        values = "COLUMN.VALUE=OURS, such as status.timeout=failed"
+        return {
+            "names": _named("--map", self.map_, "THEIRS=OURS, such as algo=strategy"),
+            "units": _named("--unit", self.unit, "COLUMN=percent or COLUMN=fraction"),
+            "values": _named("--map-value", self.map_value, values),
+            "set_columns": named("--set", self.set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
+        }
+
+
+def _named(option: str, given: list[str] | None, form: str) -> dict[str, str]:
+    return named(option, given or (), form, last=True)
+
+
+def import_store(
+    session: Session,
+    out: Output,
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            help="What it is: sqlite, postgres, zarr, mlflow, optuna or wandb.", metavar="KIND"
+        ),
+    ],
+    where: Annotated[
+        str, typer.Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
+    ],
+    part: Part,
+    meanings: Meanings,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a row for one value that cannot be read.")
     ] = False,
@@ -114,19 +143,10 @@ def import_store(
       bt-lake import zarr data/backtests/store.zarr
       bt-lake import optuna study.db --study "sma on AAPL" --set strategy=sma
       bt-lake import mlflow mlflow.db --map metrics.sr=sharpe_ratio
+      bt-lake import wandb runs.csv --map fast=params.fast
       bt-lake import sqlite trading.db --map-value status.timeout=failed --errors lost.csv
     """
-    options: dict[str, Any] = {
-        "names": named("--map", map_ or (), "THEIRS=OURS, such as algo=strategy", last=True),
-        "units": named("--unit", unit or (), "COLUMN=percent or COLUMN=fraction", last=True),
-        "values": named(
-            "--map-value",
-            map_value or (),
-            "COLUMN.VALUE=OURS, such as status.timeout=failed",
-            last=True,
-        ),
-        "set_columns": named("--set", set_ or (), "COLUMN=VALUE, such as symbol=AAPL"),
-    }
+    ways: dict[str, Any] = {"strict": strict, "update": update, "dry_run": dry_run}
     with messages.progress("rows") as shown:
 
         def tell(done: int, total: int, report: ImportReport) -> None:
@@ -135,13 +155,11 @@ def import_store(
         report = session.lake.import_store(
             kind.value,
             where,
-            table=table,
-            study=study,
-            strict=strict,
-            update=update,
-            dry_run=dry_run,
+            table=part.table,
+            study=part.study,
             progress=tell,
-            **options,
+            **meanings.told(),
+            **ways,
         )
     _show(report, out)
     _say(report, messages.took(session.started), dry_run=dry_run)

@@ -21,7 +21,7 @@ _PARTS = re.compile(
     r"\s*(Z|[+-]\d{2}:?\d{2})?\s*"
 )
 # Jan 5, 2024 and 5 Jan 2024 and 5-Jan-24, as 2024-01-05 is written.
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = re.compile(
     rf"\s*(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}}),?"
     rf"|(?P<day2>\d{{1,2}})[-\s.]+(?P<month2>{'|'.join(_MONTHS)})[a-z]*\.?,?)"

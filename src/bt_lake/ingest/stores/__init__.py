@@ -8,7 +8,7 @@ from pathlib import Path
 from bt_lake.ingest.stores.source import Source
 from bt_lake.warehouse.errors import BadInput, UnknownName
 
-KINDS = ("sqlite", "postgres", "zarr", "mlflow", "optuna")
+KINDS = ("sqlite", "postgres", "zarr", "mlflow", "optuna", "wandb")
 _WITH_TABLES = ("sqlite", "postgres")
 
 
@@ -45,4 +45,8 @@ def open_source(
             from bt_lake.ingest.stores.optuna import OptunaSource
 
             return OptunaSource(str(where), study)
+        case "wandb":
+            from bt_lake.ingest.stores.wandb import WandbSource
+
+            return WandbSource(Path(where))
     raise UnknownName.near("kind of store", kind, KINDS)

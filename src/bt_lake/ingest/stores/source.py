@@ -61,7 +61,7 @@ class Dialect:
 class Source(Protocol):
     """A store, opened for reading."""
 
-    kind: str  # 'sqlite', 'postgres', 'zarr' or 'mlflow'
+    kind: str  # one of stores.KINDS
     name: str  # for people: the file or the database
     table: str
     key: tuple[str, ...]  # the columns that identify a row within the table
