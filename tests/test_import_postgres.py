@@ -356,3 +356,10 @@ def test_the_documents_say_the_same(store: Store, server: Server, url: str):
     assert {c.theirs: c.ours for c in report.columns} == documented(
         "`backtest_results` with metrics and parameters as JSONB"
     )
+
+
+def test_a_table_that_may_not_be_read_is_said_in_a_line(store: Store, server: Server, url: str):
+    server.ask(url, strategies() + tried() + "create role poor login;")
+    with pytest.raises(BadInput, match="permission denied for table backtest_results") as refused:
+        take(store, url.replace("tester@", "poor@"))
+    assert len(str(refused.value)) < 300

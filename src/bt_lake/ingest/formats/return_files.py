@@ -22,6 +22,7 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 
 _BENCHMARKS = {"benchmark", "market", "index", "spy", "^gspc", "sp500", "s&p 500"}
 _CAPITAL = 1.0
+_MOST = 0.5  # no fund gains half of its worth in a usual step
 
 
 def read(path: Path, hints: Hints = hinted.NONE) -> Iterator[Run | BadRow]:
@@ -65,6 +66,11 @@ def _returns(rows: Grid, at: int, places: list[str], hints: Hints) -> Floats:
     values = Figures.of(texts, hints.decimal).column(texts, places, "return")
     if any(text.rstrip().endswith("%") for text in texts):
         values = values / 100
+    elif len(values) > 2 and np.nanmedian(values) > _MOST:
+        raise BadInput(
+            f"{places[0]}: a usual value is {np.nanmedian(values):g}, which looks like equity and "
+            "not like returns; returns are fractions, or have a percent sign"
+        )
     if (values < -1).any():
         row = int(np.argmax(values < -1))
         raise BadInput(

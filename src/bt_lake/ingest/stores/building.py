@@ -9,7 +9,7 @@ from typing import Any
 
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.stores.mapping import IMPORTED, REST, bare, extra_name
-from bt_lake.ingest.stores.planning import Plan
+from bt_lake.ingest.stores.planning import FROM_US, SCALES, UNTIL_US, Plan
 from bt_lake.ingest.stores.rowunits import proved
 from bt_lake.ingest.stores.source import NOTHING, Rows, Unloaded
 from bt_lake.ingest.stores.survey import expanded, parsed
@@ -24,6 +24,7 @@ _FAILED = {"failed", "failure", "error", "killed", "crashed", "aborted", "cancel
 UNFINISHED = {"running", "scheduled", "pending", "queued", "started", "in_progress"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TAG = 100
+_FIRST_YEAR = 1990  # no run was made before
 _CAPITAL = "initial_capital"
 _ESSENTIAL = {"run_id", "status", "strategy"}
 
@@ -120,7 +121,7 @@ def run_of(draft: Draft, plan: Plan) -> Run:
     run = Run(
         metrics=draft.metrics,
         params=params,
-        config={**config, "imported": {**plan.provenance, **draft.imported}},
+        config={**config, "imported": {**plan.provenance, **draft.imported, **_of_theirs(config)}},
         tags=draft.tags or None,
         duplicates="last",  # as older stores kept them
         extra=draft.objects.get("extra"),
@@ -283,18 +284,34 @@ def _write_time(root: str, scale: float) -> Writer:
     def write(draft: Draft, value: Any) -> None:
         if type(value) is int or type(value) is float:
             try:
-                value = _EPOCH + timedelta(microseconds=round(value * scale))
+                moment = _EPOCH + timedelta(microseconds=round(value * _scale_of(value, scale)))
             except (OverflowError, ValueError):
                 raise ValueError(f"{shown(value)} is not a time") from None
+            if root == "created_at" and moment.year < _FIRST_YEAR:
+                raise ValueError(f"{shown(value)} is no time at which a run was made")
+            value = moment
         draft.columns[root] = value
 
     return write
+
+
+def _scale_of(value: float, scale: float) -> float:
+    """That of the column, unless another alone puts this value into the years of backtests."""
+    if FROM_US <= value * scale < UNTIL_US:
+        return scale
+    fitting = [s for s in SCALES.values() if FROM_US <= value * s < UNTIL_US]
+    return fitting[0] if len(fitting) == 1 else scale
 
 
 def _snapshot_params(config: Mapping[str, Any]) -> Any:
     """The parameters within a snapshot of a strategy's configuration."""
     inner = config.get("config")
     return inner if "strategy_path" in config and isinstance(inner, dict) else None
+
+
+def _of_theirs(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the store's own configuration has under the name that the lake gives to the rest."""
+    return {"imported": config["imported"]} if "imported" in config else {}
 
 
 def _strategy_in(config: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,11 +12,11 @@ from bt_lake.ingest.assemble import frames_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
-from bt_lake.ingest.stores import versions
+from bt_lake.ingest.stores import planning, versions
 from bt_lake.ingest.stores.building import UNFINISHED, Draft, drafts, kept, run_of
 from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.mapping import METRICS
-from bt_lake.ingest.stores.planning import Given, landings, make, warnings
+from bt_lake.ingest.stores.planning import Given, landings, make
 from bt_lake.ingest.stores.report import ImportReport, Unread
 from bt_lake.ingest.stores.rowunits import is_none, standing_out
 from bt_lake.ingest.stores.source import Rows, Source
@@ -84,7 +85,7 @@ class _Import:
             source.table,
             survey.rows,
             landings(self._plan, survey, source),
-            warnings=list(warnings(self._plan, survey, source)),
+            warnings=list(planning.warnings(self._plan, survey, source)),
         )
 
     def _known_any(self, ids: set[str]) -> bool:
@@ -184,7 +185,9 @@ class _Import:
             return None
         gathered, bad = self._gathered(rows, made, good)
         taken = [ids[place] for number, place in enumerate(good) if number not in bad]
-        return frames_of(gathered, taken) if taken else None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "max_drawdown ")  # it is listed with its row
+            return frames_of(gathered, taken) if taken else None
 
     def _note(self, rows: Rows, place: int, draft: Draft) -> None:
         if draft.fault:

@@ -26,8 +26,8 @@ from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.schema import RUNS
 
 # Numbers since 1970, by the microseconds in one of them.
-_SCALES = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
-_FROM_US, _UNTIL_US = 631_152_000_000_000, 4_102_444_800_000_000  # 1990 and 2100
+SCALES = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
+FROM_US, UNTIL_US = 631_152_000_000_000, 4_102_444_800_000_000  # 1990 and 2100
 _TIMES = {c.name for c in RUNS.columns if c.kind == "timestamp"}
 _LOSSES = {"max_drawdown", "avg_loss"}
 _MOST_ROWS = 0.9  # so many must have an id for it to be the runs' own
@@ -84,7 +84,7 @@ def make(source: Source, survey: Survey, given: Given, known: Callable[[set[str]
     return Plan(
         targets=places,
         decisions=decide(places, survey, given.units, source.dialect, fills),
-        times={name: _SCALES[unit] for name, unit in _time_units(places, survey).items()},
+        times={name: SCALES[unit] for name, unit in _time_units(places, survey).items()},
         own=own,
         columns=given.columns,
         strategy=source.strategy,
@@ -209,10 +209,11 @@ def _time_units(places: Mapping[str, Target], survey: Survey) -> dict[str, str]:
 
 
 def _time_unit(values: Floats) -> str | None:
-    """The unit that puts the latest time of the column between 1990 and 2100."""
-    there = values[np.isfinite(values)]
-    latest = float(there.max()) if len(there) else np.nan
-    return next((u for u, s in _SCALES.items() if _FROM_US <= latest * s < _UNTIL_US), None)
+    """The unit that puts most times of the column between 1990 and 2100."""
+    fits = {u: int(((values * s >= FROM_US) & (values * s < UNTIL_US)).sum())
+            for u, s in SCALES.items()}  # fmt: skip
+    unit = max(fits, key=lambda unit: fits[unit])
+    return unit if fits[unit] else None
 
 
 def _may_be_dates(values: Floats) -> bool:

@@ -103,6 +103,7 @@ class PostgresSource:
             yield
         except self._driver.Error as error:
             reason = str(error).split("SQLSTATE")[0].partition("[libpq] ")[2] or str(error)
+            reason = _OUR_QUERY.split(reason, maxsplit=1)[0]
             for secret in self._secrets:  # libpq quotes what it cannot read
                 reason = reason.replace(secret, "***")
             raise BadInput(f"{self.name}: {' '.join(reason.split())}") from None
@@ -118,6 +119,7 @@ def libpq_url(url: str) -> str:
     return f"postgresql://{rest}".replace("?ssl=", "?sslmode=").replace("&ssl=", "&sslmode=")
 
 
+_OUR_QUERY = re.compile(r"\s*Query was:|\s*COPY \(")
 _SETTING = re.compile(r"(?<=password=)[^&]*")
 
 

@@ -57,7 +57,7 @@ def standing_out(ours: str, unit: Unit, values: Floats) -> set[int]:
     if ours in SHARES and unit is Unit.PERCENT:
         odd |= there & (sizes <= 1) & (sizes * FAR_APART < middle)
     if ours in SHARES and unit is Unit.FRACTION:
-        odd |= there & (sizes > 1) & (sizes > FAR_APART * middle)
+        odd |= there & (sizes > 1)
     return set(np.flatnonzero(odd).tolist())
 
 

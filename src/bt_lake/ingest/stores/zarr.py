@@ -149,9 +149,21 @@ class ZarrSource:
 
     def _params(self, key: str | None, known: dict[str, Any]) -> Any:
         if key is not None and key not in known:
-            found = self._member("params_lookup", key)
-            known[key] = None if found is None else parsed(found.attrs.get("params"))
+            known[key] = self._looked_up(key)
         return known.get(key) if key is not None else None
+
+    def _looked_up(self, key: str) -> Any:
+        """Parameters; those that cannot be read cost no more than that."""
+        try:
+            found = self._member("params_lookup", key)
+            return None if found is None else parsed(found.attrs.get("params"))
+        except BadInput as error:
+            reason = str(error)
+
+            def refuse() -> Any:
+                raise ValueError(reason)
+
+            return Unloaded(refuse)
 
     def _curve(self, run: str | None) -> Any:
         found = self._member("equity_curves", run)
@@ -160,7 +172,10 @@ class ZarrSource:
         if "dates" not in found.attrs:
             self._undated += 1
             return None
-        curve = {"ts": found.attrs["dates"], "equity": np.asarray(found[:], np.float64)}
+        dates = found.attrs["dates"]
+        if 2 * len(days := set(map(str, dates))) < len(dates):
+            raise ValueError(f"{len(dates)} points have {_dates(len(days))}: no curve")
+        curve = {"ts": dates, "equity": np.asarray(found[:], np.float64)}
         positions = found.attrs.get("positions")
         if positions is not None and len(positions) == len(curve["ts"]):
             curve["exposure"] = positions
@@ -177,6 +192,10 @@ class ZarrSource:
         if not isinstance(trades, list) or not all(isinstance(t, dict) for t in trades):
             raise ValueError("not a list of trades")
         return [{_TRADES.get(n, n): value for n, value in trade.items()} for trade in trades]
+
+
+def _dates(count: int) -> str:
+    return "1 date" if count == 1 else f"{count} dates"
 
 
 def _opened(path: Path) -> Any:
