@@ -12,17 +12,19 @@ curve, which is of the last.
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.ingest.stores import chunks
 from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.report import Lost, Unread
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows, Unloaded
@@ -68,7 +70,9 @@ class ZarrSource:
         self.lost = Lost()
         self._root = _opened(path)
         self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
+        self._folder = path
         self._members: dict[str, set[str]] = {}
+        self._known_params: dict[str | None, Any] = {}
         with _readable(f"{path}: metadata"):
             self._columns = _metadata(self._root, self.name)
         missing = [name for name in _ID if name not in self._columns]
@@ -101,12 +105,11 @@ class ZarrSource:
         self._undated = 0
         last = {run: place for place, run in enumerate(ids)}
         size = BATCH_ROWS if summary or not ids else _WITH_CURVES
-        params: dict[str, Any] = {}
         for start in range(0, len(self._entries), size):
             places = self._entries[start : start + size]
             columns = {n: [values[p] for p in places] for n, values in self._columns.items()}
             if "params_hash" in columns:
-                columns["params"] = [self._params(key, params) for key in columns["params_hash"]]
+                columns["params"] = [self._params(key) for key in columns["params_hash"]]
             for group, read in self._beside.items() if ids else ():
                 there = self._names(group)
                 columns[group] = [
@@ -123,10 +126,16 @@ class ZarrSource:
         """The members of a group; of a symbol with a slash, what stands before it."""
         if group not in self._members:
             with _readable(f"{self.name}: {group}"):
-                found = self._root.get(group)
-                named = set(found.keys()) if found is not None else set()
-            self._members[group] = named
+                self._members[group] = self._listed(group)
         return self._members[group]
+
+    def _listed(self, group: str) -> set[str]:
+        """The library opens each member to list it; of a folder its list is enough."""
+        folder = self._folder / group
+        if folder.is_dir():
+            return {member.name for member in os.scandir(folder) if member.is_dir()}
+        found = self._root.get(group)
+        return set(found.keys()) if found is not None else set()
 
     def _loaded(self, group: str, run: str, read: Callable[[str], Any]) -> Any:
         """A curve or trades; what cannot be read costs no more than that."""
@@ -147,51 +156,60 @@ class ZarrSource:
                 _check_array(found, f"{self.name}: {group}/{name}")
             return None if getattr(found, "shape", None) == (0,) else found
 
-    def _params(self, key: str | None, known: dict[str, Any]) -> Any:
-        if key is not None and key not in known:
-            known[key] = self._looked_up(key)
-        return known.get(key) if key is not None else None
+    def _array(self, group: str, name: str | None) -> chunks.Array | None:
+        if _is_plain(name):
+            quick = chunks.read(self._folder / group / name)
+            if quick is not None:
+                return quick
+        found = self._member(group, name)
+        return None if found is None else chunks.Array(found[:], found.attrs)
 
-    def _looked_up(self, key: str) -> Any:
-        """Parameters; those that cannot be read cost no more than that."""
-        try:
-            found = self._member("params_lookup", key)
-            return None if found is None else parsed(found.attrs.get("params"))
-        except BadInput as error:
-            reason = str(error)
+    def _params(self, key: str | None) -> Unloaded | None:
+        if key is None or key.partition("/")[0] not in self._names("params_lookup"):
+            return None
+        return Unloaded(partial(self._loaded, "params_lookup", key, self._looked_up))
 
-            def refuse() -> Any:
-                raise ValueError(reason)
-
-            return Unloaded(refuse)
+    def _looked_up(self, key: str | None) -> Any:
+        """Parameters, which many runs may share."""
+        if key not in self._known_params:
+            quick = _is_plain(key) and chunks.attributes(self._folder / "params_lookup" / key)
+            found = None if quick else self._member("params_lookup", key)
+            told = quick or (found.attrs if found is not None else {})
+            self._known_params[key] = parsed(told.get("params"))
+        return self._known_params[key]
 
     def _curve(self, run: str | None) -> Any:
-        found = self._member("equity_curves", run)
+        found = self._array("equity_curves", run)
         if found is None:
             return None
-        if "dates" not in found.attrs:
+        if "dates" not in found.attributes:
             self._undated += 1
             return None
-        dates = found.attrs["dates"]
+        dates = found.attributes["dates"]
         if 2 * len(days := set(map(str, dates))) < len(dates):
             raise ValueError(f"{len(dates)} points have {_dates(len(days))}: no curve")
-        curve = {"ts": dates, "equity": np.asarray(found[:], np.float64)}
-        positions = found.attrs.get("positions")
+        curve = {"ts": dates, "equity": np.asarray(found.content, np.float64)}
+        positions = found.attributes.get("positions")
         if positions is not None and len(positions) == len(curve["ts"]):
             curve["exposure"] = positions
         return curve
 
     def _trades(self, run: str | None) -> Any:
-        found = self._member("trade_details", run)
+        found = self._array("trade_details", run)
         if found is None:
             return None
-        content = found[:]
+        content = found.content
         if content.dtype.names:
             return {_TRADES.get(n, n): _listed(content[n]) for n in content.dtype.names}
         trades = json.loads(str(content[0]))
         if not isinstance(trades, list) or not all(isinstance(t, dict) for t in trades):
             raise ValueError("not a list of trades")
         return [{_TRADES.get(n, n): value for n, value in trade.items()} for trade in trades]
+
+
+def _is_plain(name: str | None) -> TypeGuard[str]:
+    """Whether a name of the store's own leads to no other folder."""
+    return name is not None and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _dates(count: int) -> str:
