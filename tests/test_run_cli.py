@@ -246,7 +246,7 @@ def test_reproduce_prints_both_and_says_whether_they_are_the_same(cli, tmp_path)
 
 def test_other_numbers_from_the_same_code_are_a_conflict(cli, tmp_path):
     (tmp_path / "chance.py").write_text(
-        "import random\ndef run(): return {'metrics': {'total_return': random.random()}}\n"
+        "import time\ndef run(): return {'metrics': {'total_return': time.time() % 1}}\n"
     )
     made = rows_of(cli("run", "chance.py:run", "-f", "json"))["run_id"]
     ran = cli("reproduce", made, "--yes")

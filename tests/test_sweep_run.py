@@ -206,7 +206,7 @@ def test_a_killed_worker_costs_one_run(store, rows):
         "select (params ->> 'n')::int, error from runs where status = 'failed' order by 1"
     ) == [
         (3, "the worker process was killed by signal 9 (SIGKILL)"),
-        (5, "the worker process ended by itself with exit code 7"),
+        (5, "the function ended its process: os._exit(7)"),
     ]
     assert rows("select count(*), count(distinct params_hash) from runs") == [(12, 12)]
 

@@ -309,6 +309,7 @@ class Lake:
         jobs: int | None = None,
         fail_fast: bool = False,
         keep_going: bool = False,
+        fresh: bool = False,
         metric: str = "sharpe_ratio",
         progress: Callable[[Swept], None] | None = None,
         **options: Unpack[Options],
@@ -316,10 +317,12 @@ class Lake:
         """Call a function with every combination of a grid that the lake does not hold yet.
 
         `grid` gives each parameter's values: a list, or a text like "5:50:5". Options: params
-        (the same in all), conditions=["fast < slow"], random=200 and seed, folds=5 and train with
+        (the same in all), conditions=["fast < slow"], random=200, seed, folds=5 and train with
         start and end, strategy, symbol, timeframe, exit_rule, sweep (the label). Worker processes
         import the function by name, so it must be in a file. `metric` is what `.best` goes by.
         Where the first ten runs fail with one error, the rest is tried only to `keep_going`.
+        `fresh` gives each call a process of its own. `random` and numpy are seeded for each call
+        from its arguments and `seed`.
         """
         from bt_lake.running.sweep import run
 
@@ -330,6 +333,7 @@ class Lake:
             jobs=jobs,
             fail_fast=fail_fast,
             keep_going=keep_going,
+            fresh=fresh,
             metric=metric,
             progress=progress,
         )

@@ -8,6 +8,7 @@ commands share them.
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_type_hints
@@ -20,7 +21,11 @@ Function = Callable[..., Any]
 
 
 class Interrupted(Exception):
-    """Ctrl-C; the text says what was done by then."""
+    """Ctrl-C or another signal; the text says what was done by then."""
+
+    def __init__(self, text: str, number: int = signal.SIGINT) -> None:
+        super().__init__(text)
+        self.number = number
 
 
 class Options:
@@ -44,7 +49,8 @@ def bound(function: Function) -> Function:
         try:
             return function(**values) or context.obj.exit_code
         except KeyboardInterrupt as stop:  # Typer would swallow what is noted on it
-            raise Interrupted("; ".join(getattr(stop, "__notes__", ()))) from None
+            number = getattr(stop, "number", signal.SIGINT)
+            raise Interrupted("; ".join(getattr(stop, "__notes__", ())), number) from None
 
     parameters = [_parameter("context", typer.Context)]
     for name, parameter in wanted.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from bt_lake.cli.session import Session
 from bt_lake.warehouse import settings
 from bt_lake.warehouse.errors import LakeError, did_you_mean
 
-INTERRUPTED = 130
+STOPPED = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 _EVERYWHERE = ("--lake", "--wait")
 
 app = typer.Typer(
@@ -98,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
         return _misused(error)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
         messages.say(": ".join(filter(None, ("interrupted", str(stop)))))
-        return INTERRUPTED
+        return STOPPED + getattr(stop, "number", signal.SIGINT)
     except Exception:
         return _bug()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -14,11 +15,13 @@ from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.joining import joined
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import runs_of
+from bt_lake.running.alone import Exited, apart
+from bt_lake.running.stopping import Stopped
 from bt_lake.running.target import Target, trimmed
 from bt_lake.running.windows import Window
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
-from bt_lake.warehouse.params import params_hash
+from bt_lake.warehouse.params import canonical, params_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Trial:
     def span(self) -> dict[str, str]:
         ends = {"start": self.window.start, "end": self.window.end}
         return {name: text for name, text in ends.items() if text is not None}
+
+    def seeded(self, seed: int) -> int:
+        """The seed of this call: the same wherever and whenever it is made."""
+        asked = f"{seed} {canonical({**self.params, **self.labels, **self.span})}"
+        return int.from_bytes(sha256(asked.encode()).digest()[:4])
 
     @property
     def given(self) -> dict[str, Any]:
@@ -70,6 +78,7 @@ class Job:
     name: str  # what it is called otherwise, if its result does not say
     made_from: Mapping[str, Any]  # commit and folder, for `config`
     columns: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +96,30 @@ def frames_of_all(outcomes: Sequence[Outcome]) -> Frames:
     return frames_of(joined([outcome.gathered for outcome in outcomes]), list(run_ids))
 
 
-def execute(target: Target, job: Job, trial: Trial, *, only: int | None = None) -> Outcome:
+def execute(
+    target: Target,
+    job: Job,
+    trial: Trial,
+    *,
+    only: int | None = None,
+    in_worker: bool = False,
+    raises_itself: bool = False,
+) -> Outcome:
     """Call the function; whatever it does, the outcome can be saved.
 
-    Of several runs that one call gives, `only` chooses one.
+    Of several runs that one call gives, `only` chooses one. Where signals raise `Stopped`, a
+    KeyboardInterrupt is one that the function `raises_itself`.
     """
     known: dict[str, Any] = {"created_at": datetime.now(UTC)}
     begin = time.perf_counter()
     try:
-        result = target.function(**trial.arguments(target))
-        known["duration_s"] = time.perf_counter() - begin
+        arguments = trial.arguments(target)
+        with apart(trial.seeded(job.seed), restore_draws=not in_worker) as draws:
+            try:
+                result = target.function(**arguments)
+            finally:
+                known["duration_s"] = time.perf_counter() - begin
+                job = replace(job, made_from=_with_seed(job)) if draws.were_made() else job
         several = _runs_in(result)
         runs = [
             _run(run, job, trial, known, part if len(several) > 1 else None)
@@ -106,12 +129,19 @@ def execute(target: Target, job: Job, trial: Trial, *, only: int | None = None) 
         if not runs:
             raise BadInput(f"the function gave {len(several)} runs, and this was number {only}")
         return _outcome(runs)
-    except KeyboardInterrupt:
+    except Stopped:
         raise
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and not raises_itself:
+            raise
         known.setdefault("duration_s", time.perf_counter() - begin)
-        why = str(error) if isinstance(error, LakeError) else trimmed(error)
+        why = str(error) if isinstance(error, (LakeError, Exited)) else trimmed(error)
         return failed(job, trial, why, known)
+
+
+def _with_seed(job: Job) -> dict[str, Any]:
+    """A call that drew depends on the seed; of others any will do."""
+    return {**job.made_from, "seed": job.seed}
 
 
 def failed(job: Job, trial: Trial, why: BaseException | str, known: Mapping[str, Any]) -> Outcome:

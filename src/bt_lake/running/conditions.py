@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from bt_lake.warehouse.errors import BadInput, UnknownName
@@ -24,7 +25,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
+    ast.Div: lambda left, right: Fraction(left) / right,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
@@ -112,6 +113,8 @@ def _value(node: ast.AST, values: Mapping[str, Any]) -> Any:
 
 
 def _compare(left: Any, ops: list[ast.cmpop], others: list[Any]) -> bool:
+    if any(isinstance(each, Fraction) for each in (left, *others)):
+        left, *others = map(_decimal, (left, *others))
     for op, right in zip(ops, others, strict=True):
         if not _COMPARE[type(op)](left, right):
             return False
@@ -123,4 +126,9 @@ def _number(value: Any) -> Any:
     """Arithmetic is for numbers: 'x' * 10**9 would be a text that fills the memory."""
     if isinstance(value, (str, bytes, list, tuple, dict)) or value is None:
         raise TypeError(f"{value!r} is no number")
-    return value
+    return _decimal(value)
+
+
+def _decimal(value: Any) -> Any:
+    """A float as it is written, so that 0.3 * 3 is 0.9."""
+    return Fraction(repr(value)) if type(value) is float else value

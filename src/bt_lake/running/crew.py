@@ -23,6 +23,7 @@ Finished = tuple[Trial, Outcome | str]
 _POSIX = os.name == "posix"
 _LOOK_EVERY_S = 1.0
 _PATIENCE_S = 5.0
+_HIRES = 5  # workers that may be killed while they import before it is the import that does it
 _WAITING = 4  # outcomes that may wait for each worker: bounds memory if committing is slow
 # Numeric libraries start a thread for every core, in every worker, unless told otherwise.
 _THREADS = (
@@ -61,12 +62,9 @@ class Worker:
 
     def introduce(self) -> None:
         """Say what the work is; raises what the worker cannot do without."""
-        try:
-            self._send(sys.path)
-            self._send(self._job)
-            problem = self._receive()
-        except Killed as error:
-            raise BadInput(f"importing {self._job.entrypoint}, a worker process {error}") from None
+        self._send(sys.path)
+        self._send(self._job)
+        problem = self._receive()
         if problem is not None:
             raise problem
 
@@ -103,6 +101,8 @@ class Worker:
 
     def _end(self) -> str:
         """How the process ended, in words."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LOOK_EVERY_S)  # it may be about to say by itself
         self.kill()
         code = self.process.wait()
         if code < 0:
@@ -136,8 +136,11 @@ class Worker:
 class Crew:
     """Workers that go through trials; a thread for each hands out one after the other."""
 
-    def __init__(self, job: Job, trials: Iterable[Trial], count: int) -> None:
+    def __init__(
+        self, job: Job, trials: Iterable[Trial], count: int, *, fresh: bool = False
+    ) -> None:
         self._job = job
+        self._fresh = fresh  # a process of its own for each trial
         self._trials = iter(trials)
         self._lock = Lock()
         self._workers: set[Worker] = set()
@@ -197,6 +200,10 @@ class Crew:
                     worker = None
                     if not self._closing:
                         self._done.put((trial, str(error)))
+                if self._fresh and worker is not None:
+                    worker.dismiss()
+                    self._fire(worker)
+                    worker = None
             if worker is not None:
                 worker.dismiss()
         except Exception as error:
@@ -211,13 +218,27 @@ class Crew:
             return None if self._closing else next(self._trials, None)
 
     def _hire(self) -> Worker:
-        with self._lock:
-            worker = Worker(self._job, self._threads_each)
-            self._workers.add(worker)
-            if self._closing:
-                worker.kill()
-        worker.introduce()
-        return worker
+        """A worker that has imported the function; one that is killed meanwhile is replaced."""
+        for tried in range(1, _HIRES + 1):
+            with self._lock:
+                worker = Worker(self._job, self._threads_each)
+                self._workers.add(worker)
+                if self._closing:
+                    worker.kill()
+            try:
+                worker.introduce()
+                return worker
+            except Killed as error:
+                self._fire(worker)
+                if tried == _HIRES or self._closing:
+                    raise BadInput(
+                        f"importing {self._job.entrypoint}, a worker process {error}, "
+                        f"{_HIRES} times in a row"
+                    ) from None
+            except LakeError:
+                self._fire(worker)
+                raise
+        raise AssertionError
 
     def _fire(self, worker: Worker) -> None:
         with self._lock:

@@ -29,7 +29,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
 
     A run is the same if function, code, arguments, window and data are, and each label: what was
     asked for is there, and what was not asked for was not then (`schema.SAME_RUN`). Where the
-    function does not name its data, data is not compared.
+    function does not name its data, data is not compared, nor the seed where it drew nothing.
     """
     if not store.layout.exists or not trials:
         return {}
@@ -55,6 +55,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
           and w.start is not distinct from r.run ->> '/start'
           and w."end" is not distinct from r.run ->> '/end'
           and (w.data_hash is null or w.data_hash = r.data_hash)
+          and coalesce(r.run ->> '/seed', $seed) = $seed
           and {" and ".join([*map(_told, TOLD), *map(_named, NAMED)])}
         group by w.place
     """
@@ -62,6 +63,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
         "names": list(job.names),
         "code_hash": job.code_hash,
         "sweep": job.columns.get("sweep"),
+        "seed": str(job.seed),
     }
 
     def question(connection: DuckDBPyConnection) -> dict[int, Held]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from bt_lake.running.calling import execute, frames_of_all
 from bt_lake.running.planning import Plan
+from bt_lake.running.stopping import heeded
+from bt_lake.running.watching import watched
 from bt_lake.warehouse.store import Store
 
 
 def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
     """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
-    try:
-        outcome = execute(plan.target, plan.job, plan.trials[0])
-    except KeyboardInterrupt as stop:
-        stop.add_note("the run had not ended, and is not in the lake")
-        raise
+    trial = plan.trials[0]
+    with watched(store, plan.job, trial), heeded(at_once=True):
+        try:
+            outcome = execute(plan.target, plan.job, trial, raises_itself=True)
+        except KeyboardInterrupt as stopped:
+            stopped.add_note("the run had not ended, and is not in the lake")
+            raise
     store.append(frames_of_all([outcome]))
     return outcome.run_ids, outcome.error

@@ -39,7 +39,7 @@ class Options(ToldKeywords, total=False):
     random: int | None
     seed: int
     folds: int | None
-    train: float
+    train: float | None
     start: Moment
     end: Moment
     strategy: str | None
@@ -55,7 +55,7 @@ def plan(
     random: int | None = None,
     seed: int = 0,
     folds: int | None = None,
-    train: float = 0.7,
+    train: float | None = None,
     start: Moment = None,
     end: Moment = None,
     strategy: str | None = None,
@@ -94,11 +94,11 @@ def plan(
             "windows": [asdict(span) for span in spans],
         }
         sweep = f"{strategy or target.name}-{sha256(canonical(asked).encode()).hexdigest()[:6]}"
-    job = job_of(target, strategy, {"sweep": sweep} if sweep else {})
+    job = job_of(target, strategy, {"sweep": sweep} if sweep else {}, seed)
     return Plan(target, job, trials, sweep)
 
 
-def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any]) -> Job:
+def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any], seed: int = 0) -> Job:
     folder = target.source.parent if target.source else None
     root = {"root": without_home(Path(target.root).as_posix())} if target.root else {}
     return Job(
@@ -110,6 +110,7 @@ def job_of(target: Target, strategy: str | None, columns: Mapping[str, Any]) -> 
         name=target.name,
         made_from={**root, **(commit_of(folder) if folder else {})},
         columns=columns,
+        seed=seed,
     )
 
 

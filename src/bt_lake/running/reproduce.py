@@ -100,7 +100,7 @@ def reproduce(
     call.code.confirm(target)
     target.check_arguments(call.trial.arguments(target))
     data = data_hash(target.function, call.trial.arguments(target))
-    job = job_of(target, old["strategy"], {"reproduced_from": run_id})
+    job = job_of(target, old["strategy"], {"reproduced_from": run_id}, made.seed)
     outcome = execute(target, job, replace(call.trial, data_hash=data), only=made.part)
     store.append(frames_of_all([outcome]))
     new_id = outcome.run_ids[0]
@@ -139,6 +139,7 @@ class _Made:
     root: str | None
     trial: Trial
     part: int
+    seed: int
     git_commit: str | None
 
 
@@ -149,7 +150,7 @@ def _made(old: Mapping[str, Any]) -> _Made:
     arguments = made.get("arguments", json.loads(old["params"] or "{}"))
     labels = made.get("labels", {})
     exact = made.get("exact", {})
-    part = made.get("part", 0)
+    part, seed = made.get("part", 0), made.get("seed", 0)
     texts = {name: made.get(name) for name in ("root", "start", "end", "git_commit")}
     sound = (
         isinstance(arguments, dict)
@@ -158,12 +159,13 @@ def _made(old: Mapping[str, Any]) -> _Made:
         and all(isinstance(text, str) for text in labels.values())
         and all(isinstance(text, str | None) for text in texts.values())
         and isinstance(part, int)
+        and isinstance(seed, int)
     )
     if not sound:
         raise Damaged(f"run {old['run_id']}: its config does not say how it was made")
     window = Window(texts["start"], texts["end"], old["fold"], old["sample"])
     trial = Trial(arguments, labels, window, exact=exact)
-    return _Made(texts["root"], trial, part, texts["git_commit"])
+    return _Made(texts["root"], trial, part, seed, texts["git_commit"])
 
 
 def _row(store: Store, run_id: str) -> dict[str, Any]:

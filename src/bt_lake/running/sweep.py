@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +16,7 @@ from bt_lake.running.crew import Crew
 from bt_lake.running.held import Held, held
 from bt_lake.running.left import Left
 from bt_lake.running.planning import Plan
+from bt_lake.running.stopping import Stop, heeded
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
@@ -113,67 +111,87 @@ def run(
     jobs: int | None = None,
     fail_fast: bool = False,
     keep_going: bool = False,
+    fresh: bool = False,
     metric: str = "sharpe_ratio",
     progress: Progress | None = None,
 ) -> Swept:
     """Run what is missing; a failure is saved as a failed run, and raised if `fail_fast`.
 
     Where the first ones all fail with one error the rest is not tried, unless to `keep_going`.
-    Ctrl-C ends it with what is finished in the lake.
+    Ctrl-C or SIGTERM ends it with what is finished in the lake. `fresh` gives each call a process
+    of its own.
     """
     if worker.inside:
         raise BadInput(
             "a sweep began while a worker imported its file: start sweeps below "
             'if __name__ == "__main__":'
         )
+    count = _jobs(jobs)
     there = held(store, plan.job, plan.trials)
     missing = [trial for place, trial in enumerate(plan.trials) if place not in there]
     swept = Swept(plan.sweep, metric, len(plan.trials), already=len(there))
     swept.meet(there.values())
     if missing:
-        sweep = _Sweep(store, plan, missing, swept)
-        sweep.run(min(_jobs(jobs), len(missing)), fail_fast, keep_going, progress)
+        sweep = _Sweep(store, plan, missing, swept, progress)
+        with heeded() as stop:
+            sweep.run(min(count, len(missing)), stop, fail_fast, keep_going, fresh)
     return swept
 
 
 class _Sweep:
     """A sweep under way."""
 
-    def __init__(self, store: Store, plan: Plan, missing: Sequence[Trial], swept: Swept) -> None:
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        missing: Sequence[Trial],
+        swept: Swept,
+        progress: Progress | None,
+    ) -> None:
         self._store = store
         self._job = plan.job
         self._left = Left(missing)
         self._commits = Commits(store, plan.job)
         self._swept = swept
+        self._progress = progress
+        self._began = time.perf_counter()
 
-    def run(self, jobs: int, fail_fast: bool, keep_going: bool, progress: Progress | None) -> None:
-        swept, commits = self._swept, self._commits
-        began = time.perf_counter()
-        with _ctrl_c() as stop, Crew(self._job, self._left, jobs) as crew:
+    def run(self, jobs: int, stop: Stop, fail_fast: bool, keep_going: bool, fresh: bool) -> None:
+        swept = self._swept
+        with Crew(self._job, self._left, jobs, fresh=fresh) as crew:
             try:
-                while crew.busy and not stop.is_set() and not (fail_fast and swept.failed):
-                    found = crew.next(_LOOK_EVERY_S)
-                    swept.seconds = time.perf_counter() - began
-                    if found is not None:
-                        self._take(*found)
-                    if commits.due:
-                        self._commit()
-                    if progress is not None:
-                        progress(swept)
+                while crew.busy and stop.number is None and not (fail_fast and swept.failed):
+                    self._step(crew)
                     if swept.hopeless and not keep_going:
                         swept.gave_up = crew.busy
                         break
+            except BadInput as error:  # of a worker that cannot begin
+                raise BadInput(f"{error}\n{self._end(crew)}") from None
             finally:
-                for finished in crew.stop():
-                    self._take(*finished)
-                self._commit()
-                swept.run_ids = commits.saved
+                self._end(crew)
         if fail_fast and swept.failed:
             raise BadInput(f"{swept.error}\n{swept}; stopped at the first failure")
-        if stop.is_set():
-            interrupt = KeyboardInterrupt()
-            interrupt.add_note(f"{swept}; start it again to go on")
-            raise interrupt
+        if stop.number is not None:
+            raise stop.raised(f"{swept}; start it again to go on")
+
+    def _step(self, crew: Crew) -> None:
+        found = crew.next(_LOOK_EVERY_S)
+        self._swept.seconds = time.perf_counter() - self._began
+        if found is not None:
+            self._take(*found)
+        if self._commits.due:
+            self._commit()
+        if self._progress is not None:
+            self._progress(self._swept)
+
+    def _end(self, crew: Crew) -> str:
+        """Keep what is finished; says how much that is."""
+        for finished in crew.stop():
+            self._take(*finished)
+        self._commit()
+        self._swept.run_ids = self._commits.saved
+        return f"{self._swept}; start it again to go on"
 
     def _take(self, trial: Trial, outcome: Outcome | str) -> None:
         if isinstance(outcome, str):
@@ -204,27 +222,8 @@ def _better(metric: str, value: float, other: float) -> bool:
 
 
 def _jobs(wanted: int | None) -> int:
-    if wanted is not None and wanted < 1:
-        raise BadInput("jobs: at least one worker has to do the work")
+    if wanted is not None and (not isinstance(wanted, int) or wanted < 1):
+        raise BadInput(f"jobs: {wanted!r}; a whole number, at least one worker")
     if wanted is not None:
         return wanted
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Set on Ctrl-C, which must not break into a commit; a second one does as ever."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals go to the main thread
-        return
-
-    def handle(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, handle) or signal.SIG_DFL
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from bt_lake.warehouse.errors import BadInput
 
+TRAIN = 0.7
 Moment = date | str | None
 
 
@@ -21,9 +22,11 @@ class Window:
 
 
 def windows(
-    start: Moment, end: Moment, folds: int | None = None, train: float = 0.7
+    start: Moment, end: Moment, folds: int | None = None, train: float | None = None
 ) -> list[Window]:
     """One window, or for each of several folds one in sample and one out of sample."""
+    if folds is None and train is not None:
+        raise BadInput("train is the share of each fold that is in sample: give folds as well")
     if folds is None:
         first, last = _text("start", start), _text("end", end)
         if first and last and _utc(last) < _utc(first):
@@ -31,7 +34,9 @@ def windows(
         return [Window(first, last)]
     if start is None or end is None:
         raise BadInput("folds divide a span of time: give its start and end")
-    return walk_forward(_day("start", start), _day("end", end), folds, train)
+    return walk_forward(
+        _day("start", start), _day("end", end), folds, TRAIN if train is None else train
+    )
 
 
 def walk_forward(start: date, end: date, folds: int, train: float) -> list[Window]:

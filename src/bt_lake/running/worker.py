@@ -15,6 +15,8 @@ import threading
 from queue import SimpleQueue
 from typing import IO, Any
 
+from bt_lake.running.stopping import left_to_the_employer
+
 # The first thing a worker reads is where to import from.
 START = (
     "import os, pickle, sys; "
@@ -30,6 +32,7 @@ def main(requests: IO[bytes]) -> None:
     """Serve one job; a pipe that closes means that whoever wanted the outcomes is gone."""
     global inside
     inside = True
+    left_to_the_employer()
     replies = _take_stdout()
     asked: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
@@ -52,7 +55,7 @@ def _serve(asked: SimpleQueue[Any], replies: IO[bytes]) -> None:
         return
     _send(replies, None)
     while (trial := asked.get()) is not None:
-        _send(replies, execute(target, job, trial))
+        _send(replies, execute(target, job, trial, in_worker=True, raises_itself=True))
 
 
 def _send(replies: IO[bytes], message: Any) -> None:

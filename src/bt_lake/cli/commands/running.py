@@ -85,7 +85,12 @@ def run(
         int | None,
         typer.Option(metavar="N", rich_help_panel=_GRID, help="Draw so many combinations."),
     ] = None,
-    seed: Annotated[int, typer.Option(rich_help_panel=_GRID, help="Of the draw.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=_GRID, help="Of --random, and of `random` and numpy in each call."
+        ),
+    ] = 0,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -100,6 +105,10 @@ def run(
         typer.Option(
             "--keep-going", rich_help_panel=_GRID, help="Even if the first runs all fail alike."
         ),
+    ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", rich_help_panel=_GRID, help="Each run in a process of its own."),
     ] = False,
     sweep: Annotated[
         str | None,
@@ -121,9 +130,14 @@ def run(
         ),
     ] = None,
     train: Annotated[
-        float,
-        typer.Option(metavar="SHARE", rich_help_panel=_FOLDS, help="Part that is in sample."),
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            rich_help_panel=_FOLDS,
+            help="Part that is in sample.",
+            show_default="0.7",
+        ),
+    ] = None,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -169,7 +183,7 @@ def run(
         )
     if made.sweep is None:
         return _once(session, out, made)
-    how = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going}
+    how = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going, "fresh": fresh}
     return _swept(session, out, made, how, metric, limit)
 
 
@@ -255,6 +269,7 @@ def sweep_with_bar(
     jobs: int | None = None,
     fail_fast: bool = False,
     keep_going: bool = False,
+    fresh: bool = False,
 ) -> Swept:
     with messages.progress("runs") as bar:
 
@@ -267,6 +282,7 @@ def sweep_with_bar(
             jobs=jobs,
             fail_fast=fail_fast,
             keep_going=keep_going,
+            fresh=fresh,
             metric=metric,
             progress=tell,
         )
