@@ -654,7 +654,7 @@ class Lake:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
         from bt_lake.queries.detail import detail
 
-        return detail(self.reader, resolving.resolve(self.reader, run, deleted=True))
+        return detail(self.reader, run)
 
     def equity(self, runs: RunIds) -> pl.DataFrame:
         """The equity curves of runs, with their drawdown."""

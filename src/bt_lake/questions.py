@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bt_lake.queries.filters import Filters, Given, Time
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.resolving import resolve_all
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -136,12 +135,12 @@ class Questions:
     def equity(self, runs: RunIds) -> Answer:
         from bt_lake.queries.curves import equity
 
-        return equity(self._reader, resolve_all(self._reader, several(runs)))
+        return equity(self._reader, several(runs))
 
     def trades(self, runs: RunIds) -> Answer:
         from bt_lake.queries.curves import trades
 
-        return trades(self._reader, resolve_all(self._reader, several(runs)))
+        return trades(self._reader, several(runs))
 
     def lookup(self, keys: Key | Iterable[Key], *, columns: Sequence[str] | None = None) -> Answer:
         """For each key, in their order, the latest run that fits exactly."""

@@ -19,8 +19,8 @@ def check_zones(zones: Sequence[str | None], faults: Faults) -> list[str | None]
 
 @cache
 def _known() -> frozenset[str]:
-    import duckdb
+    from bt_lake.warehouse import engine
 
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+    with engine.connect(config={"autoinstall_known_extensions": "false"}) as connection:
         rows = connection.execute("select name from pg_timezone_names()").fetchall()
     return frozenset(row[0] for row in rows)

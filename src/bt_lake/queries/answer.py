@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.reading import Reader, streaming
+from bt_lake.warehouse.connecting import load_relations
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.quoting import identifier, told
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ROWS = 8_192
 _BATCH_ROWS = 65_536
+_FRAME_ROWS = 1_000_000
 _TIME = "TIMESTAMP WITH TIME ZONE"
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # what 64 bits surely hold
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]?\d+)?")
@@ -42,6 +44,7 @@ class Query:
     otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
 
     def relation(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
+        load_relations()
         self._register(connection)
         found = connection.sql(self.sql, params=dict(self.values) or None)
         assert found is not None
@@ -49,19 +52,36 @@ class Query:
 
     def cursor(self, connection: DuckDBPyConnection) -> DuckDBPyConnection:
         """The running query, its times without a zone: DuckDB would need pytz to give one."""
+        self._register(connection)
         if self.times is None:
-            relation = self.relation(connection)
-            kinds = zip(relation.columns, map(str, relation.types), strict=True)
-            naive = [_naive(identifier(name), kind) for name, kind in kinds if _TIME in kind]
+            described = f"describe select * from (\n{self.sql}\n)"
+            kinds = connection.execute(described, dict(self.values) or None).fetchall()
+            naive = [_naive(identifier(name), kind) for name, kind, *_ in kinds if _TIME in kind]
         else:
-            self._register(connection)
             naive = [_naive(identifier(name), _TIME) for name in self.times]
         sql = self.sql
         if naive:
             sql = f"select * replace ({', '.join(naive)}) from (\n{sql}\n)"
         return connection.execute(sql, dict(self.values) or None)
 
+    def frame(self, connection: DuckDBPyConnection) -> pl.DataFrame:
+        """All of it; without the relation between, which takes as long to make as the answer."""
+        import polars as pl
+
+        load_relations()
+        submit = getattr(connection, "_submit", None)
+        if submit is None or self.times is None:  # columns of the user's may share a name
+            plain: pl.DataFrame = self.relation(connection).pl()
+            return plain
+        self._register(connection)
+        rows = submit(self.sql, dict(self.values) or None, "arrow", _FRAME_ROWS)
+        frame = pl.from_arrow(rows.arrow_table(to_polars=True), rechunk=False)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
     def _register(self, connection: DuckDBPyConnection) -> None:
+        if self.tables:
+            load_relations()
         for name, table in self.tables.items():
             connection.register(name, table)
 
@@ -133,7 +153,7 @@ class Answer:
         refuse_frames()
 
         def fetch(connection: DuckDBPyConnection, query: Query) -> pl.DataFrame:
-            frame: pl.DataFrame = query.relation(connection).pl()
+            frame: pl.DataFrame = query.frame(connection)
             return frame.rename(dict(zip(frame.columns, _told(frame.columns), strict=True)))
 
         return _with_numbers(self._fetch(fetch, len))

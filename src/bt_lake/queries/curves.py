@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.resolving import find
 from bt_lake.queries.text import sql
-from bt_lake.warehouse.errors import NotFound
+from bt_lake.warehouse.held import all_held
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -51,8 +52,27 @@ def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
 
 def rows_of(connection: DuckDBPyConnection, table: str, run_ids: Sequence[str]) -> str:
     """The points or trades of some runs, deleted ones too, as a relation."""
-    live = LiveFiles.of(connection, table)
+    live = LiveFiles.of(connection)
     return f"(from {live.relation(table, run_ids)} where run_id in ({id_list(run_ids)}))"
+
+
+# run_id, commit_id, initial_capital, time_zone
+_Owner = tuple[str, str, float | None, str | None]
+
+
+def _owners(
+    connection: DuckDBPyConnection, live: LiveFiles, run_ids: Sequence[str]
+) -> dict[str, _Owner]:
+    """Those of the runs that are there and not deleted, by their ids."""
+    if live.pending_events or all_held(connection):
+        source = "runs"
+    else:
+        columns = (*_OWNER, "deleted_at")
+        source = f"{live.relation('runs', run_ids, columns=columns)} where deleted_at is null"
+    rows = connection.execute(
+        f"select {', '.join(_OWNER)} from (from {source}) where run_id in ({id_list(run_ids)})"
+    ).fetchall()
+    return {row[0]: row for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +80,19 @@ class _Owners:
     """The runs whose points or trades are asked for, which must be there and not deleted."""
 
     live: LiveFiles
-    runs: list[tuple[str, str, float | None, str | None]]
+    runs: list[_Owner]
 
     @classmethod
-    def of(cls, connection: DuckDBPyConnection, run_ids: Sequence[str], table: str) -> _Owners:
-        live = LiveFiles.of(connection, "runs", table)
-        wanted = sorted(set(run_ids))
-        if live.pending_events:
-            source = "runs"
-        else:
-            columns = (*_OWNER, "deleted_at")
-            source = f"{live.relation('runs', wanted, columns=columns)} where deleted_at is null"
-        found = connection.execute(
-            f"select {', '.join(_OWNER)} from (from {source}) where run_id in ({id_list(wanted)})"
-        ).fetchall()
-        absent = set(wanted) - {row[0] for row in found}
-        if absent:
-            raise NotFound(f"no run '{min(absent)}'. `bt-lake list` shows the newest ones.")
-        return cls(live, found)
+    def of(cls, connection: DuckDBPyConnection, runs: Sequence[str], table: str) -> _Owners:
+        """Of runs by their ids, or by any part of one that is unique."""
+        live = LiveFiles.of(connection)
+        ids = [text for text in dict.fromkeys(runs) if isinstance(text, str)]
+        found = _owners(connection, live, ids)
+        others = [text for text in runs if text not in found]
+        if others:
+            ids = [find(connection, text) for text in others]
+            found |= _owners(connection, live, ids)
+        return cls(live, [found[run_id] for run_id in sorted(found)])
 
     def rows(self, table: str) -> str:
         """The rows of a child table that belong to the runs."""

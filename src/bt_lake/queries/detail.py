@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries import curves
 from bt_lake.queries.answer import Answer
 from bt_lake.queries.reading import Reader
+from bt_lake.queries.resolving import find
 from bt_lake.queries.standing import Standing, standings
 from bt_lake.queries.wholerows import Row, flat, whole_rows
+from bt_lake.warehouse.errors import NotFound
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
 
 if TYPE_CHECKING:
     import polars as pl
+    from duckdb import DuckDBPyConnection
 
 # Computed and reported numbers count as equal when they agree to four digits.
 _AGREE = 1e-4
@@ -138,5 +141,13 @@ def _text(name: str, value: Any) -> str:
 
 
 def detail(reader: Reader, run_id: str) -> Detail:
-    """A run by its whole id, deleted ones too; its curve and trades are read when asked for."""
-    return Detail(reader.ask(lambda connection: whole_rows(connection, [run_id])[0]), reader)
+    """A run by its id or any part of it that is unique, deleted ones too; its curve and trades
+    are read when asked for."""
+
+    def question(connection: DuckDBPyConnection) -> Row:
+        try:
+            return whole_rows(connection, [run_id] if isinstance(run_id, str) else [])[0]
+        except (NotFound, IndexError):
+            return whole_rows(connection, [find(connection, run_id, deleted=True)])[0]
+
+    return Detail(reader.ask(question), reader)

@@ -16,6 +16,7 @@ from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import positive
 from bt_lake.queries.sinks import sink_for
 from bt_lake.queries.spreading import spread
+from bt_lake.warehouse.connecting import load_relations
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.quoting import identifier
@@ -138,6 +139,8 @@ def _with_rows(
 
     table = pa.Table.from_batches([runs]) if isinstance(runs, pa.RecordBatch) else runs
     ids = table["run_id"].to_pylist()
+
+    load_relations()
 
     def rows(name: str) -> pa.Table | None:
         if name not in tables:

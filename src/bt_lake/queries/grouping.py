@@ -75,8 +75,9 @@ def aggregate(
         )
         if not wanted.declared:
             require(connection, wanted)
-        if connection.execute("select 1 from trials limit 1").fetchall():
-            require(connection, *(metric(name) for name in names if name.startswith(PARAM)))
+        own = [metric(name) for name in names if name.startswith(PARAM)]
+        if own and connection.execute("select 1 from trials limit 1").fetchall():
+            require(connection, *own)
         return Query(text, {**condition.values, "above": above}, ())
 
     return Answer(

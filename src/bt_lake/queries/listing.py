@@ -13,6 +13,7 @@ from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find
 from bt_lake.queries.rows import count_of, picked, positive, times_of
 from bt_lake.queries.text import sql
+from bt_lake.warehouse.held import all_held
 from bt_lake.warehouse.quoting import path_list
 from bt_lake.warehouse.schema import RUNS
 
@@ -56,6 +57,10 @@ def listing(
             text = sql("list_all" if n is None else "list", order=order.sql, **pieces)
             return Query(text, values, times_of(names))
 
+        if n is not None and all_held(connection):
+            order.check(connection)
+            text = sql("list_held", order=order.sql, **pieces)
+            return Query(text, values, times_of(names))
         near = _near(connection, order, condition, first_page=after is None)
         if n is None or near is None:
             return whole(connection)

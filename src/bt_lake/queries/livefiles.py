@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from bt_lake.warehouse.quoting import literal, path_list
 from bt_lake.warehouse.schema import TABLES
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _File = tuple[str, str | None, str | None, str | None]
 
 
+_known: WeakKeyDictionary[DuckDBPyConnection, tuple[int, LiveFiles]] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True, slots=True)
 class LiveFiles:
     """The live files of some tables, as the snapshot has them."""
@@ -27,7 +31,16 @@ class LiveFiles:
     files: dict[str, list[_File]]
 
     @classmethod
-    def of(cls, connection: DuckDBPyConnection, *tables: str) -> LiveFiles:
+    def of(cls, connection: DuckDBPyConnection) -> LiveFiles:
+        """Those of the snapshot that the connection has."""
+        snapshot = connection.execute("select getvariable('lake_snapshot')").fetchall()[0][0]
+        known = _known.get(connection)
+        if known is None or known[0] != snapshot:
+            _known[connection] = known = snapshot, cls._of(connection)
+        return known[1]
+
+    @classmethod
+    def _of(cls, connection: DuckDBPyConnection) -> LiveFiles:
         rows = connection.execute(
             """
             select table_name, path, commit_id, min_run_id, max_run_id, not folded,
@@ -35,10 +48,9 @@ class LiveFiles:
             from lake_files order by path
             """
         ).fetchall()
-        files: dict[str, list[_File]] = {table: [] for table in tables}
+        files: dict[str, list[_File]] = {table: [] for table in TABLES}
         for table, path, commit_id, low, high, *_ in rows:
-            if table in files:
-                files[table].append((path, commit_id, low, high))
+            files[table].append((path, commit_id, low, high))
         pending = any(row[0] == "events" and row[5] for row in rows)
         return cls(rows[0][6] if rows else "", pending, files)
 

@@ -14,6 +14,7 @@ import numpy as np
 from bt_lake.metrics import NONE, clean
 from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles
+from bt_lake.warehouse.connecting import load_relations
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -136,7 +137,7 @@ def _offsets(ts: Ints, zone: str) -> Ints:
 
 def pieces(connection: DuckDBPyConnection, owners: Owners) -> Iterator[Points]:
     """The points of all the runs, of some of them at a time."""
-    live = LiveFiles.of(connection, "equity")
+    live = LiveFiles.of(connection)
     for start, stop in pairwise(_bounds(owners.bars)):
         yield _read(connection, live, owners.slice(start, stop))
 
@@ -165,6 +166,7 @@ def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners) -> Po
         "equity", owners.ids, commits=set(owners.commits), columns=("run_id", "ts", "equity")
     )
     places = np.arange(len(owners), dtype=np.int32)
+    load_relations()
     connection.register(_WANTED, {"run_id": np.array(owners.ids, object), "place": places})
     try:
         found = connection.execute(

@@ -13,6 +13,7 @@ from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, positive, times_of
 from bt_lake.queries.text import sql
+from bt_lake.warehouse.held import all_held
 from bt_lake.warehouse.schema import RUNS
 
 RANK = ("rank",)
@@ -85,7 +86,7 @@ def ranked(
         direction = "asc" if upwards else "desc"
         return Query(
             sql(
-                _file(wanted, per, condition),
+                _file(wanted, per, condition, held=all_held(connection)),
                 nth_value=sql(
                     "nth_value",
                     key=wanted.sql,
@@ -114,7 +115,9 @@ def ranked(
     return plan
 
 
-def _file(wanted: Metric, per: Sequence[str], condition: Condition) -> str:
+def _file(wanted: Metric, per: Sequence[str], condition: Condition, *, held: bool) -> str:
     if per:
         return "best_per_group"
+    if held:
+        return "best_held"
     return "best" if wanted.declared and not condition.costly else "best_expression"

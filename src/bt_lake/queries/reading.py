@@ -31,7 +31,7 @@ class Reader:
 
     def ask(self, question: Callable[[DuckDBPyConnection], T], *, user_sql: bool = False) -> T:
         """Answer a question; `user_sql` says that a mistake in it may be the user's own."""
-        import duckdb
+        from bt_lake.warehouse import engine
 
         try:
             database = self._open()
@@ -39,19 +39,17 @@ class Reader:
                 return database.ask(question)
             finally:
                 self.left_out = self.left_out or bool(database.left_out)
-        except (Damaged, duckdb.Error) as error:
+        except (Damaged, engine.Error) as error:
             cause = error.__cause__ if isinstance(error, Damaged) else error
             if user_sql and isinstance(cause, _slips()):
                 raise BadInput(f"SQL: {_words(cause)}") from cause
-            if isinstance(error, duckdb.Error):
+            if isinstance(error, engine.Error):
                 raise explain(error, self.layout) from error
             raise
 
     def _open(self) -> Database:
         if self._database is None:
-            self._database = Database(
-                self.layout, partial(lock, root=self.layout.root), lenient=True
-            )
+            self._database = Database(self.layout, partial(lock, root=self.layout.root), reads=True)
         return self._database
 
     def probe(self) -> None:
@@ -67,14 +65,14 @@ class Reader:
 @contextmanager
 def streaming(reader: Reader) -> Iterator[Reader]:
     """A reader of its own, for an answer given away piece by piece: nothing else can use it."""
-    import duckdb
+    from bt_lake.warehouse import engine
 
     own = Reader(reader.layout)
     try:
         with interruptible():
             own.probe()
             yield own
-    except duckdb.Error as error:
+    except engine.Error as error:
         raise explain(error, own.layout) from error
     finally:
         reader.left_out = reader.left_out or own.left_out
@@ -83,17 +81,17 @@ def streaming(reader: Reader) -> Iterator[Reader]:
 
 def _slips() -> tuple[type[Exception], ...]:
     """What DuckDB raises for SQL that is wrong, in a lake that is not."""
-    import duckdb
+    from bt_lake.warehouse import engine
 
     return (
-        duckdb.BinderException,
-        duckdb.CatalogException,
-        duckdb.ConversionException,
-        duckdb.InvalidInputException,
-        duckdb.NotImplementedException,
-        duckdb.OutOfRangeException,
-        duckdb.ParserException,
-        duckdb.PermissionException,
+        engine.BinderException,
+        engine.CatalogException,
+        engine.ConversionException,
+        engine.InvalidInputException,
+        engine.NotImplementedException,
+        engine.OutOfRangeException,
+        engine.ParserException,
+        engine.PermissionException,
     )
 
 

@@ -207,7 +207,7 @@ def _periods(points: Points, stored: Floats) -> Floats:
 
 
 def _by_trades(connection: DuckDBPyConnection, runs: dict[str, Any], values: Columns) -> None:
-    live = LiveFiles.of(connection, "trades")
+    live = LiveFiles.of(connection)
     count = len(runs["run_id"])
     for start, stop in pairwise([*range(0, count, TRADED_RUNS_AT_ONCE), count]):
         ids = runs["run_id"][start:stop]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.livefiles import LiveFiles
 from bt_lake.queries.reading import Reader
+from bt_lake.warehouse.connecting import load_relations
 from bt_lake.warehouse.errors import UnknownName
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES
@@ -27,8 +28,10 @@ def scan(reader: Reader, table: str) -> pl.LazyFrame:
     if table not in TABLES:
         raise UnknownName.near("table", table, TABLES, f" There are {', '.join(TABLES)}.")
 
+    load_relations()
+
     def question(connection: DuckDBPyConnection) -> tuple[list[str], pl.DataFrame | None]:
-        live = LiveFiles.of(connection, table)
+        live = LiveFiles.of(connection)
         paths = [f"{live.root}/{path}" for path, *_ in live.files[table]]
         folded = None
         if table == "runs" and live.pending_events:

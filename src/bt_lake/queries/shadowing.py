@@ -13,6 +13,7 @@ from bt_lake.queries.answer import Query
 from bt_lake.queries.families import Rows
 from bt_lake.queries.points import Owners
 from bt_lake.queries.windows import Window, measured
+from bt_lake.warehouse.connecting import load_relations
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import RUNS, Column
 
@@ -62,6 +63,7 @@ class Shadow:
         columns |= {
             name: np.ma.masked_array(values, undefined(values)) for name, values in metrics.items()
         }
+        load_relations()
         connection.register(WINDOWED, columns)
         return cls(source, chosen or source, columns)
 

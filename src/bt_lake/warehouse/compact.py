@@ -43,7 +43,7 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
 
     The append is durable already, so nothing that goes wrong here is an error of the caller.
     """
-    from duckdb import Error
+    from bt_lake.warehouse.engine import Error
 
     if os.urandom(1)[0] % (look_every or LOOK_EVERY):
         return

@@ -15,11 +15,16 @@ _begun: list[_Connecting] = []
 
 def begin() -> None:
     """Begin to connect: DuckDB takes a while for it, and does not need Python meanwhile."""
-    import duckdb  # noqa: F401
+    import bt_lake.warehouse.engine  # noqa: F401
 
     if not _begun:
         with suppress(RuntimeError):  # no thread to be had: `connect` does without
             _begun.append(_Connecting())
+
+
+def load_relations() -> None:
+    """Load the Python side of DuckDB: relations, and tables that Python holds."""
+    import duckdb  # noqa: F401
 
 
 def connect() -> DuckDBPyConnection:
@@ -55,9 +60,9 @@ class _Connecting(Thread):
 
 
 def _connect() -> DuckDBPyConnection:
-    import duckdb
+    from bt_lake.warehouse.engine import connect
 
-    connection = duckdb.connect(
+    connection = connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": "false",

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from bt_lake.warehouse.connecting import connect, keep_for_ever
+from bt_lake.warehouse.connecting import connect, keep_for_ever, load_relations
 from bt_lake.warehouse.errors import (
     CannotRead,
     Conflict,
@@ -23,6 +23,7 @@ from bt_lake.warehouse.errors import (
     LakeError,
 )
 from bt_lake.warehouse.files import reason_of
+from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, Rows
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, warn
 from bt_lake.warehouse.listing import Listing
@@ -57,12 +58,12 @@ class Database:
         prepare: Callable[[DuckDBPyConnection], None] | None = None,
         *,
         views: bool = True,
-        lenient: bool = False,
+        reads: bool = False,
     ) -> None:
         self._layout = layout
-        self._lenient = lenient
-        # Files that may not be read, and why: a lenient one answers without them, and says so.
-        self.left_out: dict[str, str] = {}
+        # One that only reads keeps rows at hand, and answers without files that may not be read.
+        self._reads = reads
+        self.left_out: dict[str, str] = {}  # and why
         self._prepare = prepare
         self._views = views
         self._turn = RLock()
@@ -78,7 +79,12 @@ class Database:
         self._keeps_footers = True  # as `connect` sets it
         self.pressed = False  # Ctrl-C, while a question is asked
         self._seen: dict[str, int] | None = None
+        self._questions = self._snapshots = 0
+        self._rows: Rows | None = None
+        self._shown = False  # whether these are the rows of the snapshot of now
         self._missing = [views_sql(), rest_sql()]
+        if not self._reads:
+            load_relations()  # maintenance joins tables of its own
         self.connection = connect()
         _databases.add(self)
         root = self._layout.root.as_posix()
@@ -98,7 +104,7 @@ class Database:
             del self._missing[0]
 
     def _make(self, views: str) -> None:
-        from duckdb import Error
+        from bt_lake.warehouse.engine import Error
 
         try:
             self.connection.execute(views)
@@ -115,7 +121,7 @@ class Database:
         self._seen = mark
 
     def take_snapshot(self) -> None:
-        from duckdb import Error
+        from bt_lake.warehouse.engine import Error
 
         self._seen = None
         for _ in range(_TRIES):
@@ -123,6 +129,7 @@ class Database:
                 self.left_out = dict(refused(self._layout.root, self.left_out))
                 listing = Listing.of(self._layout).without(self.left_out)
                 self._show(listing)
+                self._shown = False
                 if listing.is_good(self._layout):
                     self._note(listing)
                     self._keep_footers(self._listed < MANY_COMMITS)
@@ -147,7 +154,7 @@ class Database:
 
     def _keep_footers(self, wanted: bool) -> None:
         """Of a few files, so that they are read once; of thousands they would take a gigabyte."""
-        from duckdb import InvalidInputException
+        from bt_lake.warehouse.engine import InvalidInputException
 
         if wanted != self._keeps_footers:
             with suppress(InvalidInputException):  # a reader's configuration is locked
@@ -156,13 +163,15 @@ class Database:
 
     def _show(self, listing: Listing) -> None:
         """Give the read rule what was listed."""
+        self._snapshots += 1
         for name, value in (
+            ("snapshot", self._snapshots),
             ("content", listing.content),
             ("event_commits", listing.events),
             ("commits", listing.commits),
             ("found", listing.found),
         ):
-            cast = "" if name == "content" else "::varchar[]"
+            cast = "::varchar[]" if isinstance(value, list) else ""
             self.connection.execute(f"set variable lake_{name} = ?{cast}", [value])
         self.connection.execute(snapshot_sql(returned=listing.may_have_returned))
 
@@ -207,15 +216,18 @@ class Database:
                 )
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
-        from duckdb import CatalogException, Error
+        from bt_lake.warehouse.engine import CatalogException, Error
 
         for _ in range(_TRIES):
             try:
+                self._follow()
                 return question(self.connection)
             except CatalogException:
                 if not self._missing:
                     raise
                 self.complete()
+                if self._rows:
+                    self._rows.show()
             except Error as error:
                 if not vanished(error) and not self._leave_out(str(error)):
                     raise explain(error, self._layout) from error
@@ -225,7 +237,7 @@ class Database:
 
     def _leave_out(self, text: str) -> bool:
         """Go on without the files that the system refuses, where it refused one."""
-        if not self._lenient or not is_refusal(text):
+        if not self._reads or not is_refusal(text):
             return False
         known = len(self.left_out)
         self.left_out |= refused(self._layout.root, self._live(), text)
@@ -241,6 +253,16 @@ class Database:
     def _live(self) -> list[str]:
         rows = self.connection.execute("select path from lake_files").fetchall()
         return [path for (path,) in rows]
+
+    def _follow(self) -> None:
+        """Have the rows of the snapshot at hand, for who asks again and again."""
+        if not self._reads or (self._shown and self._rows):
+            return
+        self._questions += 1
+        if self._questions > FEW_QUESTIONS or self._listed >= FEW_COMMITS or self._rows:
+            self._rows = self._rows or Rows(self.connection, self._layout.root)
+            self._rows.follow()
+            self._shown = True
 
     def _explained(self, error: Exception) -> LakeError:
         """A file that vanishes means a newer state; if that names it still, it is lost."""
@@ -273,7 +295,7 @@ def interrupt() -> None:
 
     DuckDB may take the signal itself and then tell of the interruption alone.
     """
-    from duckdb import ConnectionException
+    from bt_lake.warehouse.engine import ConnectionException
 
     for database in list(_databases):
         database.pressed = True
@@ -327,7 +349,7 @@ def unlistable(error: OSError, layout: Layout) -> CannotRead:
 
 def explain(error: Exception, layout: Layout) -> LakeError:
     """The lake's own words for what DuckDB found wrong with its files."""
-    from duckdb import InterruptException
+    from bt_lake.warehouse.engine import InterruptException
 
     if isinstance(error, InterruptException):
         return Interrupted("the question was stopped before it was answered")

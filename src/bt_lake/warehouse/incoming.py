@@ -162,7 +162,7 @@ def _folders(table: Path) -> list[str]:
 
 
 def _is_whole(connection: DuckDBPyConnection, table: str, file: Path) -> bool:
-    from duckdb import Error
+    from bt_lake.warehouse.engine import Error
 
     try:
         connection.execute(f"select max(hash(r)) from {plain_rows(table, [file])} r").fetchall()

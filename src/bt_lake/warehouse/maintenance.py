@@ -174,7 +174,7 @@ def carry_out(
 def _attempt(
     layout: Layout, database: Database, act: Callable[[Task], None], grace_s: float | None
 ) -> bool:
-    from duckdb import Error
+    from bt_lake.warehouse.engine import Error
 
     connection = database.connection
     try:

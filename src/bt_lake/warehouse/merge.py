@@ -59,7 +59,7 @@ def merge(store: Store, folder: Path, *, dry_run: bool = False) -> Merged:
 
 def parts(store: Store, folder: Path, merged: Merged, *, dry_run: bool = False) -> Iterator[Frames]:
     """The runs that are missing here, for the caller to commit; then the others are completed."""
-    from duckdb import Error
+    from bt_lake.warehouse.engine import Error
 
     for _ in range(_TRIES):
         merged.already.clear()

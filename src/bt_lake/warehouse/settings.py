@@ -7,6 +7,7 @@ import os
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.layout import WAIT_S
 
+HELD_ROWS = 10_000  # some 14 MB
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
 
@@ -29,3 +30,11 @@ def wait_s() -> float:
     if not 0 <= seconds < float("inf"):
         raise BadInput(f"BT_LAKE_WAIT is '{text}': write a number of seconds")
     return seconds
+
+
+def held_rows() -> int:
+    """How many rows of maintenance's files a process keeps in memory: $BT_LAKE_HELD_ROWS."""
+    text = os.environ.get("BT_LAKE_HELD_ROWS", "").strip()
+    if text and not text.isdecimal():
+        raise BadInput(f"BT_LAKE_HELD_ROWS is '{text}': write a number of rows")
+    return int(text or HELD_ROWS)

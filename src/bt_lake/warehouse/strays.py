@@ -112,7 +112,7 @@ class _Shown:
 
         Curves and trades of deleted runs do not count: compaction drops them on purpose.
         """
-        from duckdb import Error
+        from bt_lake.warehouse.engine import Error
 
         key = KEYS[table]
         hidden = ""

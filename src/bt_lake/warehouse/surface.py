@@ -60,7 +60,19 @@ def rest_sql() -> str:
 
 def rows_with_events(rows: str = "lake_rows") -> str:
     """The query that folds the pending events into some rows of `runs`."""
-    return _read("rows_with_events.sql").strip().replace("{{rows}}", rows)
+    return rows_beside_told(rows, f"(\n{told()}\n)")
+
+
+def rows_beside_told(rows: str, source: str) -> str:
+    """The same, where what the events say of each run is a table."""
+    text = _read("rows_with_events.sql").strip()
+    return text.replace("{{rows}}", rows).replace("{{told}}", source)
+
+
+@cache
+def told() -> str:
+    """What the pending events say of each run that they concern."""
+    return _read("told.sql").strip()
 
 
 def tries(source: str, label: str = "''") -> str:

@@ -1,0 +1,145 @@
+"""Rows in memory: whatever happens to a lake, they are what `lake.sql` reads from its files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from factory import frames, ids
+
+from bt_lake.lake import Lake
+from bt_lake.queries.reading import Reader
+from bt_lake.warehouse import compact, held
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.store import Store
+
+EVERYTHING = "select list(r order by run_id)::varchar, count(*) from {view} as r"
+
+
+def by_lake_sql(lake: Path) -> Any:
+    with duckdb.connect() as shell:
+        text = (lake / "lake.sql").read_text()
+        shell.execute(f"set timezone = 'UTC'; set variable lake = '{lake}';{text}")
+        return rows_of(shell)
+
+
+def by_reader(reader: Reader) -> Any:
+    return reader.ask(rows_of)
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection) -> Any:
+    return [
+        connection.execute(EVERYTHING.format(view=view)).fetchall()
+        for view in ("trials", "runs", "lake_shown")
+    ]
+
+
+def step(store: Store, rng: random.Random) -> str:
+    known = [r[0] for r in store.ask(lambda c: c.execute("select run_id from trials").fetchall())]
+    some = rng.sample(known, min(len(known), 3))
+    match rng.choice(["save", "save", "large", "tag", "untag", "note", "delete", "restore"] * 3
+                     + ["fold", "compact", "forget"]):  # fmt: skip
+        case "save":
+            store.append(frames(rng.randint(1, 3), points=rng.randint(0, 2)))
+            return "save"
+        case "large":
+            store.append(frames(30, points=0))
+            return "large"
+        case "fold":
+            compact.fold(store.layout)
+            return "fold"
+        case "compact":
+            store.compact(grace_s=rng.choice([0, None]))
+            return "compact"
+        case "forget":
+            store.forget(some[:1])
+            return "forget"
+        case kind:
+            told = rng.choice("abc") if kind in ("tag", "untag", "note") else None
+            store.append_events(kind, some, told)
+            return kind
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [(40, 8), *[pytest.param(n, 60, marks=pytest.mark.thorough) for n in (0, 40, 10_000)]],
+)
+def test_rows_in_memory_are_those_of_the_files(tmp_path, monkeypatch, rows, steps):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    monkeypatch.setenv("BT_LAKE_HELD_ROWS", str(rows))
+    monkeypatch.setattr(held, "SMALL_BYTES", 20_000)
+    monkeypatch.setattr(compact, "FOLD_AT", 4)
+    lake = tmp_path / "lake"
+    store = Store(lake)
+    store.append(frames(2))
+    reader = Reader(store.layout)
+    for _ in range(held.FEW_QUESTIONS + 1):
+        by_reader(reader)
+    done = []
+    for _ in range(steps):
+        done.append(step(store, rng))
+        assert by_reader(reader) == by_lake_sql(lake), (seed, done)
+
+
+def test_a_reader_that_holds_sees_each_commit_of_another_process(tmp_path):
+    lake = tmp_path / "lake"
+    store = Store(lake)
+    store.append(frames(1))
+    reader = Reader(store.layout)
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    writer = multiprocessing.get_context("spawn").Process(target=write, args=(lake, theirs))
+    writer.start()
+    seen = 1
+    for _ in range(100):
+        ours.send(1)
+        saved = set(ours.recv())
+        found = reader.ask(lambda c: c.execute("select run_id from runs").fetchall())
+        seen += len(saved)
+        assert saved <= {row[0] for row in found}
+        assert len(found) == seen
+    ours.send(0)
+    writer.join()
+
+
+def write(lake: Path, pipe: Any) -> None:
+    store = Store(lake)
+    while pipe.recv():
+        made = frames(1, points=0, trades=0)
+        store.append(made)
+        pipe.send(ids(made))
+
+
+def test_who_stops_a_reading_half_way_loses_and_doubles_nothing(tmp_path, monkeypatch):
+    store = Store(tmp_path / "lake")
+    for _ in range(3):
+        store.append(frames(1))
+    reader = Reader(store.layout)
+    for _ in range(held.FEW_QUESTIONS + 1):
+        by_reader(reader)
+    store.append(frames(1))
+    store.compact()
+    leave = held.Held._leave
+
+    def stopped(self: held.Held, files: Any) -> None:
+        leave(self, files)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(held.Held, "_leave", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        by_reader(reader)
+    monkeypatch.undo()
+    assert by_reader(reader) == by_lake_sql(store.path)
+
+
+def test_rows_to_hold_is_a_number(lake: Lake, monkeypatch):
+    lake.save(strategy="s", metrics={"cagr": 0.1})
+    monkeypatch.setenv("BT_LAKE_HELD_ROWS", "many")
+    with pytest.raises(BadInput, match="BT_LAKE_HELD_ROWS is 'many': write a number of rows"):
+        for _ in range(held.FEW_QUESTIONS + 1):
+            lake.runs()
