@@ -83,7 +83,6 @@ def _ids(connection: DuckDBPyConnection, question: str) -> set[str]:
 def _held_by(source: Path, own: Layout) -> dict[str, set[str]]:
     """The runs of which a backup has rows, though not in a file that this lake could take."""
     from bt_lake.warehouse.engine import Error
-
     from bt_lake.warehouse.incoming import incoming
 
     held: dict[str, set[str]] = {"runs": set(), "equity": set(), "trades": set()}

@@ -143,9 +143,8 @@ def _proof(digests: Digests, path: str) -> bool | OSError | None:
 def _read(
     connection: DuckDBPyConnection, layout: Layout, table: str, path: str, proof: bool | None
 ) -> Iterator[Finding]:
-    from bt_lake.warehouse.engine import Error
-
     from bt_lake.warehouse.database import vanished
+    from bt_lake.warehouse.engine import Error
     from bt_lake.warehouse.rewrite import plain_rows
 
     try:
