@@ -120,7 +120,7 @@ def many(tmp_path) -> tuple[Lake, list[list[str]]]:
 
 def files_read(lake: Lake, table: str, ids: list[str]) -> int:
     def question(connection):
-        live = LiveFiles.of(connection, "runs", table)
+        live = LiveFiles.of(connection)
         commits = connection.execute(
             "select distinct commit_id from trials where list_contains($ids, run_id)", {"ids": ids}
         ).fetchall()
