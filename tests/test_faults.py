@@ -10,6 +10,7 @@ import time
 import warnings
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import pytest
