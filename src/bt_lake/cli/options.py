@@ -18,7 +18,7 @@ from bt_lake.warehouse.values import value
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Given
 
-_PARAM = re.compile(r"\s*(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_PARAM = re.compile(r"(.+?)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
 
 
 def _filter(name: str, help: str, metavar: str = "TEXT") -> Any:
@@ -94,10 +94,10 @@ def parameters(texts: Iterable[str]) -> dict[str, Any]:
     """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
     wanted: dict[str, Any] = {}
     for text in texts:
-        found = _PARAM.fullmatch(text)
+        found = _PARAM.fullmatch(text.strip())
         if found is None:
             raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
-        name, operator, typed = found.groups()
+        name, operator, typed = map(str.strip, found.groups())
         key = name if operator == "=" else f"{name}{operator}"
         wanted.setdefault(key, []).append(value(typed))
     return {k: v[0] if len(v) == 1 and not isinstance(v[0], list) else v for k, v in wanted.items()}

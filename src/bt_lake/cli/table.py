@@ -149,7 +149,7 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 def folded(text: str, width: int) -> list[str]:
     """The text in lines of at most so many columns, broken between words where there are any."""
     lines = [""]
-    for word in re.findall(r"\s*\S+", text):
+    for word in re.findall(r"(?:^|(?<=\S))\s*+\S+", text):
         if columns_of(lines[-1] + word) <= width:
             lines[-1] += word
             continue

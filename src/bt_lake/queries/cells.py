@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # What spreadsheets take for the begin of a formula, full-width forms included; RE2 reads it, too.
 ACTIVE = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 # A text that is a number stays one: no spreadsheet makes anything else of it.
-_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?"
+_NUMBER = r"[+-]?([0-9]++\.?[0-9]*+|\.[0-9]++)([eE][+-]?[0-9]{1,9})?"
 _ACTIVE = re.compile(ACTIVE)
 _IS_NUMBER = re.compile(_NUMBER)
 _LONGEST_NUMBER = 40

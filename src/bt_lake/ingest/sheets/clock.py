@@ -17,8 +17,8 @@ from bt_lake.warehouse.errors import BadInput
 _YEAR_FIRST = re.compile(r"\s*\d{4}[-./]\d{1,2}[-./]\d{1,2}")
 _PARTS = re.compile(
     r"\s*(\d{1,4})([-./])(\d{1,2})[-./](\d{1,4})"
-    r"(?:[\sT,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?\s*"
+    r"(?:[\sT,]++(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*+([AaPp]\.?[Mm]\.?)?)?"
+    r"\s*+(Z|[+-]\d{2}:?\d{2})?\s*+"
 )
 # Jan 5, 2024 and 5 Jan 2024 and 5-Jan-24, as 2024-01-05 is written.
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

@@ -15,8 +15,8 @@ from bt_lake.warehouse.errors import BadInput
 
 # Whatever separates thousands besides the other mark, and what stands around a figure.
 _BLANKS = dict.fromkeys(map(ord, " \t\u00a0\u2007\u2009\u202f'\u2019"))
-_AROUND = re.compile(r"[$€£¥₹₽₩₺₫฿]|^[A-Z]{2,5}\s+|\s+[A-Z]{2,5}$|\s*%$")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
+_AROUND = re.compile(r"[$€£¥₹₽₩₺₫฿]|^[A-Z]{2,5}\s+|(?<!\s)\s++(?:[A-Z]{2,5}|%)$|%$")
+_NUMBER = re.compile(r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d{1,3})?")
 UNDEFINED = {"", "-", "--", "n/a", "na", "nan", "inf", "-inf", "∞", "1.#inf", "-1.#inf", "1.#qnan",
              "-1.#ind", "1.#ind", "-nan(ind)", "nan(ind)"}  # fmt: skip
 # A mark with one, two or more than three digits behind it, or with a lone 0 or four before it.

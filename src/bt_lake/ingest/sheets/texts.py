@@ -10,7 +10,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{1,20})", re.IGNORECASE)
+_CHARSET = re.compile(rb"charset\s*=\s*+[\"']?+\s*+([A-Za-z0-9_-]{1,20})", re.IGNORECASE)
 # Three letters of the upper half in a row: Cyrillic words are made of them, accents stand alone.
 _CYRILLIC = re.compile(rb"[\xc0-\xff]{3}")
 _KNOWN = {"windows-1251": "cp1251", "cp1251": "cp1251", "windows-1252": "cp1252"}

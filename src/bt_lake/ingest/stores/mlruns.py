@@ -16,7 +16,7 @@ from bt_lake.warehouse.values import is_integer
 
 _STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 _POINT = re.compile(
-    r"(\d{1,18}) ([+-]?(?:(?:\d+\.?+\d*+|\.\d+)(?:[eE][+-]?\d+)?|inf|nan))(?: (-?\d{1,18}))?\s*+",
+    r"(\d{1,18}) ([+-]?(?:(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d+)?|inf|nan))(?: (-?\d{1,18}))?\s*+",
     re.IGNORECASE,
 )
 _META = "meta.yaml"

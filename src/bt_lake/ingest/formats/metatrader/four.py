@@ -26,7 +26,7 @@ _OPENING = {"buy": "long", "sell": "short"}
 _CLOSING = {"close": None, "s/l": "stop_loss", "t/p": "take_profit", "close at stop": "end of test",
             "swap close": "swap close"}  # fmt: skip
 # NAME=VALUE; with quotes around a value that may hold semicolons.
-_INPUT = re.compile(r'\s*([^=;]+?)\s*=\s*("(?:[^"]*)"|[^;]*);?')
+_INPUT = re.compile(r'(?<![^=;"])([^=;"]++)=\s*+("[^"]*+"|[^;]*+);?')
 Row = Sequence[str]
 
 
@@ -71,7 +71,8 @@ def run_from(rows: Sequence[Row], headings: Sequence[str], path: Path, hints: Hi
 
 def inputs_of(text: str) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
-    for name, value in _INPUT.findall(text):
+    for named, value in _INPUT.findall(text):
+        name = named.strip()
         if value.startswith('"'):
             inputs[name] = value.strip('"')
         else:

@@ -31,7 +31,7 @@ _TYPES = {"buy", "sell", "balance", "credit", "charge", "correction", "bonus", "
 _DIRECTIONS = {"in", "out", "in/out", "out by", ""}
 # From the end: ... Order, [Cost,] Commission, [Fee,] Swap, Profit, Balance, Comment.
 _WIDTHS = range(13, 16)
-_RELATIVE = re.compile(r"([\d.,]+)%|\(([\d.,]+)%\)")
+_RELATIVE = re.compile(r"(?<![\d.,])([\d.,]++)%|\(([\d.,]++)%\)")
 Rows = Sequence[Sequence[Any]]
 
 

@@ -42,7 +42,7 @@ _LAYOUTS = {
          "commission", *_MONEY[2:], "bars"),
 }  # fmt: skip
 _REQUIRED = {"number", "type", "time", "price", "quantity", "net"}
-_CURRENCY = re.compile(r"\s+([A-Z][A-Z0-9]{1,9})$")
+_CURRENCY = re.compile(r"(?<!\s)\s++([A-Z][A-Z0-9]{1,9})$")
 
 _LONG = ("long", "ロング", "largo", "comprad", "лонг", "длинн", "多")
 _SHORT = ("short", "ショート", "corto", "vendid", "шорт", "коротк", "空")
