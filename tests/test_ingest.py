@@ -77,6 +77,30 @@ def test_whatever_is_different_makes_another_run(store, tmp_path, change):
     assert len(ingest(store, [path]).added) == 2
 
 
+@pytest.mark.parametrize("as_lines", [False, True])
+def test_equal_failures_of_one_ingest_are_several_tries(store, rows, tmp_path, as_lines):
+    failed = {"strategy": "s", "params": {"a": 1}, "status": "failed", "error": "timeout"}
+    folder = tmp_path / "results"
+    folder.mkdir()
+    if as_lines:
+        (folder / "all.ndjson").write_text(f"{json.dumps(failed)}\n" * 3)
+    else:
+        for name in "abc":
+            (folder / f"{name}.json").write_text(json.dumps(failed))
+    assert len(ingest(store, [folder], dry_run=True).added) == 3
+    added = ingest(store, [folder]).added
+    assert len(added) == 3
+    assert rows("select count(*) from trials") == [(3,)]
+    again = ingest(store, [folder])
+    assert (again.added, sorted(again.skipped)) == ([], sorted(added)), "they are the same three"
+    dated = {**failed, "created_at": "2026-01-02"}
+    (folder / "dated.ndjson").write_text(f"{json.dumps(dated)}\n" * 2)
+    assert len(ingest(store, [folder]).added) == 1, "one try at one time"
+    whole = {"strategy": "s", "params": {"a": 1}, "metrics": {"sharpe_ratio": 1}}
+    (folder / "whole.ndjson").write_text(f"{json.dumps(whole)}\n" * 2)
+    assert len(ingest(store, [folder]).added) == 1, "the same result is one run"
+
+
 def test_ids_are_stable(store, tmp_path):
     path = write_lines(tmp_path / "runs.ndjson", [document(), document(created_at=None)])
     assert sorted(ingest(store, [path]).added, reverse=True) == [

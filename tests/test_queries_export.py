@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -127,14 +128,39 @@ def test_nothing_found_is_an_empty_export(golden, tmp_path, name):
         assert Lake(tmp_path / name).runs().is_empty()
 
 
-@pytest.mark.parametrize("name", ["there.csv", "there.sqlite", "there.equity.csv"])
-def test_what_exists_is_left_alone(golden, tmp_path, name):
-    (tmp_path / name).write_text("mine")
-    target = tmp_path / name.replace(".equity", "")
-    with pytest.raises(BadInput, match="there already"):
-        golden.lake.export(target, curves=True)
-    assert [p.name for p in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text() == "mine"
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.sqlite"])
+def test_a_file_is_replaced_once_the_new_one_is_whole(golden, tmp_path, name):
+    golden.lake.export(tmp_path / name, n=1, curves=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(BadInput):
+        golden.lake.export(tmp_path / name, where="no_such_column > 1", curves=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    done = golden.lake.export(tmp_path / name, curves=True)
+    assert done.runs > 1
+    assert {path.name for path in tmp_path.iterdir()} == before.keys()
+    if name.endswith("sqlite"):
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            assert connection.execute("select count(*) from runs").fetchall() == [(done.runs,)]
+    else:
+        read = pl.read_csv if name.endswith("csv") else pl.read_parquet
+        assert read(tmp_path / name).height == done.runs
+
+
+@pytest.mark.parametrize("kind", ["others", "text", "folder"])
+def test_what_is_not_an_export_is_left_alone(golden, tmp_path, kind):
+    target = tmp_path / "there.db"
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "text":
+        target.write_text("mine")
+    else:
+        with closing(sqlite3.connect(target)) as connection:
+            connection.executescript("create table runs(a); create table orders(a)")
+    before = target.read_bytes() if target.is_file() else None
+    with pytest.raises(BadInput, match="name another"):
+        golden.lake.export(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["there.db"]
+    assert (target.read_bytes() if target.is_file() else None) == before
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.sqlite"])

@@ -19,6 +19,7 @@ from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import Field, plain
 from bt_lake.cli.style import PLAIN, Style, style_of
 from bt_lake.cli.values import harmless
+from bt_lake.cli.wholefile import whole_file
 from bt_lake.warehouse.errors import BadInput, CannotWrite
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class Output(Options):
     def _open(self) -> Iterator[IO[bytes]]:
         """The file appears whole or not at all; a closed pipe ends the command quietly."""
         if self.path is not None:
-            with _whole_file(self.path) as file:
+            with whole_file(self.path) as file:
                 yield file
             return
         try:
@@ -241,20 +242,3 @@ def _format_of(path: Path) -> Format:
             f"cannot tell a format from the name {path.name}: add --format "
             f"{'|'.join(Format)}, or end it with {', '.join(_BY_SUFFIX)}"
         ) from None
-
-
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A regular file is replaced when all of it is written; a device or pipe is written to."""
-    direct = path.exists() and not path.is_file()
-    target = path if direct else path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(target, "wb") as file:
-            yield file
-        if not direct:
-            target.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        if not direct:
-            target.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Literal
 
-from bt_lake.warehouse.errors import BadInput, CannotWrite
+from bt_lake.cli.wholefile import whole_file
+from bt_lake.warehouse.errors import BadInput
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -97,10 +98,8 @@ def save(picture: Picture, path: Path) -> None:
     """Draw to a file; its ending tells how."""
     check_kind(path)
     drawn = picture.svg() if path.suffix.lower() == ".svg" else picture.html()
-    try:
-        path.write_text(drawn, "utf-8")
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
+    with whole_file(path) as file:
+        file.write(drawn.encode("utf-8"))
 
 
 def _svg(shape: Rect | Line | Area | Text) -> str:

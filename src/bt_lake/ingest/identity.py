@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,39 @@ def _uuid8(millis: int, names: Iterable[str], parts: Parts) -> str:
         if part:
             digest.update(f"{name}:{len(part)}:".encode())
             digest.update(part)
-    bits = int.from_bytes(digest.digest()) & ((1 << 74) - 1)
+    return _of_bits(millis, digest.digest())
+
+
+def _of_bits(millis: int, digest: bytes) -> str:
+    bits = int.from_bytes(digest) & ((1 << 74) - 1)
     high, low = bits >> 62, bits & ((1 << 62) - 1)
     return str(UUID(int=millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low))
+
+
+class Failures:
+    """Equal failed runs of one ingest are several tries, so the second and third get other ids.
+
+    Read again together they get the same ones, in whatever order.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def told_apart(self, batch: Gathered, ids: Sequence[str]) -> list[str]:
+        statuses, given = batch.labels.text("status"), batch.labels.text("run_id")
+        created = batch.labels.times.get("created_at", np.full(len(batch), NONE))
+        return [
+            self._next(run_id) if status == "failed" and not own and at == NONE else run_id
+            for run_id, status, own, at in zip(ids, statuses, given, created, strict=True)
+        ]
+
+    def _next(self, run_id: str) -> str:
+        self._seen[run_id] += 1
+        count = self._seen[run_id]
+        if count == 1:
+            return run_id
+        digest = blake2b(f"{run_id}:{count}".encode(), digest_size=10)
+        return _of_bits(UUID(run_id).int >> 80, digest.digest())
 
 
 def _millis(batch: Gathered) -> list[int]:

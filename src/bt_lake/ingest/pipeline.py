@@ -21,7 +21,7 @@ from bt_lake.ingest.formats.beside import is_beside
 from bt_lake.ingest.formats.reading import lines_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import gather
-from bt_lake.ingest.identity import content_ids, run_ids
+from bt_lake.ingest.identity import Failures, content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.settling import LAST_LINE_HAS_NO_END, has_a_writer, is_cut, is_table
@@ -105,6 +105,7 @@ class _Ingest:
         self._spool: Spool | None = None
         self._places: dict[str, BadRow] = {}
         self._previews: set[str] = set()
+        self._failures = Failures()
         self._done = self._total = 0
         self.report = IngestReport()
 
@@ -233,6 +234,8 @@ class _Ingest:
         if not items:
             return None
         ids = run_ids(gathered)
+        if not self._unique:
+            ids = self._failures.told_apart(gathered, ids)
         kept = sorted({run_id: place for place, run_id in reversed(list(enumerate(ids)))}.values())
         if len(kept) < len(ids):
             self._repeated(items, ids, content_ids(gathered))

@@ -65,8 +65,9 @@ def export(
 
     CSV and Parquet put curves and trades beside it: runs.csv, runs.equity.csv, runs.trades.csv.
     In CSV, texts like =1+1 get an apostrophe, so that no spreadsheet runs them; `raw` leaves them.
-    A file that exists is left alone; a lake that exists takes in what it does not have, deleted
-    runs included, since they are tries there, too (unless only the newest are asked for).
+    A file that exists is replaced by a whole one. A lake that exists takes in what it does not
+    have, deleted runs included, since they are tries there, too (unless only the newest are asked
+    for).
     """
     target = Path(target)
     if spread_params and target.suffix.lower() not in _SPREAD:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class FilesSink(Sink):
         self._files = {name: _beside(target, name) for name in tables}
         self._writers: dict[str, Any] = {}
         for path in self._files.values():
-            _refuse_existing(path)
+            _check_place(path)
 
     @abstractmethod
     def open(self, path: Path, schema: pa.Schema) -> Any: ...
@@ -128,7 +129,8 @@ class SqliteSink(Sink):
     as_text = True
 
     def __init__(self, target: Path, tables: Sequence[str]) -> None:
-        _refuse_existing(target)
+        _check_place(target)
+        _refuse_others_tables(target)
         self._target = target
         self._tables = tables
         _unfinished(target).unlink(missing_ok=True)
@@ -207,8 +209,26 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise BadInput(f"{path} is there already: name another file, or remove it first")
+def _check_place(path: Path) -> None:
+    """A file that is there is replaced, once the new one is whole."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is no file: name another")
     if not path.parent.is_dir():
         raise BadInput(f"there is no folder {path.parent}")
+
+
+def _refuse_others_tables(path: Path) -> None:
+    """A database may hold more than what was exported to it."""
+    if not path.exists():
+        return
+    try:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            names = connection.execute("select name from sqlite_master where type <> 'index'")
+            others = {name for (name,) in names} - TABLES.keys()
+    except sqlite3.DatabaseError:
+        raise BadInput(f"{path} is no SQLite file: name another, or remove it first") from None
+    if others:
+        raise BadInput(
+            f"{path} holds the table {min(others)[:60]!a}, which is of no export: name another file"
+        )

@@ -28,6 +28,7 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, warn
 from bt_lake.warehouse.listing import Listing
 from bt_lake.warehouse.quoting import glob_literal
+from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
 
 if TYPE_CHECKING:
@@ -369,7 +370,10 @@ def explain(error: Exception, layout: Layout) -> LakeError:
     return Damaged(f"{layout.root}: {text}. `bt-lake check` says what is damaged.")
 
 
-def _changing(layout: Layout) -> Conflict:
+def _changing(layout: Layout) -> LakeError:
+    for table in TABLES:
+        if not (seed := layout.seed(table)).is_file():
+            return Damaged(f"{seed} is lost. `bt-lake check --repair` writes it again.")
     return Conflict(
         f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
         "run `bt-lake check`."

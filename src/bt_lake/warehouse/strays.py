@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bt_lake.warehouse import log
 from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.ids import CHILDREN
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rewrite import plain_rows
@@ -63,6 +64,18 @@ def strays(layout: Layout, state: log.State, connection: DuckDBPyConnection) -> 
                 and (name in foreign or not young(path))
             ):
                 yield Stray(table, name, False, shown.new(table, path))
+            elif found is not None and _has_no_commit(layout, state, table, path):
+                yield Stray(table, name, False, shown.new(table, path, of_known_runs=True))
+
+
+def _has_no_commit(layout: Layout, state: log.State, table: str, path: Path) -> bool:
+    """Whether a file of curves or trades is of a commit never made, or folded before it came."""
+    if table not in CHILDREN or not path.name.startswith("c-") or young(path):
+        return False
+    name = layout.relative(path)
+    if log.goes_with_its_commit(name, state.removed):
+        return name in state.unseen
+    return not (layout.table("runs") / path.parent.name / path.name).exists()
 
 
 def is_copy(name: str) -> bool:
@@ -107,7 +120,7 @@ class _Shown:
         self._connection = connection
         self._made: set[str] = set()
 
-    def new(self, table: str, path: Path) -> int:
+    def new(self, table: str, path: Path, *, of_known_runs: bool = False) -> int:
         """How many keys of a file the lake does not show; 0 of a file that cannot be read.
 
         Curves and trades of deleted runs do not count: compaction drops them on purpose.
@@ -118,6 +131,8 @@ class _Shown:
         hidden = ""
         if table in ("equity", "trades"):
             hidden = "and id not in (select run_id from trials where deleted_at is not null)"
+        if of_known_runs:
+            hidden += " and id in (select run_id from trials)"
         try:
             self._make(table)
             return int(

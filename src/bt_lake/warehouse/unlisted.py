@@ -10,6 +10,8 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.strays import conflicting_logs, strays
 from bt_lake.warehouse.whole import torn_or_foreign
 
+_COMPACTION = "compaction that did not come to its end"
+
 
 def unlisted(layout: Layout) -> Iterator[Finding]:
     from bt_lake.warehouse.database import Database
@@ -31,7 +33,7 @@ def unlisted(layout: Layout) -> Iterator[Finding]:
                 "copy" if stray.is_copy else "stray",
                 stray.path,
                 f"no log names this file, and it holds {stray.table} of {stray.new} {what} that "
-                "the lake has nowhere else: it was copied here, or its log is lost",
+                "the lake has nowhere else: it was copied here, its log is lost, or it came late",
                 "--repair takes these rows in; `bt-lake merge` does so with a whole other lake",
             )
         elif stray.is_copy:
@@ -40,7 +42,9 @@ def unlisted(layout: Layout) -> Iterator[Finding]:
             )
             yield Finding("copy", stray.path, said, ASIDE, damage=False)
         else:
-            yield leftover(stray.path, "compaction that did not come to its end")
+            is_child = "/c-" in stray.path
+            work = "child of a commit never made" if is_child else _COMPACTION
+            yield leftover(stray.path, work)
     for (commit,) in doubles:
         for path in sorted(layout.root.glob(f"*/month=*/c-{commit}.parquet")):
             said = "came back: the lake has its rows already, and readers pass it over"

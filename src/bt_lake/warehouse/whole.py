@@ -16,7 +16,6 @@ from bt_lake.warehouse.findings import (
     TAKEN_OUT,
     Finding,
     away,
-    leftover,
     rotten,
     torn,
     unreachable,
@@ -132,12 +131,8 @@ def _sorted_out(layout: Layout, state: log.State, since: float) -> Iterator[_Loo
             elif file.epoch is not None:
                 if relative in sizes:  # what others hold is looked at later
                     yield _Look(table, path, relative, sizes[relative])
-            elif table in CHILDREN and path.relative_to(layout.table(table)) not in commits:
-                if not young(path):
-                    left = leftover(relative, "child of a commit never made")
-                    yield _Look(table, path, relative, known=left)
-            else:
-                yield _Look(table, path, relative)
+            elif table not in CHILDREN or path.relative_to(layout.table(table)) in commits:
+                yield _Look(table, path, relative)  # what others hold is looked at later
 
 
 def changed(path: Path, since: float) -> bool:

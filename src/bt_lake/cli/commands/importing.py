@@ -14,7 +14,7 @@ from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.warehouse.errors import CannotWrite
+from bt_lake.cli.wholefile import whole_file
 from bt_lake.warehouse.values import named
 
 if TYPE_CHECKING:
@@ -170,17 +170,19 @@ def import_store(
 
 def _write(report: ImportReport, path: Path) -> None:
     import csv
+    import io
+
+    from bt_lake.queries.cells import inert
 
     kinds = {"row": report.failed, "value": report.cells, "repeated": report.repeated,
              "doubtful": report.doubtful, "changed": report.changed}  # fmt: skip
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["what", "table", "row", "column", "reason"])
-            for what, several in kinds.items():
-                writer.writerows([what, r.table, r.row, r.column, r.reason] for r in several)
-    except OSError as error:
-        raise CannotWrite(f"{path}: {error.strerror}") from None
+    with whole_file(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["what", "table", "row", "column", "reason"])
+        for what, several in kinds.items():
+            for r in several:
+                cells = (r.table, r.row, r.column, r.reason)
+                writer.writerow([what, *(inert(c) if isinstance(c, str) else c for c in cells)])
 
 
 def _show(report: ImportReport, out: Output) -> None:
