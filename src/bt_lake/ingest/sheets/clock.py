@@ -23,9 +23,9 @@ _PARTS = re.compile(
 # Jan 5, 2024 and 5 Jan 2024 and 5-Jan-24, as 2024-01-05 is written.
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = re.compile(
-    rf"\s*(?:(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}}),?"
-    rf"|(?P<day2>\d{{1,2}})[-\s.]+(?P<month2>{'|'.join(_MONTHS)})[a-z]*\.?,?)"
-    r"[-\s]+(?P<year>\d{4}|\d\d)(?!\d)",
+    rf"(?<!\s)\s*+(?:(?P<month>{'|'.join(_MONTHS)})[a-z]{{0,9}}\.?\s++(?P<day>\d{{1,2}}),?"
+    rf"|(?P<day2>\d{{1,2}})[-\s.]++(?P<month2>{'|'.join(_MONTHS)})[a-z]{{0,9}}\.?,?)"
+    r"[-\s]++(?P<year>\d{4}|\d\d)(?!\d)",
     re.IGNORECASE,
 )
 _SERIAL_DAY = datetime(1899, 12, 30)

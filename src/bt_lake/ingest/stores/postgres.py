@@ -119,7 +119,7 @@ def libpq_url(url: str) -> str:
     return f"postgresql://{rest}".replace("?ssl=", "?sslmode=").replace("&ssl=", "&sslmode=")
 
 
-_OUR_QUERY = re.compile(r"\s*Query was:|\s*COPY \(")
+_OUR_QUERY = re.compile(r"(?<!\s)\s*+(?:Query was:|COPY \()")
 _SETTING = re.compile(r"(?<=password=)[^&]*")
 
 

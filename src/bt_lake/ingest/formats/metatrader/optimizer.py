@@ -24,7 +24,7 @@ _TITLE = re.compile(
     r"(?P<expert>.+) (?P<symbol>\S+),(?P<timeframe>\w+) "
     r"(?P<first>\d{4}\.\d\d\.\d\d)-(?P<last>\d{4}\.\d\d\.\d\d)"
 )
-_DEPOSIT = re.compile(r"(\d[\d.\s]*?)\s*([A-Z]{3,4})")
+_DEPOSIT = re.compile(r"(\d[\d.\s]*+)([A-Z]{3,4})")
 # Their name -> ours, and the divisor that brings it to the lake's unit.
 _METRICS = {
     "Expected Payoff": ("expectancy", 1.0),
