@@ -421,11 +421,12 @@ def passes(path: Path, count: int, rng: np.random.Generator) -> Path:
     return path
 
 
-def test_a_report_is_judged_against_all_passes(lake: Lake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.thorough)])
+def test_a_report_is_judged_against_all_passes(count: int, lake: Lake, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
-    lake.ingest(passes(tmp_path / "ReportOptimizer-2.xml", 2_000, rng))
+    lake.ingest(passes(tmp_path / "ReportOptimizer-2.xml", count, rng))
     alone = lake.overfit(strategy="MACross")
-    assert alone.counts.trials == 2_000
+    assert alone.counts.trials == count
     assert alone.better is None
     assert "judged against all of them" in alone.verdict
     # the report of the pass that did best: a Sharpe ratio near 3 in a year of days
@@ -438,11 +439,11 @@ def test_a_report_is_judged_against_all_passes(lake: Lake, tmp_path: Path) -> No
     report.write_text(html_of(account).replace("Made", "MACross"))
     lake.ingest(report)
     judged = lake.overfit(strategy="MACross")
-    assert judged.counts.trials == 2_001
+    assert judged.counts.trials == count + 1
     assert judged.better is False
     assert judged.search is not None
     assert judged.search.p > 0.2
-    assert any("2,000 trials have neither a curve nor" in note for note in judged.notes)
+    assert any(f"{count:,} trials have neither a curve nor" in note for note in judged.notes)
     found = lake.overfit(where="bars is not null")
     assert found.best is not None
     assert found.best.psr > 0.95

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,3 +201,70 @@ def test_words_that_are_no_side(word: str, tmp_path: Path) -> None:
     path.write_text(f"a,b,c,d\n2024-01-02,2024-01-03,{word},12.5\n")
     names = {"entry_at": "a", "exit_at": "b", "side": "c", "pnl": "d"}
     assert "is neither long nor short" in refused(path, Hints(trades=True, names=names))
+
+
+FOUR = DATA / "metatrader" / "StrategyTester.htm"
+RUSSIAN = {
+    "Symbol": "Символ", "Period": "Период", "Model": "Модель", "Parameters": "Параметры",
+    "Initial deposit": "Начальный депозит", "Total net profit": "Чистая прибыль",
+    "Total trades": "Всего сделок", "Every tick": "Все тики", "1 Hour": "1 Час",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-8", "utf-16"])
+def test_a_russian_report_of_metatrader_4(encoding: str, tmp_path: Path) -> None:
+    text = FOUR.read_text("cp1252")
+    for theirs, ours in RUSSIAN.items():
+        text = text.replace(f">{theirs}<", f">{ours}<")
+    path = tmp_path / "StrategyTester.htm"
+    path.write_bytes(text.encode(encoding))
+    found, wanted = only(path), only(FOUR)
+    assert (found.strategy, found.params) == (wanted.strategy, wanted.params)
+    assert found.columns["timeframe"] == "1h"
+    same_trades(found, wanted)
+    path.write_bytes(text.replace(">30<", ">31<").encode(encoding))
+    assert "the number of trades is 31 there, and 30" in refused(path)
+
+
+def test_an_expert_of_metatrader_4_without_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "StrategyTester.htm"
+    text = FOUR.read_text("cp1252")
+    path.write_text(re.sub(r"<tr[^>]*><td colspan=2>Parameters.*", "", text), "cp1252")
+    same_trades(only(path), only(FOUR))
+    assert only(path).params is None
+
+
+BOOK = DATA / "tradingview" / "Supertrend_OKX_ETHUSDT.P_2026-05-03.xlsx"
+
+
+def test_a_workbook_in_another_language_has_no_params_that_are_none(tmp_path: Path) -> None:
+    """Which of its properties are inputs of the strategy, only their English names tell."""
+    path = tmp_path / BOOK.name
+    words = {b"Initial capital": b"Anfangskapital", b">Symbol<": b">Handelssymbol<"}
+    with zipfile.ZipFile(BOOK) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
+            for theirs, ours in words.items():
+                data = data.replace(theirs, ours)
+            new.writestr(member, data)
+    found, wanted = only(path), only(BOOK)
+    assert found.params is None
+    assert wanted.params is not None
+    assert found.columns["symbol"] == wanted.columns["symbol"]
+    same_trades(found, wanted)
+
+
+@pytest.mark.parametrize("name", ["report.html", "passes.xml", "list.csv"])
+def test_files_from_strangers_are_bounded(name: str, tmp_path: Path) -> None:
+    """A document type in a page is none of XML's, and its entities are never made."""
+    bomb = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+    text = html_of(traded()) if name == "report.html" else PASSES
+    if name == "list.csv":
+        text = LIST.read_text("utf-8-sig")
+    path = tmp_path / name
+    path.write_text(bomb + text.replace("Made", "&c;").replace("MACross", "&c;"))
+    from bt_lake.ingest.formats import reader
+
+    found = reader(path, Hints())
+    runs = list(found) if found is not None else []
+    assert all("bbbbbbbb" not in repr(run.strategy) for run in runs if isinstance(run, Run))

@@ -38,7 +38,7 @@ def run_from(rows: Sequence[Row], headings: Sequence[str], path: Path, hints: Hi
     orders = [row for row in rows if is_order(row)]
     head = [row for row in rows if not is_order(row)]
     settings = [row for row in head if len(row) == 2]
-    if len(settings) < 4:
+    if len(settings) < 3:
         raise BadInput("the report has no settings; save it again when the test is done")
     figures = Figures.of(
         (cell for row in orders for cell in (row[4], row[5], *row[8:]) if cell), hints.decimal
@@ -62,7 +62,7 @@ def run_from(rows: Sequence[Row], headings: Sequence[str], path: Path, hints: Hi
         config={"model": settings[2][1]},
         symbol=settings[0][1].split(" ")[0],
         timeframe=TIMEFRAMES.get(period.group(1).upper()) if period else None,
-        params=inputs_of(settings[3][1]) or None,
+        params=inputs_of(settings[3][1]) or None if settings[3:] else None,
         metrics=_metrics(told) or None,
         engine="metatrader4",
         origin=str(path),
