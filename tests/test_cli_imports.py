@@ -8,6 +8,8 @@ import sys
 import pytest
 from cli_lake import Cli, environment
 
+from bt_lake.cli import registry
+
 pytest_plugins = ["cli_fixtures"]
 
 # `duckdb` is the Python side of DuckDB, which most commands need nothing of; `_duckdb` is all of it.
@@ -61,3 +63,18 @@ def test_help_and_version_do_not_even_import_duckdb():
             timeout=60,
         )
         assert done.stderr.splitlines()[-1] == "0"
+
+
+def test_the_list_of_commands_imports_none_of_them():
+    script = SAY.format(heavy=["bt_lake.queries", "bt_lake.cli.commands.runs"])
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--help"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr.splitlines()[-1] == "0"
+    for name in registry._PLACES:  # and what it says of each is what its own help begins with
+        short, whole = registry._described(name), registry.load(name)
+        assert short.get_short_help_str(65) == whole.get_short_help_str(65), name

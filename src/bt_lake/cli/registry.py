@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -90,7 +93,15 @@ class Commands(Quick, TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         for heading, names in COMMANDS.items():
-            write_commands(heading, [self.get_command(ctx, name) for name in names], formatter)
+            write_commands(heading, [_described(name) or load(name) for name in names], formatter)
+
+
+def _described(name: str) -> Any:
+    """A command with its help text alone, read from its file: to import all takes 150 ms."""
+    file, function = _PLACES[name].split(":")
+    source = (Path(__file__).parent / "commands" / f"{file}.py").read_text("utf-8")
+    found = re.search(rf'^def {function}\(.*?:\n    """(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    return Command(name, help=inspect.cleandoc(found[1])) if found else None
 
 
 def load(name: str) -> Any:
