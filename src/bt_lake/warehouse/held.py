@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 # it would open each of them several times.
 FEW_QUESTIONS = 5
 FEW_COMMITS = 200
-# Of a commit that is not small the rows stay where they are.
+# Of commits at most so many rows are held, and none of one that is not small: a row takes some 150
+# bytes of its file, and ten times as many in memory.
+COMMITTED_ROWS = 100_000
 SMALL_BYTES = 256 * 1024
+FOOTER_BYTES, ROW_BYTES = 8_000, 150
 # Each statement names so many files at most.
 _AT_ONCE = 512
 # So many sets of columns are read by name at a time; files with others by field id.
@@ -92,7 +96,7 @@ class Rows:
         self._root = root
         self._runs = Held(connection, root, RUNS, "lake_held_runs")
         self._events = Held(connection, root, EVENTS, "lake_held_events")
-        self._large: dict[str, bool] = {}  # of commits: a file does not change
+        self._guesses: dict[str, int] = {}
         self._views = ""
         connection.execute(
             "create or replace temp view lake_pending_events as "
@@ -130,20 +134,23 @@ class Rows:
         """The files to hold, and those to read where they lie."""
         small: list[str] = []
         large: list[str] = []
-        room = held_rows()
-        for file in sorted(live, key=lambda file: file.rows):
-            if file.maintained:
-                room -= file.rows
-                is_large = room < 0
-            else:
-                is_large = self._is_large(file.path)
-            (large if is_large else small).append(file.path)
+        room = {True: held_rows(), False: COMMITTED_ROWS}
+        for rows, file in sorted((self._rows_in(file), file) for file in live):
+            room[file.maintained] -= rows
+            (small if room[file.maintained] >= 0 else large).append(file.path)
         return small, large
 
-    def _is_large(self, path: str) -> bool:
-        if path not in self._large:
-            self._large[path] = (self._root / path).stat().st_size > SMALL_BYTES
-        return self._large[path]
+    def _rows_in(self, file: Live) -> int:
+        """How many rows a file has; of a commit by its size, which nobody wrote down."""
+        if file.maintained:
+            return file.rows
+        if file.path not in self._guesses:
+            size = 0
+            with suppress(OSError):  # whoever reads it says what is wrong
+                size = (self._root / file.path).stat().st_size
+            rows = max(0, size - FOOTER_BYTES) // ROW_BYTES + 1
+            self._guesses[file.path] = rows if size <= SMALL_BYTES else COMMITTED_ROWS + 1
+        return self._guesses[file.path]
 
     def _sources(self, large: Sequence[str]) -> list[str]:
         found = self._runs.kinds.sources(large)
