@@ -603,3 +603,14 @@ def test_a_backup_that_is_rotten_itself_is_not_taken(store, tmp_path):
     (finding,) = store.check(repair=True, source=tmp_path / "backup").findings
     assert (finding.kind, finding.repaired) == ("rotten", "")
     assert path.exists(), "what can be read is not moved"
+
+
+def test_a_flipped_bit_in_the_card_is_found(store):
+    store.append(frames(1))
+    whole = store.layout.card.read_bytes()
+    rng = random.Random(3)
+    for _ in range(12):
+        flip(store.layout.card, rng)
+        assert [f.path for f in store.check(deep=False).findings if f.damage] == ["lake.json"]
+        store.layout.card.write_bytes(whole)
+    assert not store.check(deep=False).damaged

@@ -555,9 +555,9 @@ def test_of_acts_that_overtake_each_other_the_last_acknowledged_counts(
         store.compact(grace_s=0)
 
 
-def put_back(copy: Path, store: Store) -> None:
+def put_back(copy: Path, store: Store, table: str = "*") -> None:
     """As rsync without --delete, or a backup that is copied over the lake."""
-    for path in copy.glob("*/month=*/*"):
+    for path in copy.glob(f"{table}/month=*/*"):
         target = store.path / path.relative_to(copy)
         if not target.exists():
             shutil.copy2(path, target)
@@ -570,8 +570,9 @@ def in_a_shell(store: Store, question: str) -> list[tuple]:
     return plain.execute(question).fetchall()
 
 
+@pytest.mark.parametrize("table", ["*", "events"])
 @pytest.mark.parametrize("how", ["compact", "fold"])
-def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how):
+def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how, table):
     made = frames(2)
     store.append(made)
     first, second = ids(made)
@@ -584,7 +585,7 @@ def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how):
     store.append_events("restore", [second])
     for _ in range(2):
         store.compact(grace_s=0)
-    put_back(tmp_path / "backup", store)
+    put_back(tmp_path / "backup", store, table)
     question = "select notes, tags from runs order by run_id"
     wanted = [("once", None), (None, None)]
     assert rows(question) == in_a_shell(store, question) == wanted

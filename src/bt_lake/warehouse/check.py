@@ -14,6 +14,7 @@ from bt_lake.warehouse.furniture import furniture
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rot import Progress, unreadable
 from bt_lake.warehouse.rules import broken_rules
+from bt_lake.warehouse.scan import Scan
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.unlisted import unlisted
 from bt_lake.warehouse.whole import files
@@ -37,13 +38,13 @@ def check(
     report = Report()
     looks: list[Look] = [furniture, partial(files, since=since), unlisted]
     if deep or repair:
-        looks += [partial(unreadable, since=since, progress=progress), doubled, broken_rules]
-    else:
-        looks += [partial(doubled, tables=("runs",))]
+        looks += [partial(unreadable, since=since, progress=progress)]
     if repair:
-        _mend(layout, report, looks, source)
+        _mend(layout, report, [*looks, _rows(doubled), _rows(broken_rules)], source)
+    elif deep:
+        _look(layout, report, [*looks, _rows(doubled, broken_rules)])
     else:
-        _look(layout, report, looks)
+        _look(layout, report, [*looks, _rows(partial(doubled, tables=("runs",)))])
     report.findings += upkeep.findings(layout)
     report.files = sum(1 for table in TABLES for _ in layout.files(table))
     return report
@@ -53,8 +54,22 @@ def _look(layout: Layout, report: Report, looks: Iterable[Look]) -> None:
     """Each look needs what the one before found to be whole."""
     for look in looks:
         report.findings += look(layout)
-        if report.damaged and look is not doubled:
+        if report.damaged:
             break
+
+
+def _rows(*looks: Callable[[Scan], Iterable[Finding]]) -> Look:
+    """Looks at the rows, which are read once for all of them."""
+
+    def look(layout: Layout) -> Iterator[Finding]:
+        scan = Scan(layout)
+        try:
+            for each in looks:
+                yield from scan.steadily(each)
+        finally:
+            scan.close()
+
+    return look
 
 
 def _mend(layout: Layout, report: Report, looks: Iterable[Look], source: Path | None) -> None:
@@ -72,7 +87,7 @@ def _mend(layout: Layout, report: Report, looks: Iterable[Look], source: Path | 
             mender = mender or Repair(layout, source)
             mender.mend(found)
         report.findings += found
-        if report.damaged and look is not doubled:
+        if report.damaged:
             break
     if mender is not None:
         report.after = visible.note("after")

@@ -73,8 +73,10 @@ def _parts(layout: Layout) -> Iterator[Finding]:
 def _is_sealed(card: Path) -> bool:
     """Whether a card has the digest that it carries; those of older versions carry none."""
     data = read_bounded(card, CARD_BYTES)
-    digest = json.loads(data).get("digest")
-    return digest is None or is_whole(data, str(digest))
+    told = json.loads(data)
+    if ("digest" in told) != ("written_by" in told):
+        return False
+    return "digest" not in told or is_whole(data, str(told["digest"]))
 
 
 def _foreign_sql(layout: Layout) -> Iterator[Finding]:

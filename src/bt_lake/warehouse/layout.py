@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bt_lake._version import __version__
 from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
 from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
 
@@ -134,7 +135,8 @@ def card_text(card: dict[str, Any]) -> str:
 
     from bt_lake.warehouse.digest import BLANK, sealed
 
-    told = {key: value for key, value in card.items() if key != "digest"} | {"digest": BLANK}
+    told = {key: value for key, value in card.items() if key not in ("written_by", "digest")}
+    told |= {"written_by": f"bt-lake {__version__}", "digest": BLANK}
     return sealed((json.dumps(told, indent=2) + "\n").encode()).decode()
 
 

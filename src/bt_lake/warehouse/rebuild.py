@@ -37,10 +37,12 @@ def rebuild_log(layout: Layout, set_aside: Callable[[str], object]) -> str:
         set_aside(path)
     log.write(layout, log.State(epoch, now, log.GRACE_S, adds, removed))
     rest = [(path.partition("/")[0], f"_quarantine/{path}") for path in partly]
+    torn = set[str]()
     if rest:
-        run(layout, lambda task: take_in(task, rest))
+        run(layout, lambda task: torn.update(take_in(task, rest)))
     also = f"; of {len(partly)} files what newer ones do not hold was taken in" if partly else ""
-    return f"rebuilt as epoch {epoch} from {len(adds)} compacted files{also}"
+    left = f"; {len(torn)} of them cannot be read: {', '.join(sorted(torn))}" if torn else ""
+    return f"rebuilt as epoch {epoch} from {len(adds)} compacted files{also}{left}"
 
 
 def _live_by_content(

@@ -66,8 +66,12 @@ class Repair:
             taken = [f for f in findings if f.kind in ("stray", "copy") and f.damage]
             paths = [(finding.table, f"_quarantine/{finding.path}") for finding in taken]
             if paths := [*paths, *self._salvaged]:
-                run(self.layout, lambda task: take_in(task, paths))
+                torn = set[str]()
+                run(self.layout, lambda task: torn.update(take_in(task, paths)))
                 self._salvaged = []
+                for finding in taken:
+                    if f"_quarantine/{finding.path}" in torn:
+                        finding.repaired = f"it cannot be read; moved to _quarantine/{finding.path}"
             doubled = [finding.path for finding in findings if finding.kind == "doubled"]
             if doubled:
                 run(self.layout, lambda task: _keep_one_of_each(task, doubled))

@@ -5,57 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.params import hash_of_json
 from bt_lake.warehouse.quoting import identifier, literal
 from bt_lake.warehouse.schema import EVENT_KINDS, SAMPLES, STATUSES, TABLES
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from bt_lake.warehouse.findings import Finding
+    from bt_lake.warehouse.scan import Scan
 
+
+def broken_rules(scan: Scan) -> Iterator[Finding]:
     from bt_lake.warehouse.findings import Finding
 
-SOURCES = {
-    "runs": "lake_rows",
-    "equity": "lake_curves",
-    "trades": "lake_trade_rows",
-    "events": "events",
-}
-
-
-def broken_rules(layout: Layout) -> Iterator[Finding]:
-    from bt_lake.warehouse.database import Database
-    from bt_lake.warehouse.findings import Finding
-
-    database = Database(layout)
-    database.complete()
-    connection = database.connection
-    try:
-        for table, source in SOURCES.items():
-            for rule, count, example in _broken(connection, table, source):
-                yield Finding(
-                    "rule",
-                    table,
-                    f"{count} row(s) break the rule '{rule}', the first of run {example}",
-                    "see which with `bt-lake sql`; `bt-lake delete --forget` takes a run out, and "
-                    "ingesting its source again brings it back",
-                )
-        count, example = _wrong_hashes(connection)
-        if count:
+    for table in TABLES:
+        for rule, count, example in _broken(scan, table):
             yield Finding(
                 "rule",
-                "runs",
-                f"{count} row(s) break the rule 'params_hash is that of params', the first of run "
-                f"{example}: lookup and unique do not find them",
-                "`bt-lake recompute` writes it",
+                table,
+                f"{count} row(s) break the rule '{rule}', the first of run {example}",
+                "see which with `bt-lake sql`; `bt-lake delete --forget` takes a run out, and "
+                "ingesting its source again brings it back",
             )
-    finally:
-        connection.close()
+    count, example = _wrong_hashes(scan)
+    if count:
+        yield Finding(
+            "rule",
+            "runs",
+            f"{count} row(s) break the rule 'params_hash is that of params', the first of run "
+            f"{example}: lookup and unique do not find them",
+            "`bt-lake recompute` writes it",
+        )
 
 
-def _broken(
-    connection: DuckDBPyConnection, table: str, source: str
-) -> Iterator[tuple[str, int, str]]:
+def _broken(scan: Scan, table: str) -> Iterator[tuple[str, int, str]]:
+    connection, source = scan.connection, scan.rows(table)
     rules = dict(_row_rules(table))
     counts = ", ".join(
         f"count(*) filter ({broken}), min(run_id) filter ({broken})" for broken in rules.values()
@@ -64,26 +47,26 @@ def _broken(
     for rule, count, example in zip(rules, row[::2], row[1::2], strict=True):
         if count:
             yield rule, count, example
-    keys = ", ".join(map(identifier, TABLES[table].key))
-    repeated = connection.execute(
-        f"select count(*), min(run_id) from (select any_value(run_id) as run_id from {source} "
-        f"group by {keys} having count(*) > 1)"
-    ).fetchall()[0]
-    if repeated[0]:
+    if not scan.has_keys_once(table):
+        keys = ", ".join(map(identifier, TABLES[table].key))
+        repeated = connection.execute(
+            f"select count(*), min(run_id) from (select any_value(run_id) as run_id from {source} "
+            f"group by {keys} having count(*) > 1)"
+        ).fetchall()[0]
         yield f"{' and '.join(TABLES[table].key)} occur once", *repeated
     if table in ("equity", "trades"):
         orphans = connection.execute(
-            f"select count(*), min(run_id) from {source} where run_id not in "
-            "(select run_id from lake_rows)"
+            f"select sum(n)::bigint, min(run_id) from (select run_id, count(*) as n from {source} "
+            f"group by run_id) where run_id not in (select run_id from {scan.rows('runs')})"
         ).fetchall()[0]
         if orphans[0]:
             yield "the run exists", *orphans
 
 
-def _wrong_hashes(connection: DuckDBPyConnection) -> tuple[int, str]:
+def _wrong_hashes(scan: Scan) -> tuple[int, str]:
     """Runs whose params_hash a writer left out, or made in another way."""
-    rows = connection.execute(
-        "select params, params_hash, count(*), min(run_id) from lake_rows "
+    rows = scan.connection.execute(
+        f"select params, params_hash, count(*), min(run_id) from {scan.rows('runs')} "
         "where params is not null or params_hash is not null group by all"
     ).fetchall()
     wrong = [row for row in rows if hash_of_json(row[0]) != row[1]]

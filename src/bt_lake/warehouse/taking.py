@@ -10,10 +10,16 @@ from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.strays import KEYS
 
 
-def take_in(task: Task, files: Iterable[tuple[str, str]]) -> None:
-    """Write the rows of some files anew of which the lake has none: of runs first."""
-    order = list(TABLES)
+def take_in(task: Task, files: Iterable[tuple[str, str]]) -> set[str]:
+    """Write the rows of some files anew of which the lake has none: of runs first.
+
+    Gives the files that cannot be read: nothing of them is taken.
+    """
+    order, unread = list(TABLES), set()
     for table, path in sorted(files, key=lambda file: (order.index(file[0]), file[1])):
+        if not _is_readable(task, table, path):
+            unread.add(path)
+            continue
         key = KEYS[table]
         column = TABLES[table][key]
         live = [task.layout.root / file.path for file in task.files(table)]
@@ -24,3 +30,15 @@ def take_in(task: Task, files: Iterable[tuple[str, str]]) -> None:
         )
         folded = was_folded(task.connection, task.layout.root / path)
         task.rewriter.write(table, [path], without="there", key=key, folded=folded)
+    return unread
+
+
+def _is_readable(task: Task, table: str, path: str) -> bool:
+    from duckdb import Error
+
+    try:
+        rows = plain_rows(table, [task.layout.root / path])
+        task.connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
+    except Error:
+        return False
+    return True
