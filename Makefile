@@ -70,12 +70,12 @@ else
 endif
 	touch $@
 
-BOUNDS_NEED := pytest pytest-xdist hypothesis pandas pillow zarr
+BOUNDS_NEED := pytest pytest-xdist hypothesis pandas pillow zarr duckdb-cli
 # The files that meet the libraries most; ALL=1 for all of them, but for those about the documents'
 # wording, which other versions say a little differently, and those that need a server.
 EVERY := $(filter-out $(addprefix tests/test_,docs_% readme.py import_postgres.py),$(wildcard tests/test_*.py))
 BOUNDS := $(if $(ALL),$(EVERY),$(addprefix tests/test_,append.py compaction.py check.py saving.py documents.py \
-	ingest.py summary_rows.py engine_lake.py metrics_truth.py overfit_sweep.py queries_best.py queries_groups.py \
+	ingest.py families.py summary_rows.py engine_lake.py metrics_truth.py overfit_sweep.py queries_best.py queries_groups.py \
 	queries_list.py queries_lookup.py queries_export.py cli_edges.py cli_runs.py cli_ingest.py cli_sql.py))
 
 newest-check: $(NEWEST)/.ready ## run them with the newest versions there are, pre-releases too

@@ -49,7 +49,9 @@ class Trials:
         text = rows.query(
             WHOLE,
             "select t.run_id, t.run_ids, t.failed, t.deleted, f.* exclude (label), "
-            "epoch_us(t.end_at) - epoch_us(t.start_at) as span, t.* "
+            # no times: DuckDB 2.0 needs pytz to make them Python's
+            "epoch_us(t.end_at) - epoch_us(t.start_at) as span, "
+            "t.sharpe, t.n_returns, t.skew, t.kurtosis, t.a_year "
             "from lake_family_rows as f left join lake_annual as t on true order by t.run_id",
         )
         relation = connection.execute(text, dict(rows.values) or None)
