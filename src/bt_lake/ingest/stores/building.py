@@ -207,7 +207,8 @@ def status(value: Any) -> str:
     if word in _OK | _FAILED:
         return "ok" if word in _OK else "failed"
     raise ValueError(
-        f"{shown(value)} is no status; bt-lake knows {', '.join(sorted(_OK | _FAILED))}"
+        f"{shown(value)} is no status; --map-value status.{word}=failed says what it means "
+        f"(bt-lake knows {', '.join(sorted(_OK | _FAILED))})"
     )
 
 

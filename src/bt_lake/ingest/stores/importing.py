@@ -203,7 +203,7 @@ class _Import:
             unit = self._plan.decisions[name].unit
             if is_none(root, unit, value):
                 draft.leave_out(root, name, value)
-                reason = f"{value:g} in {unit} is none; most of the column is larger a hundredfold"
+                reason = f"{value:g} is none as a {unit}, which most of the column is"
                 self.report.cells.append(self._unread(rows, place, name, reason))
             else:
                 self.report.doubtful.append(self._unread(rows, place, name, f"{value:g}"))

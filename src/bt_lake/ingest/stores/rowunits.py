@@ -14,7 +14,7 @@ _NEAR = 0.02  # stores round: two digits of a percentage are a hundredth of a sm
 _LEAST = 1e-3  # smaller than this an expected value proves nothing
 STANDS_OUT = 100.0
 _FEW = 10  # of fewer values none stands out
-_NEVER_SMALL = {"win_rate"}
+_RATES = {"win_rate"}
 
 
 def proved(ours: str, value: float, metrics: Mapping[str, Any]) -> Unit | None:
@@ -62,5 +62,5 @@ def standing_out(ours: str, unit: Unit, values: Floats) -> set[int]:
 
 
 def is_none(ours: str, unit: Unit, value: float) -> bool:
-    """Whether a value that stands out is none of its kind: a win rate of less than 1 %."""
-    return ours in _NEVER_SMALL and unit is Unit.PERCENT and abs(value) <= 1
+    """Whether a value that stands out is none of its kind: a win rate below 1 % or above all."""
+    return ours in _RATES and (abs(value) <= 1) == (unit is Unit.PERCENT)
