@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.names import Described
     from bt_lake.queries.sweeping import Grid
     from bt_lake.running.arguments import Parameter
+    from bt_lake.running.live import Running
     from bt_lake.running.planning import Options, Plan
     from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
@@ -337,6 +338,12 @@ class Lake:
             metric=metric,
             progress=progress,
         )
+
+    def running(self) -> list[Running]:
+        """What is under way in the lake now: who runs what, how far, the best so far, its log."""
+        from bt_lake.running.live import running
+
+        return running(self.store.layout)
 
     def reproduce(
         self,

@@ -62,6 +62,9 @@ def _identity(row: Row) -> Section:
     took = "" if row["duration_s"] is None else f", took {values.duration(row['duration_s'])}"
     section.add("status", row["status"] + took, "red" if failed else "")
     section.add("error", row["error"], "red")
+    if row["log"]:
+        lines = row["log"].count("\n") + (row["log"][-1:] != "\n")
+        section.add("printed", f"{lines:,} line{'s' * (lines != 1)}; --log shows them")
     section.add("deleted", _time(row["deleted_at"]), "yellow")
     section.add("tags", ", ".join(row["tags"] or []))
     section.add("notes", row["notes"])

@@ -45,6 +45,7 @@ class RunKeywords(TypedDict, total=False):
     status: Text
     error: BaseException | str | None
     duration_s: Number
+    log: Text
     start_at: Time
     end_at: Time
     bars: Count

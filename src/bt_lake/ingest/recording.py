@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -53,4 +54,10 @@ def record(store: Store, **columns: Any) -> Iterator[Recording]:
             error.add_note(f"bt-lake could not record the failed run: {also}")
         raise
     run.columns.setdefault("duration_s", time.perf_counter() - begin)
-    run.run_id = save(store, run.result, **run.columns)
+    try:
+        run.run_id = save(store, run.result, **run.columns)
+    except BadInput as error:  # no result, or one that cannot be saved: that is a failure, too
+        told = {"status": "failed", "error": str(error)}
+        run.run_id = save(store, **{**columns, "created_at": run.columns["created_at"], **told})
+        error.add_note(f"a failed run is saved as {run.run_id}")
+        raise

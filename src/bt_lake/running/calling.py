@@ -15,6 +15,7 @@ from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.joining import joined
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import runs_of
+from bt_lake.ingest.secrets import without_secrets
 from bt_lake.running.alone import Exited, apart
 from bt_lake.running.stopping import Stopped
 from bt_lake.running.target import Target, trimmed
@@ -88,12 +89,21 @@ class Outcome:
     gathered: Gathered
     run_ids: list[str]
     error: str | None = None
+    log: str | None = None  # the last of what the call printed
 
 
 def frames_of_all(outcomes: Sequence[Outcome]) -> Frames:
     """Their runs with their metrics, computed over all of them at once."""
-    run_ids = chain.from_iterable(outcome.run_ids for outcome in outcomes)
-    return frames_of(joined([outcome.gathered for outcome in outcomes]), list(run_ids))
+    run_ids = list(chain.from_iterable(outcome.run_ids for outcome in outcomes))
+    frames = frames_of(joined([outcome.gathered for outcome in outcomes]), run_ids)
+    logs = [outcome.log for outcome in outcomes for _ in outcome.run_ids]
+    if not any(logs):
+        return frames
+    import pyarrow as pa
+
+    texts = pa.array([log and without_secrets(log) for log in logs], pa.string())
+    names = [name for name in frames.runs.column_names if name != "log"]
+    return replace(frames, runs=frames.runs.select(names).append_column("log", texts))
 
 
 def execute(

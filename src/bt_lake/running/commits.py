@@ -45,7 +45,7 @@ class Commits:
         if not self._pending:
             self._since = time.monotonic()
         self._pending.append((trial, outcome))
-        self._bytes += outcome.gathered.nbytes
+        self._bytes += outcome.gathered.nbytes + len(outcome.log or "")
 
     @property
     def due(self) -> bool:

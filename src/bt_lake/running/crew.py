@@ -15,13 +15,14 @@ from threading import Lock, Thread
 from typing import Any, Self
 
 from bt_lake.running.calling import Job, Outcome, Trial
+from bt_lake.running.printed import Printed
 from bt_lake.running.worker import START
 from bt_lake.warehouse.errors import BadInput, LakeError
 
-# A trial with its outcome, or with words on how the worker ended that had it.
-Finished = tuple[Trial, Outcome | str]
+# A trial with its outcome, or with words on how the worker ended that had it, and what it printed.
+Finished = tuple[Trial, Outcome | str, str | None]
 _POSIX = os.name == "posix"
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.5
 _PATIENCE_S = 5.0
 _HIRES = 5  # workers that may be killed while they import before it is the import that does it
 _WAITING = 4  # outcomes that may wait for each worker: bounds memory if committing is slow
@@ -51,10 +52,12 @@ class Worker:
             if _POSIX
             else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
         )
+        self.printed = Printed()
         self.process = subprocess.Popen(
             [sys.executable, "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self.printed.stderr,
             env={**limits, **os.environ},
             **apart,
         )
@@ -96,6 +99,7 @@ class Worker:
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
             while not selector.select(_LOOK_EVERY_S):
+                self.printed.pass_on()
                 if self.process.poll() is not None:
                     raise EOFError
 
@@ -131,6 +135,7 @@ class Worker:
         for pipe in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]
+        self.printed.pass_on()
 
 
 class Crew:
@@ -168,6 +173,12 @@ class Crew:
             self._left -= 1
         return found
 
+    def printing(self) -> bytes:
+        """The last that any run which is under way has printed."""
+        with self._lock:
+            said = [worker.printed.tail for worker in self._workers]
+        return max(said, key=len, default=b"")
+
     def stop(self) -> Iterator[Finished]:
         """End every worker; what is running is lost, what is finished comes out."""
         with self._lock:
@@ -194,12 +205,14 @@ class Crew:
             while (trial := self._next_trial()) is not None:
                 worker = worker or self._hire()
                 try:
-                    self._done.put((trial, worker.run(trial)))
+                    outcome = worker.run(trial)
+                    self._done.put((trial, outcome, worker.printed.take()))
                 except Killed as error:
+                    printed = worker.printed.take()
                     self._fire(worker)
                     worker = None
                     if not self._closing:
-                        self._done.put((trial, str(error)))
+                        self._done.put((trial, str(error), printed))
                 if self._fresh and worker is not None:
                     worker.dismiss()
                     self._fire(worker)
@@ -227,6 +240,7 @@ class Crew:
                     worker.kill()
             try:
                 worker.introduce()
+                worker.printed.take()  # what the import says is no run's
                 return worker
             except Killed as error:
                 self._fire(worker)

@@ -10,6 +10,7 @@ from typing import Any
 from bt_lake.running.allowed import remember
 from bt_lake.running.calling import Trial, execute, frames_of_all
 from bt_lake.running.planning import job_of
+from bt_lake.running.printed import kept
 from bt_lake.running.provenance import data_hash
 from bt_lake.running.target import load
 from bt_lake.running.trust import Code, find, permit
@@ -101,8 +102,9 @@ def reproduce(
     target.check_arguments(call.trial.arguments(target))
     data = data_hash(target.function, call.trial.arguments(target))
     job = job_of(target, old["strategy"], {"reproduced_from": run_id}, made.seed)
-    outcome = execute(target, job, replace(call.trial, data_hash=data), only=made.part)
-    store.append(frames_of_all([outcome]))
+    with kept() as said:
+        outcome = execute(target, job, replace(call.trial, data_hash=data), only=made.part)
+    store.append(frames_of_all([replace(outcome, log=said.text)]))
     new_id = outcome.run_ids[0]
     new = _row(store, new_id)
     return Reproduction(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from bt_lake.running.commits import Commits
 from bt_lake.running.crew import Crew
 from bt_lake.running.held import Held, held
 from bt_lake.running.left import Left
+from bt_lake.running.live import Live
 from bt_lake.running.planning import Plan
 from bt_lake.running.stopping import Stop, heeded
 from bt_lake.warehouse.errors import BadInput
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LOOK_EVERY_S = 0.2
+_NEW_AFTER_S = 1.0
 # So many failures with one error, and nothing else: the rest would fail in the same way.
 ALIKE = 10
 
@@ -55,6 +57,23 @@ class Swept:
     @property
     def per_s(self) -> float:
         return self.done / self.seconds if self.seconds else 0.0
+
+    @property
+    def so_far(self) -> dict[str, Any]:
+        """How far it is, for those who look at the lake."""
+        in_lake = self.already + self.elsewhere + self.done
+        left = (self.total - in_lake) / self.per_s if self.per_s else None
+        return {
+            "total": self.total,
+            "done": self.done,
+            "in_lake": in_lake,
+            "failed": self.failed + self.already_failed,
+            "per_s": self.per_s,
+            "seconds_left": left,
+            "metric": self.metric,
+            "best": self.best,
+            "best_params": self.best_params,
+        }
 
     def __str__(self) -> str:
         in_lake = self.already + self.elsewhere + self.done
@@ -156,6 +175,8 @@ class _Sweep:
         self._swept = swept
         self._progress = progress
         self._began = time.perf_counter()
+        self._live = Live(store.layout, plan.job.entrypoint, plan.sweep)
+        self._printed = b""  # by the run that ended last
 
     def run(self, jobs: int, stop: Stop, fail_fast: bool, keep_going: bool, fresh: bool) -> None:
         swept = self._swept
@@ -169,6 +190,7 @@ class _Sweep:
             except BadInput as error:  # of a worker that cannot begin
                 raise BadInput(f"{error}\n{self._end(crew)}") from None
             finally:
+                self._live.end()
                 self._end(crew)
         if fail_fast and swept.failed:
             raise BadInput(f"{swept.error}\n{swept}; stopped at the first failure")
@@ -184,6 +206,9 @@ class _Sweep:
             self._commit()
         if self._progress is not None:
             self._progress(self._swept)
+        if self._swept.seconds > _NEW_AFTER_S and not self._store.layout.exists:
+            self._store.create()  # so that others see what goes on
+        self._live.tell(crew.printing() or self._printed, **self._swept.so_far)
 
     def _end(self, crew: Crew) -> str:
         """Keep what is finished; says how much that is."""
@@ -193,12 +218,14 @@ class _Sweep:
         self._swept.run_ids = self._commits.saved
         return f"{self._swept}; start it again to go on"
 
-    def _take(self, trial: Trial, outcome: Outcome | str) -> None:
+    def _take(self, trial: Trial, outcome: Outcome | str, printed: str | None) -> None:
         if isinstance(outcome, str):
             now = {"created_at": datetime.now(UTC)}
             outcome = failed(self._job, trial, f"the worker process {outcome}", now)
         self._swept.count(trial, outcome)
-        self._commits.add(trial, outcome)
+        if printed is not None:
+            self._printed = printed.encode()
+        self._commits.add(trial, replace(outcome, log=printed))
 
     def _commit(self) -> None:
         runs, trials, late = self._commits.flush()

@@ -115,6 +115,7 @@ RUNS = Table(
 5   status!         string     -         -f 'ok' or 'failed'
 6   error           string     -         - why a failed run failed
 7   duration_s      double     s         _ how long the backtest took
+80  log             string     -         - what the run printed: the last 64 KB of it
 [label]
 8   strategy!       string     -         -ifs name of the strategy
 9   strategy_type   string     -         - family of strategies, such as trend_following

@@ -48,6 +48,9 @@ def list_runs(
         str | None, typer.Option(metavar="RUN", help="Go on after the last run of a page.")
     ] = None,
     columns: Columns = None,
+    running: Annotated[
+        bool, typer.Option("--running", help="What is being run right now, and how far it is.")
+    ] = False,
 ) -> None:
     """The runs of the lake, newest first.
 
@@ -58,7 +61,13 @@ def list_runs(
       bt-lake list --param fast=10 --sort param.slow --order asc
       bt-lake list -n 50 --after 4c1d20aa
       bt-lake list --all -o runs.parquet
+      bt-lake list --running
     """
+    if running:
+        from bt_lake.cli.underway import list_running
+
+        list_running(session, out)
+        return
     sort = meant(session.reader, sort)
     answer = session.lake.ask.runs(
         sort=sort,

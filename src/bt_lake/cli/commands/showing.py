@@ -12,6 +12,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.options import Family, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
+from bt_lake.cli.values import harmless
 
 _PIPED_WIDTH = 80
 
@@ -23,6 +24,9 @@ def show(
     family: Annotated[
         Family, typer.Option(help="The trials that luck is counted over.")
     ] = Family.STRATEGY,
+    log: Annotated[
+        bool, typer.Option("--log", help="What the run printed (its last 64 KB), and nothing else.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg or .html."),
@@ -34,9 +38,15 @@ def show(
     Examples:
       bt-lake show b7d2f19a
       bt-lake show b7d2f19a --format json
+      bt-lake show b7d2f19a --log
       bt-lake show b7d2f19a --plot equity.svg
     """
     detail = session.lake.run(run)
+    if log:
+        said = detail.row["log"] or ""
+        out.lines(map(harmless, said.splitlines()) if out.on_terminal else said.splitlines())
+        messages.note("" if said else "nothing that it printed was kept")
+        return
     if plot is not None:
         from bt_lake.cli.plot import plot_curve
 
