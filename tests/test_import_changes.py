@@ -224,9 +224,11 @@ def test_a_time_that_was_set_right_is_no_second_run(store: Store, rows, tmp_path
     path = add_results(tmp_path / "t.db", result(), result(symbol="AAPL"))
     take(store, path)
     with sqlite3.connect(path) as connection:
-        connection.execute("update backtest_results set run_timestamp = run_timestamp - 18000")
+        for column in ("run_timestamp", "start_date", "end_date"):
+            connection.execute(f"update backtest_results set {column} = {column} - 18000")
     said = take(store, path)
-    assert (said.added, {bad.column for bad in said.changed}) == ([], {"created_at"})
+    times = {"created_at", "start_at", "end_at"}
+    assert (said.added, {bad.column for bad in said.changed}) == ([], times)
     other = add_results(tmp_path / "other.db", result(run_timestamp=1, sharpe_ratio=0.3))
     assert len(take(store, other).added) == 1  # row 1 of another store is another run
 

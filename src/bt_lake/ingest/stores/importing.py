@@ -13,7 +13,8 @@ from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.stores import planning, versions
-from bt_lake.ingest.stores.building import UNFINISHED, Draft, drafts, kept, run_of
+from bt_lake.ingest.stores.building import UNFINISHED, drafts, run_of
+from bt_lake.ingest.stores.draft import Draft, kept
 from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.mapping import METRICS
 from bt_lake.ingest.stores.planning import Given, landings, make

@@ -149,7 +149,7 @@ def _same_row(row: Mapping[str, Any], there: Mapping[str, Any], *, dated: bool, 
     if dated:
         equal = _equal(row, there, _FIGURES)
         alike = (
-            all(_equal(row, there, _LABELS))
+            all(_equal(row, there, [name for name in _LABELS if name not in _TIMES]))
             and _differences("config", there["config"], row["config"]) == []
         )
         return once and equal.count(True) >= _FEW_FIGURES and all(equal) and alike
