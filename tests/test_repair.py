@@ -294,14 +294,14 @@ def hides_and_doubles_nothing(seed: int, kinds: list[str], folder: Path) -> None
 SOME = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**32), kinds=SOME)
 def test_a_repair_hides_and_doubles_nothing(tmp_path_factory, seed, kinds):
     hides_and_doubles_nothing(seed, kinds, tmp_path_factory.mktemp("lake"))
 
 
 @pytest.mark.thorough
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(seed=st.integers(0, 2**32), kinds=SOME)
 def test_a_repair_hides_and_doubles_nothing_often(tmp_path_factory, seed, kinds):
     hides_and_doubles_nothing(seed, kinds, tmp_path_factory.mktemp("lake"))
