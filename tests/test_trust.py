@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_lake import Cli
+from factory import frames, ids
 
 import bt_lake
 from bt_lake.running import allowed, trust
@@ -287,3 +288,12 @@ def test_the_os_of_a_stranger_runs_nothing(place, lake, capsys):
     assert said.code == 2
     assert "Python's own modules are never run for a lake" in said.err
     assert not ran(place)
+
+
+@pytest.mark.parametrize("column", ["params", "config"])
+def test_what_is_no_json_is_damage(lake, column):
+    made = frames(1, entrypoint="strat:run", **{column: "{'not': json"})
+    lake.store.append(made)
+    (run_id,) = ids(made)
+    with pytest.raises(Damaged, match=f"its {column} is no JSON"):
+        lake.reproduce(run_id)

@@ -129,7 +129,9 @@ def test_a_column_without_a_field_id_is_said_and_passed_over(store, rows):
     assert rows("select count(*) from runs") == [(1,)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))]
+)
 def test_nothing_is_lost_through_random_maintenance(store, seed, monkeypatch):
     print(f"seed {seed}")
     rng = random.Random(seed)

@@ -146,10 +146,10 @@ class _Made:
 
 
 def _made(old: Mapping[str, Any]) -> _Made:
-    config = json.loads(old["config"] or "{}")
+    config, params = _parsed(old, "config"), _parsed(old, "params")
     made = config.get("run") if isinstance(config, dict) else None
     made = made if isinstance(made, dict) else {}
-    arguments = made.get("arguments", json.loads(old["params"] or "{}"))
+    arguments = made.get("arguments", params)
     labels = made.get("labels", {})
     exact = made.get("exact", {})
     part, seed = made.get("part", 0), made.get("seed", 0)
@@ -168,6 +168,13 @@ def _made(old: Mapping[str, Any]) -> _Made:
     window = Window(texts["start"], texts["end"], old["fold"], old["sample"])
     trial = Trial(arguments, labels, window, exact=exact)
     return _Made(texts["root"], trial, part, seed, texts["git_commit"])
+
+
+def _parsed(old: Mapping[str, Any], column: str) -> Any:
+    try:
+        return json.loads(old[column] or "{}")
+    except (ValueError, RecursionError):
+        raise Damaged(f"run {old['run_id']}: its {column} is no JSON") from None
 
 
 def _row(store: Store, run_id: str) -> dict[str, Any]:
