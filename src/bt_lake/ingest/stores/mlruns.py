@@ -21,6 +21,7 @@ _POINT = re.compile(
 )
 _META = "meta.yaml"
 _TRASH = ".trash"
+_KEPT = 20_000  # runs, some KiB each
 
 
 def has_experiments(folder: Path) -> bool:
@@ -34,8 +35,22 @@ class Folder:
         self._folder = folder
         self.older = 0  # earlier values of metrics
         self.lost = Lost()
+        self._kept: list[Tracked] | None = None
 
     def read(self) -> Iterator[Tracked]:
+        """Twice the same, of files that are read once."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Tracked] | None = []
+        for run in self._read():
+            if kept is not None:
+                kept.append(run)
+                kept = kept if len(kept) < _KEPT else None
+            yield run
+        self._kept = kept
+
+    def _read(self) -> Iterator[Tracked]:
         self.older = 0
         self.lost = Lost()
         folder = self._folder

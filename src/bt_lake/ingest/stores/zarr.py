@@ -24,11 +24,14 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from bt_lake.ingest import times
+from bt_lake.ingest.sheets.ledger import instants
 from bt_lake.ingest.stores import chunks
 from bt_lake.ingest.stores.identity import run_ids
 from bt_lake.ingest.stores.report import Lost, Unread
 from bt_lake.ingest.stores.source import BATCH_ROWS, Dialect, Rows, Unloaded
 from bt_lake.ingest.stores.survey import parsed
+from bt_lake.metrics import NONE
 from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import BadInput, MissingExtra, NotFound
 
@@ -72,6 +75,8 @@ class ZarrSource:
         self._beside = {"equity_curves": self._curve, "trade_details": self._trades}
         self._folder = path
         self._members: dict[str, set[str]] = {}
+        self._dates: Any = None
+        self._instants: Any = None
         self._known_params: dict[str | None, Any] = {}
         with _readable(f"{path}: metadata"):
             self._columns = _metadata(self._root, self.name)
@@ -188,11 +193,20 @@ class ZarrSource:
         dates = found.attributes["dates"]
         if 2 * len(days := set(map(str, dates))) < len(dates):
             raise ValueError(f"{len(dates)} points have {_dates(len(days))}: no curve")
-        curve = {"ts": dates, "equity": np.asarray(found.content, np.float64)}
+        curve = {"ts": self._times(dates), "equity": np.asarray(found.content, np.float64)}
         positions = found.attributes.get("positions")
         if positions is not None and len(positions) == len(curve["ts"]):
             curve["exposure"] = positions
         return curve
+
+    def _times(self, dates: Any) -> Any:
+        """Runs of one strategy mostly have the same dates: these are read once."""
+        if dates != self._dates:
+            self._dates = self._instants = dates
+            micros, problems = times.parse(dates)
+            if not problems and not (micros == NONE).any():
+                self._instants = instants(micros)
+        return self._instants
 
     def _trades(self, run: str | None) -> Any:
         found = self._array("trade_details", run)
