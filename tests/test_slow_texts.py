@@ -6,6 +6,7 @@ What DuckDB, polars and Arrow match is linear by construction (RE2, Rust); Pytho
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import itertools
 import re
@@ -68,14 +69,23 @@ def _uses(tree: ast.Module) -> dict[str, set[str]]:
     return found
 
 
+class _Names(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return "name"  # what a function was given
+
+
 def _compiled(call: ast.Call, module: str, path: Path) -> Any:
     """The call's expression, as its module would compile it."""
     flags = [a for a in call.args[1:] if "re." in ast.unparse(a)] + [
         k.value for k in call.keywords if k.arg == "flags"
     ]
-    names = {**vars(importlib.import_module(module)), "re": re, "mark": ".", "other": ",", "home": "/home/u"}  # fmt: skip
+    names = _Names(
+        vars(builtins)
+        | vars(importlib.import_module(module))
+        | {"re": re, "mark": ".", "other": ","}
+    )
     asked = ast.Tuple([call.args[0], *flags], ast.Load())
-    expression, *options = eval(compile(ast.Expression(ast.fix_missing_locations(ast.copy_location(asked, call))), str(path), "eval"), names)  # fmt: skip
+    expression, *options = eval(compile(ast.Expression(ast.fix_missing_locations(ast.copy_location(asked, call))), str(path), "eval"), {}, names)  # fmt: skip
     return re.compile(expression, *options)
 
 
