@@ -39,7 +39,7 @@ class Draws:
 @contextlib.contextmanager
 def apart(seed: int, *, restore_draws: bool) -> Iterator[Draws]:
     """Working directory, environment and `os._exit` are put back; generators begin at the seed."""
-    here, environment = _folder(), dict(os.environ)
+    here, environment = _folder(), _environment().copy()
     drawn = (random.getstate(), np.random.get_state()) if restore_draws else None
     leave = os._exit
     os._exit = _leaving(leave)
@@ -50,17 +50,23 @@ def apart(seed: int, *, restore_draws: bool) -> Iterator[Draws]:
         if here is not None and _folder() != here:
             with contextlib.suppress(OSError):  # it is gone
                 os.chdir(here)
-        if os.environ != environment:
+        if _environment() != environment:
             _put_back(environment)
         if drawn is not None:
             random.setstate(drawn[0])
             np.random.set_state(drawn[1])
 
 
-def _put_back(environment: dict[str, str]) -> None:
-    for name in os.environ.keys() - environment.keys():
+def _environment() -> dict[Any, Any]:
+    """As it lies beneath `os.environ`, whose copies and comparisons decode every value."""
+    return os.environ._data  # type: ignore[attr-defined, no-any-return]
+
+
+def _put_back(environment: dict[Any, Any]) -> None:
+    kept = {os.environ.decodekey(n): os.environ.decodevalue(v) for n, v in environment.items()}  # type: ignore[attr-defined]
+    for name in os.environ.keys() - kept.keys():
         del os.environ[name]
-    for name, value in environment.items():
+    for name, value in kept.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
 
