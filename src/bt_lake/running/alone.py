@@ -63,7 +63,7 @@ def _environment() -> dict[Any, Any]:
 
 
 def _put_back(environment: dict[Any, Any]) -> None:
-    kept = {os.environ.decodekey(n): os.environ.decodevalue(v) for n, v in environment.items()}  # type: ignore[attr-defined]
+    kept = {os.environ.decodekey(n): os.environ.decodevalue(v) for n, v in environment.items()}
     for name in os.environ.keys() - kept.keys():
         del os.environ[name]
     for name, value in kept.items():
