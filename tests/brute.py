@@ -254,8 +254,9 @@ def answers(lake: Lake, runs: list[Run], question: Question) -> tuple[Any, Any]:
         case "aggregate":
             by, metric = rest
             found = lake.aggregate(by, asked(metric), quantiles=[]).rows()
-            kept = {tuple(map(label_text, row[:2])): rounded(row[2:]) for row in found}
-            return kept, groups_of(runs, by, metric)
+            kept = [(tuple(map(label_text, row[:2])), rounded(row[2:])) for row in found]
+            expected = groups_of(runs, by, metric).items()
+            return like_numbers(kept), like_numbers(expected)
         case "sql aggregate":
             by, metric = rest
             found = lake.sql(
@@ -317,6 +318,15 @@ def quoted(text: str) -> str:
 
 def label_text(value: Any) -> str | None:
     return None if value is None else shown_text(value) if not hasattr(value, "isoformat") else value.isoformat()[:10]  # fmt: skip
+
+
+def like_numbers(groups: Any) -> list[str]:
+    """Groups by their labels; a column of whole and broken numbers has floats."""
+
+    def label(text: str | None) -> Any:
+        return text if text is None or number_of(text) is None else float(text)
+
+    return sorted(repr((tuple(map(label, key)), row)) for key, row in groups)
 
 
 def rounded(row: Any) -> tuple:

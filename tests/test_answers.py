@@ -216,3 +216,9 @@ def test_lake_sql_gives_the_same(lake):
         connection.execute((lake.path / "lake.sql").read_text())
         rows = connection.execute("select \"value\" from best('param.x')").fetchall()
     assert rows == [(1000,)]
+
+
+def test_whole_numbers_beside_broken_ones_keep_their_digits_as_labels(lake):
+    for value in (2**53 + 1, 0.5):
+        lake.save(strategy="s", params={"x": value}, metrics={"sharpe_ratio": 1.0})
+    assert sorted(lake.aggregate("param.x")["param.x"]) == ["0.5", "9007199254740993"]

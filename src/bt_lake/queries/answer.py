@@ -235,6 +235,8 @@ def _with_numbers(frame: pl.DataFrame) -> pl.DataFrame:
         texts = frame[name].drop_nulls() if name.startswith(PARAM) and kind == pl.String else ()
         if len(texts) and all(map(_is_number, texts)):
             whole = all(map(_WHOLE.fullmatch, texts))
+            if not whole and any(abs(int(t)) > 2**53 for t in texts if _WHOLE.fullmatch(t)):
+                continue  # as a float it would be another number
             casts.append(pl.col(name).cast(pl.Int64 if whole else pl.Float64))
     return frame.with_columns(casts)
 
