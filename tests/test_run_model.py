@@ -150,7 +150,14 @@ def one(chance: random.Random):
     return words, function, combos, told, start, single
 
 
-@pytest.mark.parametrize("commands", [60, pytest.param(COMMANDS, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "commands",
+    [
+        12,
+        pytest.param(100, marks=pytest.mark.thorough),
+        pytest.param(COMMANDS, marks=pytest.mark.long),
+    ],
+)
 def test_commands_do_what_the_model_says(tmp_path: Path, monkeypatch, capsys, commands: int):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])

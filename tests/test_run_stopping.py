@@ -96,7 +96,7 @@ def finished() -> list[tuple[float, int]]:
 
 
 def held(lake: bt_lake.Lake) -> list[int]:
-    return [] if not lake.path.exists() else [int(v) for v in lake.runs()["sharpe_ratio"]]
+    return [] if not lake.store.layout.exists else [int(v) for v in lake.runs()["sharpe_ratio"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
