@@ -21,6 +21,7 @@ from report import Report
 import bt_lake
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import new_run_id
+from bt_lake.warehouse.params import hash_of_json
 from bt_lake.warehouse.schema import arrow_schema
 from bt_lake.warehouse.store import Store
 
@@ -80,12 +81,14 @@ def fill(path: Path, runs: int, strategies: int = 200) -> None:
     for _ in range(0, runs, COMMIT):
         n = min(runs, COMMIT)
         ratio = rng.normal(0.02, 0.03, n)
+        params = [f'{{"fast":{i % 40},"slow":{i // 40}}}' for i in range(n)]
         columns = {
             "run_id": [new_run_id() for _ in range(n)],
             "created_at": np.full(n, START),
             "status": ["ok"] * n,
             "strategy": names.take(pa.array(rng.integers(0, strategies, n))),
-            "params": [f'{{"fast": {i % 40}, "slow": {i // 40}}}' for i in range(n)],
+            "params": params,
+            "params_hash": [*map(hash_of_json, params)],
             "periods_per_year": np.full(n, 252.0),
             "sharpe_ratio": ratio * np.sqrt(252),
             "skew": rng.normal(0.0, 0.5, n),

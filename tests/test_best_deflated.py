@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from trials import document, save_moments, save_returns, seeded
 
+from bt_lake.queries import stepping
 from bt_lake.warehouse.errors import BadInput, UnknownName
 
 FAST = {"splits": 2, "bootstraps": 1}
@@ -85,6 +86,37 @@ def test_p_is_that_of_the_report(lake):
         agrees(row, lake.overfit(symbol=row["symbol"], **whole))
     window = {"start": day(20), "end": day(99)}
     agrees(first(lake, symbol="A", **window), lake.overfit(symbol="A", **window, **whole))
+
+
+def test_p_of_a_large_family_without_curves_and_of_one_with_them(lake, monkeypatch):
+    """The passes of an optimiser cost nothing; many curves would, and the note says where to ask."""
+    monkeypatch.setattr(stepping, "MOST_TRIALS", 10)
+    rng = seeded()
+    with lake.batch() as batch:
+        for place, ratio in enumerate(rng.normal(0.0, 0.07, 30)):
+            told = {"sharpe_period": float(ratio), "n_returns": 500, "skew": -0.5, "kurtosis": 5.0}
+            # One has a ratio alone, one nothing that could be compared, one of them failed.
+            metrics = {"sharpe_ratio": 1.0} if place == 3 else {"total_return": 0.1}
+            metrics = told if place > 4 else metrics
+            batch.save(strategy="told", params={"n": place}, metrics=metrics, periods_per_year=252)
+    report = lake.overfit(splits=2, strategy="told")
+    rows = lake.best("sharpe_period", 99, deflate=True, strategy="told")
+    p = dict(zip(rows["run_id"], rows["p_luck"], strict=True))
+    assert p[report.best.run_id] == report.search.p
+    assert {run_id: p[run_id] for run_id, _ in report.search.good} == dict(report.search.good)
+    assert rows["p_luck"].drop_nulls().is_sorted()
+    assert "bt-lake overfit" not in lake.ask.best("sharpe_ratio", deflate=True).note()
+    save_returns(lake, noise(rng), strategy="drawn")
+    answer = lake.ask.best("sharpe_ratio", deflate=True, family="strategy", strategy="drawn")
+    assert answer.frame()["p_luck"].null_count() == 10
+    assert "p of over 10 trials with curves: bt-lake overfit" in answer.note()
+
+
+def test_a_family_is_asked_for_by_its_name_alone(lake):
+    save_returns(lake, noise(seeded()))
+    named = lake.best("sharpe_ratio", family="strategy")
+    assert named.equals(lake.best("sharpe_ratio", deflate=True, family="strategy"))
+    assert named["dsr"].null_count() == 0
 
 
 def test_every_row_agrees_with_sql(lake):

@@ -187,3 +187,20 @@ def test_the_shell_answers_the_same(lake):
         assert [float(v) if v != "NULL" else None for v in other[3:]] == [
             pytest.approx(v, rel=1e-12) if v is not None else None for v in one[3:]
         ]
+
+
+def test_any_family_is_a_list_of_runs_in_the_shell_too(lake):
+    rng = seeded()
+    with lake.batch() as batch:
+        for place in range(30):
+            batch.save(reported(rng, strategy="s", params={"n": place}))
+    ask = (
+        "select trials, dsr from deflated('all', run_ids := (select list(run_id) from trials "
+        "where try_cast(params ->> '/n' as int) < 12)) order by run_id"
+    )
+    truth = lake.best("sharpe_period", 99, deflate=True, params={"n<": 12}).sort("run_id")
+    for found in (lake.sql(ask).rows(), shell(lake.path, ask)):
+        assert [int(row[0]) for row in found] == [12] * 12
+        assert [float(row[1]) for row in found] == pytest.approx(truth["dsr"].to_list(), abs=1e-9)
+    nothing = lake.sql("from deflated('all', run_ids := []::varchar[])")
+    assert nothing.height == 0

@@ -79,14 +79,13 @@ def test_numbers_and_their_texts_are_the_same_parameter(golden, ten):
     ("name", "value", "check"),
     [
         ("slow", 72.5, lambda v: v == 72.5),
-        ("slow", [50, "60"], lambda v: v in (50, 60)),
+        ("slow", {50, "60"}, lambda v: v in (50, 60)),
         ("mode", "wild", lambda v: v == "wild"),
         ("mode", "slow & steady", lambda v: v == "slow & steady"),
         ("mode", True, lambda v: v is True),
-        ("mode", None, lambda v: v is None),
         ("mode!=", None, lambda v: v is not None),
         ("mode!=", "wild", lambda v: v != "wild"),
-        ("mode!=", ["wild", True], lambda v: v not in ("wild", True)),
+        ("mode!=", {"wild", True}, lambda v: v not in ("wild", True)),
         ("fast>=", 10, lambda v: v is not None and v >= 10),
         ("fast >", "10", lambda v: v is not None and v > 10),
         ("fast<", 10, lambda v: v is not None and v < 10),
@@ -169,12 +168,46 @@ def test_a_day_ends_before_midnight(tmp_path):
     assert lake.runs(since="2026-11-21")["strategy"].to_list() == ["2026-11-21T00:00:00Z"]
 
 
-def test_a_parameter_that_is_a_list_is_found(lake):
+def test_a_list_is_a_value_and_a_set_is_any_of_several(lake):
     lake.save(strategy="s", run_id="list", params={"win": [3, 4]})
     lake.save(strategy="s", run_id="three", params={"win": 3})
     lake.save(strategy="s", run_id="other", params={"win": [3, 5]})
-    assert set(lake.runs(params={"win": (3, 4)})["run_id"]) == {"list", "three"}
-    assert set(lake.runs(params={"win": [[3, 4], [3, 5]]})["run_id"]) == {"list", "other"}
+
+    def found(**params):
+        return set(lake.runs(params=params)["run_id"])
+
+    assert found(win=(3, 4)) == found(win=[3, 4]) == {"list"}
+    assert found(win={(3, 4), (3, 5)}) == {"list", "other"}
+    assert found(win={3, (3, 5)}) == {"three", "other"}
+    assert found(**{"win!=": (3, 4)}) == {"three", "other"}
+    assert found(win=set()) == set()
+    with pytest.raises(BadInput, match="takes one value"):
+        found(**{"win<": {3, 4}})
+
+
+def test_who_means_any_of_a_list_is_told_how_to_say_it(lake):
+    lake.save(strategy="s", params={"fast": 3})
+    answer = lake.ask.runs(params={"fast": [3, 4]})
+    assert answer.rows() == []
+    assert (
+        answer.note() == "no run has the list fast=[3, 4]; any of several values is a set: {3, 4}"
+    )
+
+
+def test_none_is_a_value_and_not_the_lack_of_one(lake):
+    lake.save(strategy="s", run_id="none", params={"stop": None, "n": {"at": None}})
+    lake.save(strategy="s", run_id="absent", params={"fast": 3})
+    lake.save(strategy="s", run_id="text", params={"stop": "null", "n": {"at": 2}})
+
+    def found(where=None, **params):
+        return set(lake.runs(params=params, where=where)["run_id"])
+
+    assert found(stop=None) == {"none"}
+    assert found(stop="null") == {"text"}
+    assert found(**{"stop!=": None}) == {"text"}
+    assert found(**{"n.at": None}) == found(n={"at": None}) == {"none"}
+    assert found(stop={None, "null"}) == {"none", "text"}
+    assert found(where="not json_exists(params, '/stop')") == {"absent"}
 
 
 def test_short_and_idle_runs_can_be_passed_over(lake):

@@ -269,6 +269,18 @@ def test_progress_tells_how_far_and_the_best_so_far(store):
     assert (best.best, best.best_params) == (0.19, {"n": 19})
 
 
+def test_a_finished_sweep_still_gives_its_best(store):
+    made = plan("strat.py:noted", {"n": "11:19:1"})
+    run(store, made, jobs=1, metric="total_return")
+    again = run(store, made, jobs=1, metric="total_return")
+    assert (again.already, again.done) == (9, 0)
+    assert (again.best, again.best_params) == (0.19, {"n": 19})
+    more = run(store, plan("strat.py:noted", {"n": "5:19:1"}), jobs=1, metric="total_return")
+    assert (more.done, more.best, more.best_params) == (6, 0.19, {"n": 19})
+    least = run(store, made, jobs=1, metric="max_drawdown")
+    assert least.best is None
+
+
 def test_mistakes_show_before_anything_runs(store, here):
     def refused(words: str, function: str = "run", **options) -> None:
         with pytest.raises(BadInput, match=words):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from trials import noise_of, seeded
 
@@ -102,5 +103,45 @@ def test_returns_by_name(lake):
     row = lake.runs().row(0, named=True)
     assert row["total_return"] == pytest.approx(np.prod(1 + returns) - 1)
     assert row["final_equity"] == pytest.approx(1000 * np.prod(1 + returns))
-    with pytest.raises(BadInput, match="say which, equity=series or returns=series"):
-        lake.save(returns, strategy="s")
+    frame = pl.from_pandas(returns.rename("r").rename_axis("ts").reset_index())
+    for unsaid in (returns, frame, frame.to_arrow(), returns.to_frame()):
+        with pytest.raises(BadInput, match=r"may be an account .* equity=\.\.\. or returns=\.\.\."):
+            lake.save(unsaid, strategy="s")
+
+
+def test_returns_in_any_form_are_the_same_run(lake):
+    """pandas, polars, Arrow, a dict of lists with texts, and numpy as `equity` takes a pair."""
+    days = pd.bdate_range("2024-01-01", periods=60)
+    values = noise_of(seeded(), rows=60, trials=1)[:, 0]
+    frame = pl.DataFrame({"ts": days.to_numpy(), "r": values})
+    forms = {
+        "series": pd.Series(values, days),
+        "one column": pd.DataFrame({"r": values}, index=days),
+        "polars": frame,
+        "lazy": frame.lazy(),
+        "arrow": frame.to_arrow(),
+        "lists": {"ts": [f"{day:%Y-%m-%d}" for day in days], "returns": values.tolist()},
+        "numpy": (values, days.to_numpy()),
+    }
+    for name, form in forms.items():
+        lake.save(returns=form, strategy=name)
+    found = lake.runs()
+    assert found["strategy"].n_unique() == len(forms)
+    for column in ("total_return", "sharpe_ratio", "start_at", "end_at", "n_returns"):
+        assert found[column].n_unique() == 1, column
+    assert found["total_return"][0] == pytest.approx(np.prod(1 + values) - 1)
+
+
+@pytest.mark.parametrize(
+    ("returns", "message"),
+    [
+        ([0.1, 0.2], "not list"),
+        ({"day": ["2024-01-01"], "r": [0.1]}, "not the columns day, r"),
+        ({"ts": ["2024-01-01"], "r": ["a"]}, "returns are numbers"),
+        ({"ts": ["2024-01-01"], "r": [0.1, 0.2]}, "not of one length"),
+        ({"ts": ["2024-01-01"], "r": [-1.5]}, "below -1"),
+    ],
+)
+def test_what_are_no_returns_is_refused(lake, returns, message):
+    with pytest.raises(BadInput, match=message):
+        lake.save(returns=returns, strategy="s")

@@ -73,11 +73,10 @@ class Questions:
         **filters: Unpack[Given],
     ) -> Answer:
         judging: dict[str, Any] = {}
-        if deflate or start is not None or end is not None:
+        if deflate or family is not None or start is not None or end is not None:
             from bt_lake.queries.deflating import best
 
-            judging = {"deflated": deflate, "start": start, "end": end}
-            judging["family"] = family if deflate else None
+            judging = {"deflated": deflate, "family": family, "start": start, "end": end}
         else:
             from bt_lake.queries.ranking import best  # type: ignore[assignment]
         return best(

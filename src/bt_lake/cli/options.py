@@ -13,7 +13,7 @@ import typer
 from bt_lake.cli.binding import Options
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import FILTERS, LABELS, RUNS, metrics
-from bt_lake.warehouse.values import value
+from bt_lake.warehouse.values import AnyOf, value
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Given
@@ -68,7 +68,7 @@ class Which(_Labels):
         typer.Option(
             "--param",
             "-p",
-            help="A parameter's value: fast=10, or fast>=10.",
+            help="A parameter's value: fast=10, or fast>=10; of several of a name, any.",
             metavar="NAME=VALUE",
             rich_help_panel="Filters",
         ),
@@ -100,7 +100,7 @@ def parameters(texts: Iterable[str]) -> dict[str, Any]:
         name, operator, typed = map(str.strip, found.groups())
         key = name if operator == "=" else f"{name}{operator}"
         wanted.setdefault(key, []).append(value(typed))
-    return {k: v[0] if len(v) == 1 and not isinstance(v[0], list) else v for k, v in wanted.items()}
+    return {name: each[0] if len(each) == 1 else AnyOf(each) for name, each in wanted.items()}
 
 
 def _metrics_like(incomplete: str) -> list[str]:

@@ -68,9 +68,10 @@ def runs_of(obj: Any, columns: Mapping[str, Any]) -> list[Run]:
         return [_documented(obj, columns)]
     if isinstance(obj, (list, tuple)):
         return [run for item in obj for run in runs_of(item, columns)]
-    if type(obj).__name__ == "Series":
+    if type(obj).__name__ in ("Series", "DataFrame", "LazyFrame", "Table"):
         raise BadInput(
-            "a Series may be an account or its returns: say which, equity=series or returns=series"
+            f"a {type(obj).__name__} may be an account or its returns: "
+            "say which, equity=... or returns=..."
         )
     raise BadInput(
         f"cannot save a {type(obj).__module__}.{type(obj).__name__}: give an engine's result, a "

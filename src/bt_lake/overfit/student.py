@@ -53,7 +53,7 @@ def _newton(t: Floats, log_p: Floats, df: Floats) -> Floats:
         slope = 2.0 * np.exp(_log_density(t, df)) / tail
         step = (np.log(tail) - log_p) / slope
         t = t + step
-        if np.all(np.abs(step) <= 4e-15 * t):
+        if np.all(np.abs(step) <= 1e-9 * t):  # what is left is of the order of its square
             break
     return t
 

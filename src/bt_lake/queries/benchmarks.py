@@ -12,7 +12,7 @@ from bt_lake.overfit.benchmark import Benchmark
 from bt_lake.queries.families import Rows
 from bt_lake.queries.filters import Condition
 from bt_lake.queries.resolving import TAIL, find
-from bt_lake.queries.trials import Trials, curves_of
+from bt_lake.queries.trials import Trials, curves_of, owners_of
 from bt_lake.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def benchmark_of(connection: DuckDBPyConnection, given: Given) -> Benchmark:
 def _of_run(connection: DuckDBPyConnection, text: str) -> Benchmark:
     run_id = find(connection, text)
     rows = Rows.of(Condition("run_id = $benchmark_id", {"benchmark_id": run_id}))
-    curves, _ = curves_of(connection, Trials.of(connection, rows), rows, None)
+    trials = Trials.of(connection, rows)
+    curves, _ = curves_of(connection, trials, owners_of(connection, trials.run_ids, rows), None)
     if curves is None or curves.ts.size < 2:
         raise BadInput(f"benchmark: the run …{run_id[-TAIL:]} has no equity curve")
     return Benchmark(f"run …{run_id[-TAIL:]}", ts=curves.ts, level=curves.equity)

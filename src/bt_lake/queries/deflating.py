@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bt_lake.overfit.deflation import deflate
-from bt_lake.overfit.report import stepped_down
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
-from bt_lake.queries.filters import ALL, Filters, Time
+from bt_lake.queries.filters import ALL, Condition, Filters, Time
 from bt_lake.queries.names import PARAM, dimension, meant, metric
 from bt_lake.queries.origins import mixed
 from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, times_of
 from bt_lake.queries.shadowing import Shadow
-from bt_lake.queries.trials import family_of
+from bt_lake.queries.stepping import MOST_TRIALS, left_out, p_values
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
@@ -28,24 +28,30 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ADDED = ("p_luck", "dsr", "haircut_sharpe", "expected_max_sharpe")
-MOST_TRIALS = 2000  # of families whose curves are resampled beside a ranking
+Families = tuple[tuple[Kin, float | None], ...]
 
 
 class Judged(Answer):
     """`families`: those of the rows shown, with the best annual Sharpe ratio to expect from luck
-    alone in each."""
+    alone in each; `left_out`: some are too large to have p-values beside a ranking."""
 
-    families: tuple[tuple[Kin, float | None], ...] = ()
+    families: Families = ()
+    left_out: bool = False
 
     def note(self) -> str:
-        known = [(kin, luck) for kin, luck in self.families if luck is not None]
-        if not known:
-            return super().note()
-        lucks = sorted(luck for _, luck in known if luck is not None)
-        span = f"{lucks[0]:.2f}" + (f" to {lucks[-1]:.2f}" if len(known) > 1 else "")
-        where = f"{len(known):,} families" if len(known) > 1 else str(known[0][0])
-        told = f"dsr is against a sharpe of {span} by the spread of {where}"
-        return " · ".join(filter(None, [told, super().note()]))
+        large = f"p of over {MOST_TRIALS:,} trials with curves: bt-lake overfit"
+        told = [_luck(self.families), large if self.left_out else "", super().note()]
+        return " · ".join(filter(None, told))
+
+
+def _luck(families: Families) -> str:
+    known = [(kin, luck) for kin, luck in families if luck is not None]
+    if not known:
+        return ""
+    lucks = sorted(luck for _, luck in known)
+    span = f"{lucks[0]:.2f}" + (f" to {lucks[-1]:.2f}" if len(known) > 1 else "")
+    where = f"{len(known):,} families" if len(known) > 1 else str(known[0][0])
+    return f"dsr is against a sharpe of {span} by the spread of {where}"
 
 
 def best(
@@ -65,7 +71,7 @@ def best(
     """`ranking.best` with two more things to ask.
 
     With `deflated`, each run stands beside the luck of its family: p_luck (the share of worthless
-    searches like it that show one as good; NULL in families of over 2,000 trials), dsr,
+    searches like it that show one as good; NULL in families of over 2,000 trials with curves), dsr,
     haircut_sharpe (Bonferroni), expected_max_sharpe, after the metric. The family is what the
     filters select, of the same `per`; or, with `family`, all trials of the same strategy, sweep or
     symbol, or all there are, whatever the filters. With `start` or `end`, metrics are those of the
@@ -73,44 +79,17 @@ def best(
     four.
     """
     metric_name = meant(reader, metric_name)
-    deflated = deflated or family is not None
-    kin = None if family is None else label_of(family)
     window = Window.of(start, end)
     if window is not None:
         _check_window(metric_name)
+    asked = _Asked(metric_name, n, tuple(per), ascending, columns, filters, window)
+    label = None if family is None else label_of(family)
 
     def plan(connection: DuckDBPyConnection) -> Query:
-        condition = filters.condition(connection)
-        chosen = Rows.of(condition)
-        family_rows = chosen if kin is None else Rows.kin(condition, kin)
-        shadow = None
-        if window is not None:
-            shadow = Shadow.of(connection, family_rows if deflated else chosen, window, chosen)
-            family_rows = shadow.rows
-
-        def ask(columns: Sequence[str] | None) -> Query:
-            query = ranked(
-                metric_name,
-                n=n,
-                per=per,
-                ascending=ascending,
-                columns=columns,
-                filters=ALL if shadow else filters,
-            )(connection)
-            return shadow.over(query) if shadow else query
-
-        if not deflated:
-            return ask(columns)
-        narrow = ask(["run_id"])
-        picked_ids, ranks = _picked(connection, narrow)
-        label, name = kin or _groups(per), words(filters, window) if kin is None else None
-        found = beside(connection, family_rows, label, picked_ids, name)
-        values, answer.families = _judged(found, picked_ids)
-        p = _stepped_down(connection, family_rows, label, found, window)
-        told = {"p_luck": [p.get(run_id) for run_id in picked_ids], **values}
-        values = {"run_id": picked_ids, "rank": ranks, **told}
-        wide = _wide(connection, metric_name, per, columns, values, narrow)
-        return shadow.over(wide) if shadow else wide
+        if not deflated and family is None:
+            return asked.alone(connection)
+        query, answer.families, answer.left_out = asked.judged(connection, label)
+        return query
 
     answer = Judged(
         reader,
@@ -123,26 +102,62 @@ def best(
     return answer
 
 
-def _stepped_down(
-    connection: DuckDBPyConnection,
-    rows: Rows,
-    label: str,
-    found: dict[str, Beside],
-    window: Window | None,
-) -> dict[str, float]:
-    """The p-value of each run's trial in the search of its family, as `overfit` tells it."""
-    several = len({run.kin.name for run in found.values()}) > 1
-    p: dict[str, float] = {}
-    done: set[str] = set()
-    for run_id, run in found.items():
-        if run.kin.name in done or not 1 < run.kin.trials <= MOST_TRIALS:
-            continue
-        done.add(run.kin.name)
-        own = rows.like(run_id, label) if several else rows
-        family, _ = family_of(connection, own, window, run.kin.name)
-        known = zip(family.ids, stepped_down(family).tolist(), strict=True)
-        p |= {trial: value for trial, value in known if value == value}
-    return {run_id: p[run.trial] for run_id, run in found.items() if run.trial in p}
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A ranking of the runs that filters select, or of what they did within a window."""
+
+    metric: str
+    n: int | None
+    per: tuple[str, ...]
+    ascending: bool | None
+    columns: Sequence[str] | None
+    filters: Filters
+    window: Window | None
+
+    def alone(self, connection: DuckDBPyConnection) -> Query:
+        chosen = Rows.of(self.filters.condition(connection))
+        return self._ranked(connection, self._shadow(connection, chosen, chosen), self.columns)
+
+    def judged(
+        self, connection: DuckDBPyConnection, kin: str | None
+    ) -> tuple[Query, Families, bool]:
+        """The ranking beside the luck of families, which share the label `kin`; without one they
+        are what the filters select, of the same `per`."""
+        condition = self.filters.condition(connection)
+        chosen = Rows.of(condition)
+        rows = chosen if kin is None else Rows.kin(condition, kin)
+        shadow = self._shadow(connection, rows, chosen)
+        rows = shadow.rows if shadow else rows
+        narrow = self._ranked(connection, shadow, ["run_id"])
+        run_ids, ranks = _picked(connection, narrow)
+        if kin is not None and shadow is None:  # of all families those of the rows shown
+            shown = Condition("run_id in (select unnest($shown::varchar[]))", {"shown": run_ids})
+            rows = Rows.kin(shown, kin)
+        label = kin or _groups(self.per)
+        name = words(self.filters, self.window) if kin is None else None
+        found = beside(connection, rows, label, run_ids, name)
+        p = p_values(connection, rows, label, found, self.window)
+        judged, families = _judged(found, run_ids)
+        own: dict[str, list[Any]] = {"run_id": run_ids, "rank": ranks}
+        values = own | {"p_luck": [*map(p.get, run_ids)]} | judged
+        wide = _wide(connection, self.metric, self.per, self.columns, values, narrow)
+        return shadow.over(wide) if shadow else wide, families, left_out(found)
+
+    def _shadow(self, connection: DuckDBPyConnection, rows: Rows, chosen: Rows) -> Shadow | None:
+        return Shadow.of(connection, rows, self.window, chosen) if self.window else None
+
+    def _ranked(
+        self, connection: DuckDBPyConnection, shadow: Shadow | None, columns: Sequence[str] | None
+    ) -> Query:
+        query = ranked(
+            self.metric,
+            n=self.n,
+            per=self.per,
+            ascending=self.ascending,
+            columns=columns,
+            filters=ALL if shadow else self.filters,
+        )(connection)
+        return shadow.over(query) if shadow else query
 
 
 def _check_window(name: str) -> None:
@@ -169,7 +184,7 @@ def _picked(connection: DuckDBPyConnection, narrow: Query) -> tuple[list[str], l
 
 def _judged(
     found: dict[str, Beside], run_ids: Sequence[str]
-) -> tuple[dict[str, list[Any]], tuple[tuple[Kin, float | None], ...]]:
+) -> tuple[dict[str, list[Any]], Families]:
     """What stands beside the columns of each run, and the families in which they stand."""
     rows = [found[run_id] for run_id in run_ids]
 

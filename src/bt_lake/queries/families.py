@@ -49,12 +49,6 @@ class Rows:
         chosen = f"select {label} from trials as tried where {condition.sql}"
         return cls(f"(from trials as tried where {label} in ({chosen}))", condition.values)
 
-    def like(self, run_id: str, label: str) -> Rows:
-        """Those with the same label as one of them."""
-        own = f"select {label} from {self.sql} as tried where run_id = $lake_like"
-        text = f"(from {self.sql} as tried where {label} is not distinct from ({own}))"
-        return Rows(text, {**self.values, "lake_like": run_id})
-
     def query(self, label: str, text: str) -> str:
         """A query over the trials of these rows; see `tries.sql` for what it may name."""
         return f"with\n{tries(self.sql, label)},{_FAMILY}{text}"
@@ -68,6 +62,7 @@ class Kin:
     trials: int
     gathered: Gathered
     deviation: float | None
+    points: int  # of the curves of its runs
 
     def __str__(self) -> str:
         trials = f"{self.trials:,} trial{'' if self.trials == 1 else 's'}"
@@ -80,6 +75,7 @@ class Beside:
     """A run, the trial it belongs to, and the family of that; NaN where unknown."""
 
     kin: Kin
+    label: int  # the hash of what its family shares
     part: str  # trial, fold, repeat; in sample and failed alike have no trial
     trial: str | None
     sharpe: float
@@ -110,7 +106,8 @@ def beside(
         label,
         "select m.run_id, m.part, m.trial, "
         "t.sharpe, t.n_returns, t.skew, t.kurtosis, t.year * t.year, "
-        "f.label, f.trials, f.deviation, f.runs, f.repeats, f.folds, f.in_sample, f.failed_alike "
+        "f.label, hash(f.label), f.trials, f.deviation, f.points, "
+        "f.runs, f.repeats, f.folds, f.in_sample, f.failed_alike "
         "from lake_members as m "
         "left join lake_annual as t on t.run_id = m.trial "
         "join lake_family_rows as f on f.label is not distinct from m.label "
@@ -120,9 +117,9 @@ def beside(
     found = {}
     for run_id, part, trial, *rest in connection.execute(text, values).fetchall():
         moments = [float("nan") if value is None else float(value) for value in rest[:5]]
-        shared, trials, deviation, *counts = rest[5:]
-        kin = Kin(_named(shared, name), trials, Gathered(*counts), deviation)
-        found[run_id] = Beside(kin, part, trial, *moments)
+        shared, hashed, trials, deviation, points, *counts = rest[5:]
+        kin = Kin(_named(shared, name), trials, Gathered(*counts), deviation, points)
+        found[run_id] = Beside(kin, hashed, part, trial, *moments)
     return found
 
 

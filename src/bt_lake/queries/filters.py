@@ -17,7 +17,7 @@ from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import FILTERS
-from bt_lake.warehouse.values import is_number
+from bt_lake.warehouse.values import AnyOf, is_number
 from bt_lake.warehouse.values import value as typed
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Filters(ByLabel):
     - since, until: when the run was made, both ends included; a date or its text means the whole
       day, "30d", "12h", "2w" mean so long ago.
     - min_trades, min_days: at least so many closed trades, or days from the first bar to the last.
-    - params: values of parameters. 10, 10.0 and "10" are the same; several values mean any of
-      them; None means absent. A name may end in <, <=, >, >=, != : {"fast>=": 10}.
+    - params: values of parameters. 10, 10.0 and "10" are the same; a set means any of its values,
+      a list or tuple is a list, None is null. A name may end in <, <=, >, >=, != : {"fast>=": 10}.
     - run_ids: the runs of these ids, whole, and no others.
     - where: a condition in SQL over the columns of `runs`.
     """
@@ -149,11 +149,15 @@ class Filters(ByLabel):
                 if text not in known:
                     several = _one_by_one(label, text) if "," in text else ""
                     return f"no run has {label} '{text}'{several or did_you_mean(text, known)}"
-        for given in self.params or {}:
+        for given, value in (self.params or {}).items():
             name = _compared(given)[0]
             if not any_run_has_param(connection, name):
                 near = did_you_mean(name, own_params(connection))
                 return f"no run has parameter '{name}'{near}"
+            if isinstance(value, list | tuple) and not isinstance(value, AnyOf):
+                each = ", ".join(map(repr, value))
+                told = f"no run has the list {name}=[{each}]"
+                return f"{told}; any of several values is a set: {{{each}}}"
         return ""
 
 
@@ -230,11 +234,9 @@ def _compared(name: str) -> tuple[str, str]:
 
 def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:
     name, operator = _compared(name)
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, AnyOf | set | frozenset):
         _check_single(name, operator)
         fits = [_param_fits(name, "=", each, bind) for each in value]
-        if isinstance(value, list | tuple) and value:
-            fits.append(_param_fits(name, "=", list(value), bind))  # a parameter that is a list
         return f"(({' or '.join(fits) or 'false'}) is {'not ' * (operator == '!=')}true)"
     return _param_fits(name, operator, value, bind)
 
@@ -248,7 +250,9 @@ def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]
         return f"(({' and '.join(parts)}) is {'not ' * (operator == '!=')}true)"
     sql = param(name)
     if plain is None:
-        return f"{sql} is {'not ' * (operator == '!=')}null"
+        return (
+            f"{sql} is not null" if operator == "!=" else f"{param(name, '->')}::varchar = 'null'"
+        )
     given = _as_number(plain, exactly=operator in ("=", "!="))
     if operator == "!=":
         operator = "is distinct from"

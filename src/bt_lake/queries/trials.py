@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -45,38 +45,64 @@ class Trials:
 
     @classmethod
     def of(cls, connection: DuckDBPyConnection, rows: Rows) -> Self:
-        numbers = ("sharpe", "n_returns", "skew", "kurtosis", "a_year", "span")
+        found = cls._found(connection, rows, WHOLE, "true")
+        return cls._made(next(iter(found.values()), []))
+
+    @classmethod
+    def of_each(
+        cls, connection: DuckDBPyConnection, rows: Rows, label: str, families: Iterable[int]
+    ) -> dict[int, Self]:
+        """Those of some families, by the hashes of what they share."""
+        wanted = f"hash(f.label) in ({', '.join(map(str, families))})"
+        found = cls._found(connection, rows, label, wanted)
+        return {family: cls._made(told) for family, told in found.items()}
+
+    @staticmethod
+    def _found(
+        connection: DuckDBPyConnection, rows: Rows, label: str, wanted: str
+    ) -> dict[int, list[tuple[Any, ...]]]:
         text = rows.query(
-            WHOLE,
-            "select t.run_id, t.run_ids, t.failed, t.deleted, f.* exclude (label), "
+            label,
+            "select hash(f.label), f.deviation, "
+            f"{', '.join(f'f.{name}' for name in _COUNTS)}, "
+            "t.run_id, t.run_ids, t.failed, t.deleted, t.sharpe, t.n_returns, t.skew, t.kurtosis, "
             # no times: DuckDB 2.0 needs pytz to make them Python's
-            "epoch_us(t.end_at) - epoch_us(t.start_at) as span, "
-            "t.sharpe, t.n_returns, t.skew, t.kurtosis, t.a_year "
-            "from lake_family_rows as f left join lake_annual as t on true order by t.run_id",
+            "t.a_year, epoch_us(t.end_at) - epoch_us(t.start_at) "
+            "from lake_family_rows as f left join lake_annual as t "
+            f"on t.label is not distinct from f.label where {wanted} order by t.run_id",
         )
-        relation = connection.execute(text, dict(rows.values) or None)
-        names = [column[0] for column in relation.description]
-        found = relation.fetchall()
-        at = {name: names.index(name) for name in reversed(names)}
-        told = [row for row in found if row[0] is not None]
+        found: dict[int, list[tuple[Any, ...]]] = {}
+        for family, *told in connection.execute(text, dict(rows.values) or None).fetchall():
+            found.setdefault(family, []).append(tuple(told))
+        return found
 
-        def column(name: str) -> Floats:
-            return np.array([row[at[name]] for row in told], np.float64)
-
-        moments = {name: column(name) for name in numbers}
-        first = dict(zip(names, found[0], strict=False)) if found else {}
+    @classmethod
+    def _made(cls, rows: Sequence[tuple[Any, ...]]) -> Self:
+        """From rows that begin with the family's own numbers."""
+        deviation, *counts = rows[0][: len(_COUNTS) + 1] if rows else (None,)
+        told = [row[len(_COUNTS) + 1 :] for row in rows if row[len(_COUNTS) + 1] is not None]
+        numbers = np.array([row[4:] for row in told], np.float64).reshape(-1, 6).T
+        sharpe, n_returns, skew, kurtosis, a_year, span = numbers
         return cls(
             ids=[row[0] for row in told],
             pieces=[row[1] for row in told],
             failed=np.array([row[2] for row in told], bool),
             deleted=np.array([row[3] for row in told], bool),
-            moments={"sharpe_period": moments.pop("sharpe")}
-            | {name: moments[name] for name in ("n_returns", "skew", "kurtosis")},
-            periods_per_year=moments["a_year"],
-            spans=moments["span"] / YEAR,
-            gathered=Gathered(*(first.get(name, 0) for name in _COUNTS)),
-            deviation=first.get("deviation"),
+            moments={
+                "sharpe_period": sharpe,
+                "n_returns": n_returns,
+                "skew": skew,
+                "kurtosis": kurtosis,
+            },
+            periods_per_year=a_year,
+            spans=span / YEAR,
+            gathered=Gathered(*(counts or [0] * len(_COUNTS))),
+            deviation=deviation,
         )
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [run_id for each in self.pieces for run_id in each]
 
 
 def family_of(
@@ -84,10 +110,22 @@ def family_of(
 ) -> tuple[Family, Trials]:
     """The trials of these rows with their curves, without the parameters."""
     trials = Trials.of(connection, rows)
-    curves, notes = curves_of(connection, trials, rows, window)
+    owners = owners_of(connection, trials.run_ids, rows)
+    return gathered(connection, trials, owners, window, name), trials
+
+
+def gathered(
+    connection: DuckDBPyConnection,
+    trials: Trials,
+    owners: Owners,
+    window: Window | None,
+    name: str,
+) -> Family:
+    """These trials with their curves, whose runs are `owners`."""
+    curves, notes = curves_of(connection, trials, owners, window)
     if trials.ids and window is not None and curves is not None and not curves.ts.size:
         notes.append(f"no trial has any equity {window.text}")
-    family = Family(
+    return Family(
         ids=trials.ids,
         **trials.moments,
         periods_per_year=trials.periods_per_year,
@@ -102,18 +140,16 @@ def family_of(
         windowed=window is not None,
         spans=trials.spans,
     )
-    return family, trials
 
 
 def curves_of(
-    connection: DuckDBPyConnection, trials: Trials, rows: Rows, window: Window | None
+    connection: DuckDBPyConnection, trials: Trials, owners: Owners, window: Window | None
 ) -> tuple[Curves | None, list[str]]:
     """The trials' curves, folds stitched, and what had to be left out.
 
     Daily and longer curves count by their own local days. So do all where bar sizes differ, or
     where the points would not fit into memory: then the last point of each day counts.
     """
-    owners = owners_of(connection, [run_id for each in trials.pieces for run_id in each], rows)
     periods = trials.periods_per_year
     mixed = mix_bar_sizes(periods) and bool(np.nanmax(periods) > DAYS_A_YEAR)
     whole_days = bool(known_periods(periods).max(initial=0.0) <= DAYS_A_YEAR)

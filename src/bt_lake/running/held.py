@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bt_lake.queries.names import metric
 from bt_lake.running.calling import Job, Trial
 from bt_lake.warehouse.params import params_hash
 from bt_lake.warehouse.schema import NAMED, TOLD
@@ -75,6 +77,21 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
         return {place: Held(*found) for place, *found in rows}
 
     return store.ask(question)
+
+
+def best_held(
+    store: Store, metric_name: str, run_ids: Sequence[str]
+) -> tuple[float | None, dict[str, Any] | None]:
+    """The best value of a metric among these runs, and the parameters of the first that has it."""
+    wanted = metric(metric_name)
+    sql = (
+        f"select {wanted.sql}::double, params from runs "
+        f"where run_id in (select unnest($run_ids::varchar[])) and {wanted.sql} is not null "
+        f"order by 1 {'' if wanted.ascending else 'desc'}, run_id limit 1"
+    )
+    values = {"run_ids": list(run_ids)}
+    found = store.ask(lambda connection: connection.execute(sql, values).fetchall())
+    return (found[0][0], json.loads(found[0][1] or "{}")) if found else (None, None)
 
 
 def _told(name: str) -> str:

@@ -13,7 +13,7 @@ from bt_lake.running import worker
 from bt_lake.running.calling import Outcome, Trial, failed
 from bt_lake.running.commits import Commits
 from bt_lake.running.crew import Crew
-from bt_lake.running.held import Held, held
+from bt_lake.running.held import Held, best_held, held
 from bt_lake.running.left import Left
 from bt_lake.running.live import Live
 from bt_lake.running.planning import Plan
@@ -115,9 +115,13 @@ class Swept:
         else:
             values = [dict(own or ()).get(self.metric) for own in runs["extra"].to_pylist()]
         for trial, value in zip(trials, values, strict=True):
-            known = isinstance(value, (int, float))
-            if known and (self.best is None or _better(self.metric, value, self.best)):
-                self.best, self.best_params = value, trial.params
+            self.see(value, trial.params)
+
+    def see(self, value: object, params: Mapping[str, Any] | None) -> None:
+        if isinstance(value, (int, float)) and (
+            self.best is None or _better(self.metric, value, self.best)
+        ):
+            self.best, self.best_params = value, params
 
 
 Progress = Callable[[Swept], None]
@@ -154,6 +158,8 @@ def run(
         sweep = _Sweep(store, plan, missing, swept, progress)
         with heeded() as stop:
             sweep.run(min(count, len(missing)), stop, fail_fast, keep_going, fresh)
+    if swept.held_ids:
+        swept.see(*best_held(store, metric, swept.held_ids))
     return swept
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
-from bt_lake.warehouse.schema import EQUITY, EVENTS, RUNS, TRADES, Column, Table, metrics
+from bt_lake.warehouse.schema import EQUITY, EVENTS, IDENTITY, RUNS, TRADES, Column, Table, metrics
 from bt_lake.warehouse.unknown import Unknown
 from bt_lake.warehouse.values import NUMBER
 
@@ -78,7 +78,9 @@ def told() -> str:
 def tries(source: str, label: str = "''") -> str:
     """The parts of a query that tell trials from runs: `source` gives rows of `runs`, `label` is
     the family of each (see the comments there)."""
-    text = _read("tries.sql").rstrip()
+    # A run without a curve may not say its timeframe, so that has a place of its own there.
+    told = ", ".join(f"tried.{name}" for name in IDENTITY if name != "timeframe")
+    text = _read("tries.sql").rstrip().replace("{{configuration}}", told)
     return text.replace("{{source}}", source).replace("{{label}}", label)
 
 
@@ -113,7 +115,8 @@ def _values() -> dict[str, str]:
 
 
 def _narrowed() -> str:
-    return " and ".join(f'("{name}" is null or trials."{name}" = "{name}")' for name in _NARROWS)
+    parts = [f'("{name}" is null or trials."{name}" = "{name}")' for name in _NARROWS]
+    return " and ".join([*parts, "(run_ids is null or run_id in (select unnest(run_ids)))"])
 
 
 def _value_of_metric() -> str:

@@ -57,6 +57,10 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None and _PADDED.fullmatch(text) is None
 
 
+class AnyOf(tuple[Any, ...]):
+    """Several values of which one must fit, where a set would take 1 and true for one."""
+
+
 def value(text: str) -> Any:
     """A number, true, false, null or None, JSON in quotes or brackets; anything else is text."""
     bare = text.strip()

@@ -2,6 +2,9 @@
 --    strategy, sweep or symbol, or all there are.
 --      from deflated() order by dsr desc limit 10;
 --      select * from runs join deflated('sweep') using (run_id) where dsr > 0.95;
+--    Any other family is a list of runs; from `trials`, so that deleted and failed ones count:
+--      from deflated('all', run_ids := (
+--        select list(run_id) from trials where params ->> '/fast' = '10' and total_trades > 30));
 
 -- P(Z <= z) of a standard normal, as DuckDB has no erf: W. J. Cody's rational approximation of
 -- erfc (1969) on the whole half-line. Absolute error below 3e-12, and 3e-16 where |z| > 0.67.
@@ -81,7 +84,7 @@ create or replace temp macro lake_families(family, source := 'trials') as table
 -- One step a level: a macro's argument is evaluated wherever it stands.
 create or replace temp macro deflated(
   family := 'strategy', strategy := null, symbol := null, timeframe := null, exit_rule := null,
-  engine := null, sweep := null, fold := null, "sample" := null
+  engine := null, sweep := null, fold := null, "sample" := null, run_ids := null
 ) as table
   with
 {{tries.deflated}},

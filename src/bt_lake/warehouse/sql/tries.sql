@@ -3,15 +3,16 @@
   -- is no trial of its own; folds of one configuration are one trial; where a family has
   -- out-of-sample runs those alone are judged; runs that failed with the same error (but for its
   -- numbers) before they gave a number say nothing of their configurations.
-  lake_asked as (
+  lake_asked as materialized (
     select
       {{label}} as label, run_id, tried.symbol as market, tried.fold as slice,
       tried."sample" as side, start_at, end_at, params_hash is not null as known,
       tried.timeframe as bar,
-      hash({{label}}, tried.strategy, tried.symbol, tried.exit_rule, params_hash) as anybar,
+      hash({{label}}, {{configuration}}) as anybar,
       status = 'failed' as failed, deleted_at is not null as deleted,
       status = 'failed' or deleted_at is not null as dead,
       n_returns, sharpe_period, sharpe_ratio, skew, kurtosis, volatility,
+      case when metrics_from = 'curve' then bars end as points,
       case when periods_per_year > 0 then periods_per_year end as a_year,
       case
         when coalesce(sharpe_period, sharpe_ratio) is not null
@@ -27,64 +28,79 @@
         end
       ) as figures,
       case
-        when status <> 'failed' then null
-        when starts_with(ltrim(error), 'Traceback ') then regexp_extract(rtrim(error), '[^\n]*$')
-        else regexp_extract(ltrim(error), '^[^\n]*')
-      end as why
+        when status = 'failed' and coalesce(sharpe_period, sharpe_ratio) is null
+        then regexp_replace(
+          case
+            when starts_with(ltrim(error), 'Traceback ')
+            then regexp_extract(rtrim(error), '[^\n]*$')
+            else regexp_extract(ltrim(error), '^[^\n]*')
+          end,
+          '[0-9]+', '#', 'g')
+      end as failure
     from {{source}} as tried
   ),
   -- A run without a curve may not say its timeframe: that of the others, if it is one.
+  lake_bars as (
+    select
+      anybar, count(*) > 1 as several, case when min(bar) = max(bar) then min(bar) end as usual_bar
+    from lake_asked group by anybar
+  ),
   lake_named as (
-    select
-      *,
-      hash(anybar, coalesce(bar, case when min(bar) over w = max(bar) over w then min(bar) over w end))
-        as config
-    from lake_asked window w as (partition by anybar)
+    select *, hash(config, slice, side) as cell
+    from (
+      select lake_asked.*, several, hash(anybar, coalesce(bar, usual_bar)) as config
+      from lake_asked join lake_bars using (anybar)
+    )
   ),
-  lake_cells as (
-    select
-      *, hash(config, slice, side) as cell,
-      max(told) over (partition by config) as most,
-      max(told) over (partition by config, slice, side) as most_here,
-      case when told = 0 then regexp_replace(why, '[0-9]+', '#', 'g') end as failure,
-      bool_or(side = 'out' and told > 1) over (partition by label) as outside
-    from lake_named
-  ),
+  -- Most configurations were tried once: only the others need to be sorted.
   lake_first as (
+    select *, run_id as original from lake_named where not several
+    union all by name
     select
-      *,
+      * exclude (most, most_here),
       case
         when told = 0 and most > 1 and known then null
         when told < most_here and known
         then first_value(run_id) over (partition by cell order by told desc, dead, run_id)
         else first_value(run_id) over (partition by cell, told, figures order by dead, run_id)
       end as original
-    from lake_cells
+    from (
+      select
+        *,
+        max(told) over (partition by config) as most,
+        max(told) over (partition by cell) as most_here
+      from lake_named where several
+    )
+  ),
+  lake_outside as (
+    select distinct hash(label) as outside from lake_asked where side = 'out' and told > 1
+  ),
+  lake_alike as (
+    select hash(label, failure) as alike from lake_first where failure is not null
+    group by alike having count(*) filter (run_id = original) > 1
   ),
   lake_roles as materialized (
     select
       *,
       case
-        when side = 'in' and outside then 'in sample'
-        when failure is not null and count(*) filter (run_id = original)
-          over (partition by label, told, failure) > 1 then 'failed alike'
+        when outside is not null then 'in sample'
+        when alike is not null then 'failed alike'
         when original is null or run_id <> original then 'repeat'
         when slice is not null then 'fold'
         else 'trial'
       end as part
     from lake_first
+    left join lake_outside on case when side = 'in' then hash(label) end = outside
+    left join lake_alike on case when failure is not null then hash(label, failure) end = alike
   ),
   lake_pieces as (
     select
       *,
       case
-        when part = 'trial' or (not known and count(*) over (partition by cell) > 1)
-        then hash(run_id)
-        else hash(
-          config, side, row_number() over (partition by cell order by run_id)
-        )
+        when not known and count(*) over (partition by cell) > 1 then hash(run_id)
+        else hash(config, side, row_number() over (partition by cell order by run_id))
       end as trial
-    from lake_roles where part in ('trial', 'fold')
+    from lake_roles where part = 'fold'
   ),
   -- Folds that overlap cannot be stitched: the longest stands for them, of equals the last.
   lake_overlaps as (
@@ -99,7 +115,6 @@
     select
       *,
       case
-        when part = 'trial' then true
         when bool_or(meets) over (partition by trial)
         then row_number() over (partition by trial order by n_returns desc nulls last, end_at desc, run_id desc) = 1
         else true
@@ -119,7 +134,7 @@
     select *, mean - sum(n * mean) over w / sum(n) over w as d
     from lake_moments window w as (partition by trial)
   ),
-  lake_trials as materialized (
+  lake_walked as (
     select
       any_value(label) as label, trial, count(*) as pieces,
       arg_min(run_id, (start_at, run_id)) as run_id,
@@ -145,6 +160,15 @@
       min(start_at) filter (used) as start_at, max(end_at) filter (used) as end_at,
     from lake_centred
     group by trial
+  ),
+  lake_trials as materialized (
+    select
+      label, hash(run_id) as trial, 1 as pieces, run_id, [run_id] as run_ids, market, failed,
+      deleted, not dead as live, n_returns, part, a_year, sharpe_period, sharpe_ratio, skew,
+      kurtosis, start_at, end_at
+    from lake_roles where part = 'trial'
+    union all by name
+    from lake_walked
   ),
   lake_annual as materialized (
     select
@@ -175,7 +199,7 @@
   ),
   lake_counts as (
     select
-      label, count(*) as runs,
+      label, count(*) as runs, coalesce(sum(points), 0)::bigint as points,
       count(*) filter (part = 'repeat') as repeats,
       count(*) filter (part = 'fold') as folds,
       count(*) filter (part = 'in sample') as in_sample,
@@ -183,8 +207,11 @@
     from lake_roles group by label
   ),
   lake_members as (
-    select lake_roles.run_id, lake_roles.label, lake_roles.part, lake_roles.deleted, t.run_id as trial
-    from lake_roles
-    left join lake_stitched as piece on piece.run_id = lake_roles.original
-    left join lake_trials as t on t.trial = piece.trial
+    select run_id, label, part, deleted, run_id as trial from lake_roles where part = 'trial'
+    union all
+    select member.run_id, member.label, member.part, member.deleted, t.run_id
+    from lake_roles as member
+    left join lake_stitched as piece on piece.run_id = member.original
+    left join lake_trials as t on t.trial = coalesce(piece.trial, hash(member.original))
+    where member.part <> 'trial'
   )
