@@ -83,8 +83,7 @@ def question_about(runs: list[Run], rng: random.Random) -> Question:
     match kind:
         case "filter":
             there = [run["params"].get(name) for run in runs]
-            # A list asks for any of its values.
-            value = rng.choice([value for value in there + VALUES if not isinstance(value, list)])
+            value = rng.choice(there + VALUES)
             operator = rng.choice(["==", "==", "!=", "<", ">="])
             plain = not isinstance(value, (dict, list, bool, str)) and value is not None
             if operator not in ("==",) and not (plain and name.strip() == name and name[-1] not in "<>="):  # fmt: skip
@@ -160,10 +159,10 @@ def fits(run: Run, name: str, operator: str, given: Any) -> bool:
             return False
         return float(one) < float(other) if operator == "<" else float(one) >= float(other)
     if given is None:
-        same = here is None
+        same = name in run["params"] and here is None
     elif isinstance(given, dict) and given:
         same = isinstance(here, dict) and all(
-            text_of(here.get(k)) == text_of(v) for k, v in given.items()
+            k in here and text_of(here[k]) == text_of(v) for k, v in given.items()
         )
     elif one is not None and other is not None:
         same = one == other

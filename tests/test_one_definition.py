@@ -80,9 +80,14 @@ def test_answers_that_mix_say_so(lake):
         assert answer.note() == told
     assert lake.sweep("s", x="fast").note == told
     assert f"sharpe ratios: {told}" in lake.overfit(splits=2, bootstraps=1).notes
-    one = best(lake.reader, "total_return")
-    one.rows()
-    assert one.note() == ""
+    listed = lake.ask.runs(sort="sharpe_ratio")
+    assert listed.rows() and listed.note() == told
+    for one in (best(lake.reader, "total_return"), lake.ask.runs()):
+        one.rows()
+        assert one.note() == ""
+    compared = lake.compare(lake.runs(n=2)["run_id"].to_list())
+    [line] = [line for line in compared.differences if line.name == "metrics_from"]
+    assert set(line.values) == {"curve", "reported"}
 
 
 def test_a_heatmap_and_its_winner_are_as_many_trials_as_cells(lake):

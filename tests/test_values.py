@@ -100,7 +100,7 @@ def test_what_run_stores_every_question_finds(fresh, texts):
     assert done.code == 0, done.err
     lake = Lake(cli.lake)
     for name, one in stored.items():
-        found = lake.runs(params={name: [one] if isinstance(one, list) else one})
+        found = lake.runs(params={name: one})
         assert found.height == 1, f"{name}: {one!r}"
     assert len(json.loads(cli("list", *options, "-f", "json").out)) == 1
     if stored:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LABELS = [c.name for c in RUNS.columns if c.group == "label" and c.name != "notes"]
 _LABELS += ["entrypoint", "code_hash", "data_hash", "start_at", "end_at", "status"]
+_LABELS += ["metrics_from"]  # a computed ratio beside a reported one
 _FEWEST_DAYS = 3
 Matrix = list[list[Any]]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer, Query
@@ -73,7 +74,17 @@ def listing(
         user_sql=filters.user_sql,
         total=count_of("runs", filters),
         hint=filters.hint,
+        remark=_mixed(sort, filters),
     )
+
+
+def _mixed(sort: str, filters: Filters) -> Callable[[DuckDBPyConnection], str] | None:
+    """What tells computed values from reported ones, where a list is in the order of such."""
+    if sort not in RUNS or RUNS[sort].group != "curve":
+        return None
+    from bt_lake.queries.origins import mixed
+
+    return partial(mixed, wanted=metric(sort), filters=filters)
 
 
 @dataclass(frozen=True, slots=True)
