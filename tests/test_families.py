@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from trials import document, noise_of, seeded
 
+from bt_lake import open as open_lake
+from bt_lake.overfit.sharpe import expected_max
 from bt_lake.warehouse.schema import IDENTITY
 
 FAST = {"splits": 2, "bootstraps": 1}
@@ -104,8 +106,6 @@ def walk(lake, returns, folds=4, **columns):
 
 def test_folds_are_stitched_and_judged_out_of_sample(lake, tmp_path):
     """As if each configuration had been run once over all that is out of sample."""
-    from bt_lake import open as open_lake
-
     returns = noise_of(seeded(), rows=250, trials=5)
     walk(lake, returns)
     whole = open_lake(tmp_path / "whole")
@@ -180,6 +180,77 @@ def test_one_trial_a_symbol_has_the_spread_between_them(lake):
     assert deviation == pytest.approx(plain)
 
 
+def moved(lake):
+    """The verdict's share, and how the report got it."""
+    return lake.overfit(splits=2, bootstraps=2000)
+
+
+@pytest.mark.thorough
+def test_what_adds_no_try_moves_no_verdict(lake, tmp_path):
+    """Over three symbols: repeats, copies of the best, of the middle and of the worst, failed and
+    flat runs move p by no more than the bootstrap's own error; nor does cutting it into folds."""
+    rng, rows = seeded(), 240
+    columns = [(symbol, place) for symbol in "ABC" for place in range(8)]
+    returns = noise_of(rng, rows=rows, trials=len(columns))
+    returns[:, 11] += 0.0015
+
+    def fill(where, folds=1, **others):
+        with where.batch() as batch:
+            for (symbol, place), column in zip(columns, returns.T, strict=True):
+                for fold, part in enumerate(np.split(column, folds)):
+                    own = {"fold": str(fold), "sample": "out"} if folds > 1 else {}
+                    own |= {"symbol": symbol, "params": {"n": place}, **others}
+                    batch.save(daily(part, fold * rows // folds, **own))
+
+    fill(lake)
+    before = moved(lake).search
+    error = 4 * math.sqrt(before.p * (1 - before.p) / 2000) + 2 / 2000
+    order = np.argsort(returns.mean(axis=0) / returns.std(axis=0))
+
+    def stays(trials, where=lake):
+        found = moved(where)
+        assert found.counts.trials == trials
+        assert found.search.p == pytest.approx(before.p, abs=error)
+        assert found.search.luck == pytest.approx(before.luck, rel=0.05)
+
+    fill(lake)  # the notebook's cell run twice
+    stays(24)
+    for place in (order[-1], order[12], order[0]):
+        symbol = columns[place][0]
+        with lake.batch() as batch:
+            for n in range(100, 140):  # other names of the same positions
+                batch.save(daily(returns[:, place], symbol=symbol, params={"n": n}, strategy="t"))
+        found = moved(lake).search
+        assert found.p == pytest.approx(before.p, abs=error)
+        lake.delete(lake.ids(strategy="t"), forget=True)
+    with lake.batch() as batch:
+        for n in range(30):
+            batch.save(
+                strategy="s", symbol="A", params={"n": 200 + n}, error=f"own error {'x' * n}"
+            )
+            batch.save(daily(np.zeros(rows), symbol="B", params={"n": 200 + n}))
+    stays(24 + 60)
+    folded = open_lake(tmp_path / "folded")
+    fill(folded, folds=4)
+    stays(24, folded)
+
+
+def test_a_short_symbol_beside_long_ones_moves_no_verdict(lake):
+    """Ten worthless trials of half a year beside the others are ten tries, each by its own error."""
+    rng = seeded()
+    with lake.batch() as batch:
+        for place in range(20):
+            batch.save(daily(rng.normal(0.0, 0.01, 600), symbol="LONG", params={"n": place}))
+        for place in range(10):
+            own = {"symbol": "SHORT", "params": {"n": place}}
+            batch.save(daily(rng.normal(0.0, 0.01, 120), 480, **own))
+    report = moved(lake)
+    assert report.search.resampled == 30
+    assert report.search.p > 0.001
+    independent = report.search.luck * math.sqrt(report.best.n_returns)
+    assert independent == pytest.approx(float(expected_max(30)), rel=0.15)
+
+
 # The same in every place
 
 
@@ -223,6 +294,7 @@ ASKED = [
     {"params": {"fast": 1}},
     {"min_days": 60},
     {"strategy": "grid", "where": "sharpe_ratio > 0"},
+    {"params": {"fast": {1, 2}}},
 ]
 
 
@@ -234,9 +306,16 @@ AS_SQL = {
 }
 
 
+def test_a_family_of_several_values_is_named_by_them(lake):
+    lake.save(strategy="s", params={"fast": 1})
+    assert lake.overfit(params={"fast": {2, 1}}, **FAST).family == "fast=1 or 2"
+
+
 def in_sql(lake, asked, run_id):
     args = "".join(f', "{name}" := ${name}' for name in asked.keys() - AS_SQL.keys())
     said = [AS_SQL[name] for name in asked.keys() & AS_SQL.keys()]
+    if asked.get("params", {}).get("fast") == {1, 2}:
+        said = ["params ->> '/fast' in ('1', '2')"]
     if said:
         args += f", run_ids := (select list(run_id) from trials where {' and '.join(said)})"
     values = {name: value for name, value in asked.items() if name not in AS_SQL}

@@ -155,6 +155,15 @@ def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
     assert "a sharpe of 0.04 to 0.07 by the spread of 2 families" in cli(*asked).err
 
 
+def test_several_verdicts_say_what_the_best_of_them_is_worth(lake: Lake, cli: Cli):
+    with lake.batch() as batch:
+        for place, column in enumerate(noise().T):
+            batch.save(document(column, symbol="ABC"[place % 3], params={"n": place}))
+    asked = ("overfit", "--per", "symbol", "--bootstraps", 50, "--splits", 2)
+    assert "of 3 worthless families one or more would be better than luck in 14%" in cli(*asked).err
+    assert "worthless" not in cli(*asked, "--symbol", "A").err
+
+
 def test_best_of_a_window(lake: Lake, cli: Cli):
     save_returns(lake, noise())
     asked = ("best", "total_return", "-n", 1, "--from", "2020-01-11", "--to", "2020-02-19")

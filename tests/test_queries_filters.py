@@ -189,8 +189,9 @@ def test_who_means_any_of_a_list_is_told_how_to_say_it(lake):
     lake.save(strategy="s", params={"fast": 3})
     answer = lake.ask.runs(params={"fast": [3, 4]})
     assert answer.rows() == []
-    assert (
-        answer.note() == "no run has the list fast=[3, 4]; any of several values is a set: {3, 4}"
+    assert answer.note() == (
+        "no run has the list fast=[3, 4]; any of several values: {3, 4} in Python, "
+        "-p fast=3 -p fast=4"
     )
 
 

@@ -16,6 +16,7 @@ from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import UnknownName
 from bt_lake.warehouse.schema import FILTERS
 from bt_lake.warehouse.surface import tries
+from bt_lake.warehouse.values import AnyOf
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -138,10 +139,16 @@ def _words(filters: Filters) -> Iterator[str]:
     labels = [getattr(filters, label) for label in (*FILTERS, "tag")]
     named = [
         *(given if isinstance(given, str) else ", ".join(given) for given in labels if given),
-        *(f"{name}={value}" for name, value in (filters.params or {}).items()),
+        *(f"{name}={_value(value)}" for name, value in (filters.params or {}).items()),
         *([f"where {filters.where}"] if filters.where else []),
     ]
     yield from named or ["all runs"]
     for word in ("since", "until"):
         if (given := getattr(filters, word)) is not None:
             yield f"{word} {given}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, AnyOf | set | frozenset):
+        return " or ".join(map(str, value if isinstance(value, AnyOf) else sorted(value, key=str)))
+    return str(value)

@@ -156,8 +156,9 @@ class Filters(ByLabel):
                 return f"no run has parameter '{name}'{near}"
             if isinstance(value, list | tuple) and not isinstance(value, AnyOf):
                 each = ", ".join(map(repr, value))
+                one_by_one = " ".join(f"-p {name}={one}" for one in value)
                 told = f"no run has the list {name}=[{each}]"
-                return f"{told}; any of several values is a set: {{{each}}}"
+                return f"{told}; any of several values: {{{each}}} in Python, {one_by_one}"
         return ""
 
 

@@ -83,13 +83,26 @@ def overfit(
     if groups:
         found = session.lake.overfit_per(groups, **options)
         _write_each(groups, found, out)
-        trials = sum(report.counts.trials for report in found.values())
-        families = "1 family" if len(found) == 1 else f"{len(found):,} families"
-        messages.note(families, messages.many(trials, "trial"), messages.took(session.started))
-        return
-    report = session.lake.overfit(**options)
-    _write(report, out)
-    messages.note(messages.many(report.counts.trials, "trial"), messages.took(session.started))
+        told = _families(list(found.values()))
+    else:
+        report = session.lake.overfit(**options)
+        _write(report, out)
+        told = [messages.many(report.counts.trials, "trial")]
+    messages.note(*told, messages.took(session.started))
+
+
+def _families(reports: list[OverfitReport]) -> list[str]:
+    """How many there are, and what the best verdict of several is worth."""
+    trials = messages.many(sum(report.counts.trials for report in reports), "trial")
+    judged = [report for report in reports if report.counts.with_sharpe > 1]
+    if len(judged) < 2:
+        return ["1 family" if len(reports) == 1 else f"{len(reports):,} families", trials]
+    any_better = 1.0 - judged[0].settings.confidence ** len(judged)
+    each = (
+        f"each verdict is for its own: of {len(judged):,} worthless families one or more would be "
+        f"better than luck in {any_better:.0%} of cases"
+    )
+    return [f"{len(reports):,} families", trials, each]
 
 
 def _write(report: OverfitReport, out: Output) -> None:
