@@ -35,6 +35,7 @@ from report import Report
 from bt_lake.ingest.assemble import assemble
 from bt_lake.ingest.pipeline import ingest
 from bt_lake.ingest.saving import runs_of, save
+from bt_lake.ingest.sheets.hints import Hints
 from bt_lake.metrics import curve_metrics
 from bt_lake.warehouse.store import Store
 
@@ -84,7 +85,7 @@ def platforms(report: Report) -> None:
         ("a report of MetaTrader 5, 2 MB", tester_report, 1, ">= 2", {}),
         ("a report of MetaTrader 4, 2 MB", tester_report_four, 1, ">= 2", {}),
         ("300 grids of NinjaTrader", grids, 300, "", {"set_columns": {"initial_capital": 50_000}}),
-        ("300 lists of trades of any kind", trade_lists, 300, "", {"trades": True}),
+        ("300 lists of trades of any kind", trade_lists, 300, "", {"hints": Hints(trades=True)}),
     ):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "exports")

@@ -119,7 +119,7 @@ def trade_lists(folder: Path, count: int) -> None:
 
 
 def _dollars(value: float) -> str:
-    return f"(${-value:,.2f})" if value < 0 else f"${value:,.2f}"
+    return f"(${-value:.2f})" if value < 0 else f"${value:.2f}"
 
 
 def _head_of_five() -> list[list[str]]:
