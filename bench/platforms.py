@@ -59,7 +59,7 @@ def passes(folder: Path, count: int) -> None:
 
 
 def tester_report(folder: Path, count: int) -> None:
-    """Reports of MetaTrader 5 of about 2 MB: 2,500 round trips, with their orders."""
+    """Reports of MetaTrader 5 of about 2 MB: 1,200 round trips, with their orders."""
     for number in range(count):
         _html(folder / f"ReportTester-{number}.html", _head_of_five(), _deals(number), "utf-16")
 
@@ -136,7 +136,7 @@ def _deals(seed: int) -> list[list[str]]:
     balance, at, ticket = 10_000.0, datetime(2020, 1, 2), 2
     deposit = ["", "balance", "", "", "", "", "0.00", "0.00", "10 000.00", "10 000.00", ""]
     rows = [[f"{at:%Y.%m.%d %H:%M:%S}", "1", *deposit]]
-    for profit in rng.normal(0, 20, 2_500).round(2).tolist():
+    for profit in rng.normal(0, 20, 1_200).round(2).tolist():
         for kind, way, gain in (("buy", "in", 0.0), ("sell", "out", profit)):
             at += timedelta(hours=6)
             balance = round(balance + gain - 0.35, 2)
