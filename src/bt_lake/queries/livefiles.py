@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from bt_lake.warehouse.quoting import literal, path_list
 from bt_lake.warehouse.schema import TABLES
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
 _File = tuple[str, str | None, str | None, str | None]
 
 
-_known: WeakKeyDictionary[DuckDBPyConnection, tuple[int, LiveFiles]] = WeakKeyDictionary()
+# By the number of a snapshot, which no other in this process has.
+_known: dict[int, LiveFiles] = {}
+_KNOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ class LiveFiles:
     def of(cls, connection: DuckDBPyConnection) -> LiveFiles:
         """Those of the snapshot that the connection has."""
         snapshot = connection.execute("select getvariable('lake_snapshot')").fetchall()[0][0]
-        known = _known.get(connection)
-        if known is None or known[0] != snapshot:
-            _known[connection] = known = snapshot, cls._of(connection)
-        return known[1]
+        if snapshot not in _known:
+            if len(_known) >= _KNOWN:
+                _known.clear()
+            _known[snapshot] = cls._of(connection)
+        return _known[snapshot]
 
     @classmethod
     def _of(cls, connection: DuckDBPyConnection) -> LiveFiles:

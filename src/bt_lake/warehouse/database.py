@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +42,7 @@ MANY_COMMITS = 2_000
 # After so many commits were folded, a reader that stays lets go of what it knows of their files.
 MANY_FOLDED = 1_000
 _databases: WeakSet[Database] = WeakSet()
+_snapshots = count()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
 _TICK_NS = 50_000_000
@@ -80,7 +82,7 @@ class Database:
         self._keeps_footers = True  # as `connect` sets it
         self.pressed = False  # Ctrl-C, while a question is asked
         self._seen: dict[str, int] | None = None
-        self._questions = self._snapshots = 0
+        self._questions = 0
         self._rows: Rows | None = None
         self._shown = False  # whether these are the rows of the snapshot of now
         self._missing = [views_sql(), rest_sql()]
@@ -164,9 +166,8 @@ class Database:
 
     def _show(self, listing: Listing) -> None:
         """Give the read rule what was listed."""
-        self._snapshots += 1
         for name, value in (
-            ("snapshot", self._snapshots),
+            ("snapshot", next(_snapshots)),
             ("content", listing.content),
             ("event_commits", listing.events),
             ("commits", listing.commits),
