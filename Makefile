@@ -11,6 +11,7 @@ JOBS ?= auto
 FULL ?=
 ALL ?=
 HOURS ?= 2
+FILES ?=
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
@@ -33,8 +34,8 @@ endif
 test: $(READY)        ## run the tests, but for those that take minutes each
 	$(PYTEST) -m "not thorough and not long"
 
-thorough-test: $(READY) ## kill and stop processes at every step of every write; some minutes
-	$(PYTEST) -m thorough --dist load
+thorough-test: $(READY) ## kill and stop processes at every step of every write; some minutes; FILES=... for some
+	$(PYTEST) -m thorough --dist load $(FILES)
 
 long-test: $(READY)   ## simulate families of noise, and tamper with lakes; half an hour, not in CI
 	$(PYTEST) -m long --dist load

@@ -164,7 +164,7 @@ ASKED = [
         ["kind", "path", "message", "remedy", "damage", "repaired"],
         [],
         [["kind", "path", "message", "remedy", "damage", "repaired"]],
-        "nothing wrong · 10 files looked at · T",
+        "nothing wrong · 10 files looked at · --deep reads every byte · T",
     ),
     Asked(
         ["metrics"],

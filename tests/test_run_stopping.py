@@ -77,7 +77,13 @@ def lake(cli: Cli) -> bt_lake.Lake:
 def start(cli: Cli, *arguments: object) -> subprocess.Popen[bytes]:
     command = [*COMMAND, "--lake", str(cli.lake), *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment())
+    return subprocess.Popen(
+        command,
+        stdout=pipe,
+        stderr=pipe,
+        env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # though nohup runs us
+    )
 
 
 def until(there) -> None:
@@ -196,8 +202,7 @@ def test_a_worker_that_is_killed_while_it_imports_is_replaced(cli, lake):
 
 def test_an_import_that_kills_every_worker_is_said_with_what_is_in(cli, lake):
     Path("deadly.py").write_text(
-        "import os, sys\n"
-        "if sys.argv[:1] == ['-c']:\n    os.kill(os.getpid(), 9)\n"
+        f"import os\nif os.getpid() != {os.getpid()}:\n    os.kill(os.getpid(), 9)\n"
         "def run(n): return {'metrics': {'sharpe_ratio': n}}\n"
     )
     ran = cli("run", "deadly.py:run", "-g", "n=1,2", "-j", 1)

@@ -69,7 +69,7 @@ def test_what_cannot_be_saved_is_said(store, obj):
 
 def test_a_series_of_another_name_is_told_how_returns_go_in(store):
     days = pd.date_range("2024-01-01", periods=3)
-    with pytest.raises(BadInput, match="say which, equity=series or returns=series"):
+    with pytest.raises(BadInput, match=r"say which, equity=\.\.\. or returns=\.\.\."):
         save(store, pd.Series([0.01, -0.02, 0.0], days, name="pnl"))
     save(store, pd.Series([0.01, -0.02, 0.0], days, name="returns"), strategy="s")
 

@@ -15,7 +15,7 @@ from factory import frames, ids
 from users import ANNA, BEN, GROUP, as_user, needs_root
 
 from bt_lake.cli.main import run
-from bt_lake.warehouse import commit
+from bt_lake.warehouse import clock
 from bt_lake.warehouse.compact import fold
 from bt_lake.warehouse.sharing import unlike
 from bt_lake.warehouse.store import Store
@@ -89,12 +89,7 @@ def test_a_new_month_belongs_to_all(team_folder: Path, monkeypatch):
     lake = team_folder / "lake"
     done(ANNA, 0o022, lambda: Store(lake).append(frames(1)), team_folder)
 
-    class December(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime(2031, 12, 1, tzinfo=UTC)
-
-    monkeypatch.setattr(commit, "datetime", December)
+    monkeypatch.setattr(clock, "now", lambda layout: datetime(2031, 12, 1, tzinfo=UTC))
     for user in (ANNA, BEN):
         done(user, 0o022, lambda: Store(lake).append(frames(1)), team_folder)
     assert len(list(lake.glob("runs/month=2031-12/c-*"))) == 2

@@ -55,7 +55,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Look after the lake": {
         "info": "keeping:info",
         "doctor": "doctoring:doctor",
-        "check": "keeping:check",
+        "check": "checking:check",
         "compact": "keeping:compact",
         "backup": "copying:backup",
         "recover": "copying:recover",

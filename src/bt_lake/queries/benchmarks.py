@@ -13,7 +13,7 @@ from bt_lake.queries.families import Rows
 from bt_lake.queries.filters import Condition
 from bt_lake.queries.resolving import TAIL, find
 from bt_lake.queries.trials import Trials, curves_of, owners_of
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import Ambiguous, BadInput, NotFound
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,7 +32,11 @@ def benchmark_of(connection: DuckDBPyConnection, given: Given) -> Benchmark:
             return _of_file(Path(text))
         return _of_run(connection, text)
     if not -1.0 < rate < 1.0:
-        raise BadInput(f"benchmark: a rate a year is a fraction, as 0.03 for 3%, not {given}")
+        try:  # the end of an id may be all digits
+            return _of_run(connection, text)
+        except (NotFound, Ambiguous):
+            said = f"benchmark: a rate a year is a fraction, as 0.03 for 3%, not {given}"
+            raise BadInput(said) from None
     return Benchmark(f"{rate:.4g} a year", rate=rate)
 
 

@@ -1,7 +1,8 @@
-"""A process forked after polars began to work has its locks, but not the threads to free them."""
+"""A forked process has the locks of its parent's libraries, but not the threads to free them."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ def _has_threads() -> bool:
 def _in_child() -> None:
     global _lost
     _lost = _lost or _working
+    # Garbage of the parent's may hold connections, and closing those without their threads crashes.
+    gc.freeze()
 
 
 if hasattr(os, "register_at_fork"):

@@ -112,7 +112,11 @@ def _ahead_of_time(layout: Layout) -> Iterator[Finding]:
             "set that machine's clock (NTP)",
             damage=False,
         )
-    at = datetime.fromisoformat(log.newest(layout).at).timestamp()
+    at = 0.0
+    with contextlib.suppress(
+        ValueError, OverflowError
+    ):  # somebody else may have written anything there
+        at = datetime.fromisoformat(log.newest(layout).at).timestamp()
     if at > latest:
         yield Finding(
             "clock",
