@@ -9,20 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from duckdb import (
-        BinderException,
-        CatalogException,
-        ConnectionException,
-        ConversionException,
-        Error,
-        InterruptException,
-        InvalidInputException,
-        NotImplementedException,
-        OutOfRangeException,
-        ParserException,
-        PermissionException,
-        connect,
-    )
+    import duckdb as _engine
 else:
     try:
         import _duckdb as _engine
@@ -31,30 +18,15 @@ else:
     except (ImportError, AttributeError):
         import duckdb as _engine
 
-    BinderException = _engine.BinderException
-    CatalogException = _engine.CatalogException
-    ConnectionException = _engine.ConnectionException
-    ConversionException = _engine.ConversionException
-    Error = _engine.Error
-    InterruptException = _engine.InterruptException
-    InvalidInputException = _engine.InvalidInputException
-    NotImplementedException = _engine.NotImplementedException
-    OutOfRangeException = _engine.OutOfRangeException
-    ParserException = _engine.ParserException
-    PermissionException = _engine.PermissionException
-    connect = _engine.connect
-
-__all__ = [
-    "BinderException",
-    "CatalogException",
-    "ConnectionException",
-    "ConversionException",
-    "Error",
-    "InterruptException",
-    "InvalidInputException",
-    "NotImplementedException",
-    "OutOfRangeException",
-    "ParserException",
-    "PermissionException",
-    "connect",
-]
+BinderException = _engine.BinderException
+CatalogException = _engine.CatalogException
+ConnectionException = _engine.ConnectionException
+ConversionException = _engine.ConversionException
+Error = _engine.Error
+InterruptException = _engine.InterruptException
+InvalidInputException = _engine.InvalidInputException
+NotImplementedException = _engine.NotImplementedException
+OutOfRangeException = _engine.OutOfRangeException
+ParserException = _engine.ParserException
+PermissionException = _engine.PermissionException
+connect = _engine.connect

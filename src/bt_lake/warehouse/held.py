@@ -110,8 +110,7 @@ class Rows:
             self._connection.execute(f"create or replace temp table lake_told as {told()}")
         small, large = self._split(live)
         self._runs.follow(small)
-        rows = " union all ".join(self._sources(large))
-        views = self._views_sql(rows, pending=bool(pending), held=not large)
+        views = self._views_sql(self._sources(large), pending=bool(pending), held=not large)
         if views != self._views:
             self._views = views
             self.show()
@@ -158,15 +157,18 @@ class Rows:
             found.append(f"select {_names(RUNS)} from lake_held_runs as file")
         return found
 
-    def _views_sql(self, rows: str, *, pending: bool, held: bool) -> str:
-        views = {"lake_rows": rows, "trials": rows}
+    def _views_sql(self, sources: Sequence[str], *, pending: bool, held: bool) -> str:
+        rows = trials = " union all ".join(sources)
         if pending:
-            views["trials"] = rows_beside_told("lake_rows", "lake_told")
-        elif " union all " in rows:
-            views["trials"] = "from lake_rows"
-        only = f"from ({views['trials']}) as file" if " union all " in rows or pending else rows
-        views["runs"] = f"{only} where file.deleted_at is null"
-        views["lake_shown"] = "select r.run_id, r.initial_capital, r.time_zone from runs as r"
+            trials = rows_beside_told("lake_rows", "lake_told")
+        # What comes of one source alone needs no view around it: that takes as long as a count.
+        plain = len(sources) == 1 and not pending
+        views = {
+            "lake_rows": rows,
+            "trials": trials,
+            "runs": f"{trials if plain else 'from trials as file'} where file.deleted_at is null",
+            "lake_shown": "select r.run_id, r.initial_capital, r.time_zone from runs as r",
+        }
         made = [f"create or replace temp view {name} as {text}" for name, text in views.items()]
         return ";\n".join([*made, f"set variable lake_all_held = {held}"])
 
