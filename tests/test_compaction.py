@@ -373,6 +373,35 @@ def test_a_log_that_is_pruned_while_it_is_read_is_no_empty_log(store):
             connection.execute(here + after)
 
 
+def test_the_shell_opens_no_older_log_which_may_be_pruned_under_it(store):
+    for _ in range(2):
+        store.append(frames(1))
+        store.compact()
+    older = store.layout.log / "00000000.json"
+    text, done = older.read_bytes(), threading.Event()
+
+    def prune() -> None:
+        while not done.is_set():
+            older.unlink(missing_ok=True)
+            older.write_bytes(text)
+
+    before, here, after = lake_sql().partition("set variable lake_live ")
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    try:
+        for _ in range(10):
+            with duckdb.connect() as connection:
+                connection.execute("set variable lake = ?", [str(store.path)])
+                connection.execute(before)
+                store.compact(grace_s=3600)
+                store.append(frames(1))
+                store.compact()
+                connection.execute(here + after)
+    finally:
+        done.set()
+        pruning.join()
+
+
 def test_nobody_compacts_a_lake_that_a_newer_version_has_taken_over(store):
     for _ in range(2):
         store.append(frames(1))
