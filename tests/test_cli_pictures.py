@@ -1,20 +1,18 @@
-"""Heatmaps, charts and plots: what is drawn, and where."""
+"""Heatmaps and charts of the terminal: what is drawn, and where."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 from bt_lake.cli.chart import equity_chart
-from bt_lake.cli.heatmap import Axis, Heatmap, colour_of, shade_of
-from bt_lake.cli.picture import Picture, Rect, Text, save
+from bt_lake.cli.heatmap import Heatmap, shade_of
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of
-from bt_lake.warehouse.errors import BadInput, CannotWrite
+from bt_lake.drawing.cells import Axis
+from bt_lake.drawing.theme import colour_of
 
 FAST, SLOW = Axis("fast", [5, 10]), Axis("slow", [50, 60, 70])
 CELLS = [[0.0, 1.0, 2.0], [3.0, None, 4.0]]
@@ -96,31 +94,3 @@ def test_a_flat_curve_is_drawn_without_a_drawdown():
     times, _, _ = curve(10)
     lines = equity_chart(times, [100.0] * 10, [0.0] * 10, width=60)
     assert len(lines) == 10
-
-
-def picture() -> Picture:
-    made = Picture("a <title>", 200, 100)
-    made.add(Rect(0, 0, 10, 10, (255, 0, 0), "tip & more"), Text(5, 50, "x < y", bold=True))
-    return made
-
-
-def test_svg_is_well_formed_and_escaped(tmp_path: Path):
-    save(picture(), tmp_path / "p.svg")
-    root = ElementTree.parse(tmp_path / "p.svg").getroot()
-    texts = [e.text for e in root.iter() if e.text and e.text.strip()]
-    assert texts == ["a <title>", "tip & more", "x < y"]
-
-
-def test_html_holds_the_picture(tmp_path: Path):
-    save(picture(), tmp_path / "p.html")
-    text = (tmp_path / "p.html").read_text("utf-8")
-    assert text.startswith("<!doctype html>")
-    assert picture().svg() in text
-    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
-
-
-def test_what_cannot_be_drawn_to(tmp_path: Path):
-    with pytest.raises(BadInput, match=r"\.svg, \.html"):
-        save(picture(), tmp_path / "p.gif")
-    with pytest.raises(CannotWrite, match="No such file"):
-        save(picture(), tmp_path / "nowhere" / "p.svg")

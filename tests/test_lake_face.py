@@ -325,7 +325,7 @@ def test_what_is_shown_of_results(golden, tmp_path):
     assert repr(report) == "IngestReport(1 of 1 files: added=3, skipped=0, failed=0, ignored=0)"
     assert lake.runs(n=1, strategy="a")["run_id"].item() == ids[0]
     grid = golden.lake.sweep("sma_cross", "fast", "slow")
-    assert grid._repr_html_() == grid.pivot_frame()._repr_html_()
+    assert grid._repr_html_() == grid.plot().svg()
     report = golden.lake.overfit(strategy="momentum", bootstraps=100)
     assert repr(report) == str(report) and report.verdict.split()[0] in repr(report)
 

@@ -671,6 +671,36 @@ class Lake:
         """The trades of runs."""
         return self.ask.trades(runs).frame()
 
+    def drawdowns(self, runs: RunIds, n: int = 10) -> pl.DataFrame:
+        """The n deepest falls of each run: depth, from, trough, back, and days under water."""
+        return self.ask.drawdowns(runs, n).frame()
+
+    def rolling(self, runs: RunIds, window: int | None = None) -> pl.DataFrame:
+        """Return, volatility, Sharpe ratio and beta over the last `window` returns, at each time.
+
+        By default half a year of them, or a third of the run if that is less; beta is to the
+        benchmark in the run's curve.
+        """
+        from bt_lake.queries.rolling import rolling
+
+        return rolling(self.reader, several(runs), window)
+
+    def relative(
+        self,
+        runs: RunIds,
+        benchmark: str | float | os.PathLike[str] | None = None,
+        *,
+        rf: float = 0.0,
+    ) -> pl.DataFrame:
+        """Runs beside a benchmark: alpha, beta, correlation, tracking error, capture and more.
+
+        The benchmark is the one in the curve, or a run, a CSV file of prices, a rate a year; `rf`
+        is the risk-free rate a year.
+        """
+        from bt_lake.queries.relative import relative_frame
+
+        return relative_frame(self.reader, several(runs), benchmark, rf)
+
     @overload
     def lookup(self, *, columns: Sequence[str] | None = None, **key: Any) -> pl.DataFrame: ...
     @overload

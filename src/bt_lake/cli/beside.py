@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli.fields import full_name, judged, metric_text
+from bt_lake.cli.fields import judged
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded, shortened
-from bt_lake.cli.values import MISSING, one_line, short_id, text, times
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import LABELS, RUNS
+from bt_lake.wording.metrics import full_name, metric_text
+from bt_lake.wording.values import MISSING, one_line, short_id, text, times
 
 if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison

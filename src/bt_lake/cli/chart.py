@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.values import percent
+from bt_lake.wording.values import percent
 
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, then row from the top
 _DOTS = 0x2800

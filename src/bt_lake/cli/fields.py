@@ -6,32 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bt_lake.cli.values import (
+from bt_lake.warehouse.schema import TABLES, TITLES
+from bt_lake.warehouse.values import is_number
+from bt_lake.wording.metrics import fraction, number
+from bt_lake.wording.values import (
     MISSING,
     count,
-    fine_ratio,
-    general,
-    money,
-    one_decimal,
     one_line,
-    percent,
     ratio,
     short_id,
     text,
     times,
 )
-from bt_lake.warehouse.schema import RUNS, TABLES, TITLES, Column
-from bt_lake.warehouse.values import is_number
 
-_FULL = {
-    "max_underwater_days": "days under water",
-    "max_consecutive_losses": "losses in a row",
-    "avg_trade_hours": "hours",
-}
-# Shares of a whole: a plus sign would say nothing.
-_UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
-# Small by nature: one decimal would show zeros.
-_FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
 # Gains and losses, where colour says what the sign says.
 _COLOURED = {
     "total_return", "cagr", "pnl", "return", "avg_trade_return", "expectancy", "best_trade",
@@ -100,7 +87,7 @@ def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
     title = TITLES.get(name, name.replace("_", " "))
     telling = _TELLING.get(name, _ORDINARY)
     if name == "drawdown":
-        return Field(name, name, _each(_fraction(name)), right=True, telling=telling)
+        return Field(name, name, _each(fraction(name)), right=True, telling=telling)
     if column is None:
         return plain(name).titled(title).at(telling)
     if column.kind == "timestamp":
@@ -158,47 +145,6 @@ def judged(name: str) -> Field:
 def parameter(name: str) -> Field:
     """A strategy's parameter; its values come as JSON or as plain values."""
     return replace(plain(name), telling=80)
-
-
-def metric_name(name: str) -> str:
-    return TITLES.get(name, name.replace("_", " "))
-
-
-def full_name(name: str) -> str:
-    """A metric in words, where there is room for them."""
-    if name not in RUNS:
-        return one_line(name)  # the user's own, as they wrote it
-    return _FULL.get(name) or name.removeprefix("total_").replace("_", " ")
-
-
-def metric_text(name: str) -> Callable[[Any], str]:
-    """The text of one value of a metric, the user's own included."""
-    column = RUNS.by_name.get(name)
-    return number(column) if column is not None and column.is_number else general
-
-
-def number(column: Column) -> Callable[[Any], str]:
-    match column.unit:
-        case "fraction":
-            return _fraction(column.name)
-        case "ratio":
-            return fine_ratio if column.name == "sharpe_period" else ratio
-        case "money":
-            return money
-        case "count" | "bars":
-            return count
-        case _:
-            return one_decimal
-
-
-def _fraction(name: str) -> Callable[[Any], str]:
-    sign = "" if name in _UNSIGNED else "+"
-    digits = 2 if name in _FINE else 1
-
-    def show(value: Any) -> str:
-        return MISSING if value is None else percent(value, sign=sign, digits=digits)
-
-    return show
 
 
 def _each(one: Callable[[Any], str]) -> Callable[[Sequence[Any]], list[str]]:

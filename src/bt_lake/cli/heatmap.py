@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bt_lake.cli.fields import metric_text
 from bt_lake.cli.style import PLAIN, Style
 from bt_lake.cli.table import columns_of, padded
-from bt_lake.cli.values import one_line, text
-from bt_lake.queries.names import metric
+from bt_lake.drawing.cells import Cells
+from bt_lake.drawing.theme import colour_of
 
 if TYPE_CHECKING:
     from bt_lake.queries.sweeping import Grid
 
 SHADES = "░▒▓█"
-# From poor to good; legible for the colour-blind, and dark to bright in grey.
-RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _STRIP_GAP = 4
 
-Cells = Sequence[Sequence[float | None]]
-
 
 @dataclass(frozen=True)
-class Axis:
-    name: str
-    values: Sequence[Any]
+class Heatmap(Cells):
+    """Cells as lines of a terminal."""
 
-    @property
-    def labels(self) -> list[str]:
-        return [text(value) for value in self.values]
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """`cells[row][column]` is the metric at that value of `down` and of `across`."""
-
-    down: Axis
-    across: Axis
-    cells: Cells
-    show: Callable[[Any], str]
-    lower_is_better: bool = False
     style: Style = PLAIN
-
-    @cached_property
-    def numbers(self) -> list[list[str]]:
-        return [["" if cell is None else self.show(cell) for cell in row] for row in self.cells]
-
-    @cached_property
-    def shares(self) -> list[list[float | None]]:
-        """Each cell as its place between the worst (0) and the best (1)."""
-        known = [cell for row in self.cells for cell in row if cell is not None]
-        low, high = (min(known), max(known)) if known else (0.0, 0.0)
-
-        def share(cell: float | None) -> float | None:
-            if cell is None:
-                return None
-            place = (cell - low) / (high - low) if high > low else 0.5
-            return 1 - place if self.lower_is_better else place
-
-        return [[share(cell) for cell in row] for row in self.cells]
 
     def lines(self, width: int | None = None) -> list[str]:
         """Numbers with a map where both fit the width, else what does."""
@@ -118,31 +78,8 @@ class Heatmap:
 
 
 def heatmap_of(grid: Grid, style: Style = PLAIN) -> Heatmap:
-    across = Axis(short(grid.y), grid.ys) if grid.y else Axis("", [grid.metric])
-    counted = grid.how == "count"
-    return Heatmap(
-        Axis(short(grid.x), grid.xs),
-        across,
-        grid.pivot(),
-        str if counted else metric_text(grid.metric),
-        lower_is_better=not counted and metric(grid.metric).better == "lower",
-        style=style,
-    )
-
-
-def short(name: str) -> str:
-    return one_line(name.removeprefix("param."))
+    return Heatmap(**vars(grid.cells()), style=style)
 
 
 def shade_of(share: float | None) -> str:
     return " " if share is None else SHADES[min(3, int(share * 4))]
-
-
-def colour_of(share: float) -> tuple[int, int, int]:
-    place = share * (len(RAMP) - 1)
-    start = min(int(place), len(RAMP) - 2)
-    part = place - start
-    red, green, blue = (
-        round(a + (b - a) * part) for a, b in zip(RAMP[start], RAMP[start + 1], strict=True)
-    )
-    return red, green, blue

@@ -13,8 +13,8 @@ import typer
 
 from bt_lake.cli.style import style_of
 from bt_lake.cli.table import columns_of, shortened
-from bt_lake.cli.values import duration, harmless, one_line
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.wording.values import duration, harmless, one_line
 
 if TYPE_CHECKING:
     from bt_lake.cli.output import Output

@@ -18,9 +18,9 @@ import typer
 from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import Field, plain
 from bt_lake.cli.style import PLAIN, Style, style_of
-from bt_lake.cli.values import harmless
-from bt_lake.cli.wholefile import whole_file
 from bt_lake.warehouse.errors import BadInput, CannotWrite
+from bt_lake.warehouse.wholefile import whole_file
+from bt_lake.wording.values import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.cli import values
 from bt_lake.cli.chart import equity_chart
-from bt_lake.cli.fields import field, full_name, judged, metric_text
+from bt_lake.cli.fields import field, judged
 from bt_lake.cli.sections import Section, abreast, stacked
 from bt_lake.cli.style import Style
-from bt_lake.cli.values import text
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import SHOWN
+from bt_lake.wording import values
+from bt_lake.wording.metrics import full_name, metric_text
+from bt_lake.wording.values import text
 
 if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail

@@ -9,7 +9,7 @@ from typing import Any
 
 from bt_lake.cli.fields import Field, plain, run_field
 from bt_lake.cli.output import Layout, Output, Row
-from bt_lake.cli.values import times
+from bt_lake.wording.values import times
 
 
 def raw_layout(out: Output) -> Layout:

@@ -10,10 +10,10 @@ from typing import Any
 from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.table import shortened
-from bt_lake.cli.values import MISSING, text
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS, SHOWN
+from bt_lake.wording.values import MISSING, text
 
 # Shown where any run has one; the others only where the shown runs differ in them.
 _ALWAYS = ("strategy", "symbol")

@@ -11,7 +11,7 @@ from typing import Any
 
 from bt_lake.cli.fields import Field, fitted
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.values import MISSING
+from bt_lake.wording.values import MISSING
 
 GAP = "  "
 _TOLD = 20  # columns a value may take in the last line

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import metric_name, metric_text, plain
+from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import duration
+from bt_lake.wording.metrics import metric_name, metric_text
+from bt_lake.wording.values import duration
 
 _SHOWN = ("who", "what", "runs", "failed", "left", "best", "log")
 

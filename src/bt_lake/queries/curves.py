@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.resolving import find
+from bt_lake.queries.resolving import find_all
 from bt_lake.queries.text import sql
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.held import all_held
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
     def plan(connection: DuckDBPyConnection) -> Query:
         owners = _Owners.of(connection, run_ids, "equity")
         return Query(sql("monthly", points=owners.rows("equity")), owners.values, ())
+
+    return Answer(reader, plan)
+
+
+def drawdowns(reader: Reader, run_ids: Sequence[str], n: int) -> Answer:
+    """run_id, rank, depth, peak_at, trough_at, recovered_at, days, days_down: the deepest first."""
+    if n < 1:
+        raise BadInput(f"drawdowns: n is how many of them, 1 or more, not {n}")
+
+    def plan(connection: DuckDBPyConnection) -> Query:
+        owners = _Owners.of(connection, run_ids, "equity")
+        text = sql("drawdowns", points=owners.rows("equity"))
+        return Query(text, {**owners.values, "n": n}, ("peak_at", "trough_at", "recovered_at"))
 
     return Answer(reader, plan)
 
@@ -90,7 +104,7 @@ class _Owners:
         found = _owners(connection, live, ids)
         others = [text for text in runs if text not in found]
         if others:
-            ids = [find(connection, text) for text in others]
+            ids = find_all(connection, others)
             found |= _owners(connection, live, ids)
         return cls(live, [found[run_id] for run_id in sorted(found)])
 

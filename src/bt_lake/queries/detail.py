@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.drawing.picture import Picture
+
 # Computed and reported numbers count as equal when they agree to four digits.
 _AGREE = 1e-4
 _HEADLINES = (
@@ -106,12 +108,22 @@ class Detail:
         width = max(len(name) for name, _ in facts)
         return "\n".join([self._title(), *(f"  {name:<{width}}  {text}" for name, text in facts)])
 
+    def plot(self) -> Picture:
+        """Equity and drawdown: `.save("run.svg")`; notebooks show it."""
+        from bt_lake.queries.pictures import run_picture
+
+        return run_picture(self)
+
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(text)}</td></tr>"
             for name, text in self._facts()
         )
-        return f"<table><caption>{escape(self._title())}</caption>{rows}</table>"
+        table = f"<table><caption>{escape(self._title())}</caption>{rows}</table>"
+        try:
+            return table + self.plot()._repr_html_()
+        except NotFound:  # without a curve
+            return table
 
     def _title(self) -> str:
         row = self.row

@@ -82,7 +82,7 @@ class Points:
         owner = np.repeat(np.arange(self.base.size), self.runs.counts)
         for zone in set(zones) - {None}:
             there = np.array([each == zone for each in zones], bool)[owner]
-            local[there] += _offsets(local[there], str(zone))
+            local[there] += offsets(local[there], str(zone))
         days = local // DAY
         last = np.ones(days.size, bool)
         last[:-1] = days[1:] != days[:-1]
@@ -123,7 +123,7 @@ class Points:
         return Points(self.ts[which], self.equity[which], offsets, base, base_at)
 
 
-def _offsets(ts: Ints, zone: str) -> Ints:
+def offsets(ts: Ints, zone: str) -> Ints:
     """What a zone's clocks are ahead of UTC; they change at quarters of an hour."""
     quarters, place = np.unique(ts // _QUARTER, return_inverse=True)
     clock = ZoneInfo(zone)
@@ -181,11 +181,11 @@ def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners) -> Po
         place, ts, equity = place[order], ts[order], equity[order]
     offsets = np.searchsorted(place, np.arange(len(owners) + 1))
     ts, equity, offsets, _ = clean(ts, equity, offsets, {})
-    base = _given_capital(owners, equity, Segments(offsets))
+    base = given_capital(owners, equity, Segments(offsets))
     return Points(ts, equity, offsets, base, np.full(len(owners), NONE))
 
 
-def _given_capital(owners: Owners, equity: Floats, runs: Segments) -> Floats:
+def given_capital(owners: Owners, equity: Floats, runs: Segments) -> Floats:
     """The capital where the caller gave it: then the first point has a return of its own.
 
     Returns end where equity is gone. Without any returns (a curve below 0, a capital of 0)

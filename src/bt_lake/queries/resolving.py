@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bt_lake.queries.filters import ALL, Filters
@@ -25,24 +25,42 @@ def resolve(reader: Reader, text: str, *, deleted: bool = False) -> str:
 def resolve_all(reader: Reader, texts: Iterable[str], *, deleted: bool = False) -> list[str]:
     """The ids of several runs, each once, in the order given."""
     wanted = list(texts)
+    found = reader.ask(lambda connection: find_all(connection, wanted, deleted=deleted))
+    return list(dict.fromkeys(found))
 
-    def question(connection: DuckDBPyConnection) -> list[str]:
-        view = "trials" if deleted else "runs"
-        rows = connection.execute(
-            f"select run_id from {view} where run_id in (select unnest($wanted::varchar[]))",
-            {"wanted": [text for text in wanted if isinstance(text, str)]},
-        ).fetchall()
-        whole = {row[0] for row in rows}  # many ids are looked for at once
-        return list(
-            dict.fromkeys(
-                text
-                if isinstance(text, str) and text in whole
-                else find(connection, text, deleted=deleted)
-                for text in wanted
-            )
-        )
 
-    return reader.ask(question)
+def find_all(
+    connection: DuckDBPyConnection, texts: Sequence[str], *, deleted: bool = False
+) -> list[str]:
+    """The id for each text: all whole ids are asked for at once, and then all parts of ids."""
+    parts = [_part(text) for text in texts]
+    found = _matched(connection, parts, "run_id = part", deleted)
+    left = [part for part in parts if part and part not in found]
+    if left:
+        either = "starts_with(run_id, part) or ends_with(run_id, part)"
+        found |= _matched(connection, left, either, deleted)
+    return [
+        found[part] if part in found else find(connection, text, deleted=deleted)
+        for part, text in zip(parts, texts, strict=True)
+    ]
+
+
+def _matched(
+    connection: DuckDBPyConnection, parts: Sequence[str], condition: str, deleted: bool
+) -> dict[str, str]:
+    """The run of each part that fits one only."""
+    view = "trials" if deleted else "runs"
+    rows = connection.execute(
+        "select part, min(run_id) from (select unnest($parts::varchar[]) as part) "
+        f"join (select run_id from {view}) on {condition} group by part "
+        "having min(run_id) = max(run_id)",
+        {"parts": list(dict.fromkeys(parts))},
+    ).fetchall()
+    return dict(rows)
+
+
+def _part(text: object) -> str:
+    return text.strip().lstrip("….") if isinstance(text, str) else ""
 
 
 def check_deleted(reader: Reader, run_ids: Iterable[str]) -> None:
@@ -54,7 +72,7 @@ def check_deleted(reader: Reader, run_ids: Iterable[str]) -> None:
 
 
 def find(connection: DuckDBPyConnection, text: str, *, deleted: bool = False) -> str:
-    part = text.strip().lstrip("….") if isinstance(text, str) else ""
+    part = _part(text)
     if not part:
         raise BadInput("a run is named by its id, or any first or last part of it that is unique.")
     view = "trials" if deleted else "runs"

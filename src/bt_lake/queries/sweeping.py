@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.drawing.cells import Cells
+    from bt_lake.drawing.picture import Picture
     from bt_lake.queries.sweep_plateau import Block
 
 HOW = {
@@ -116,8 +118,20 @@ class Grid:
         found = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
         return found.cast({pl.Null: pl.Float64})  # of a column where every run failed
 
+    def cells(self) -> Cells:
+        """The grid between its worst and its best value, for a terminal or a picture."""
+        from bt_lake.queries.pictures import cells
+
+        return cells(self)
+
+    def plot(self) -> Picture:
+        """A heatmap, or bars of one parameter: `.save("grid.svg")`; notebooks show it."""
+        from bt_lake.queries.pictures import grid_picture
+
+        return grid_picture(self)
+
     def _repr_html_(self) -> str:
-        return self.pivot_frame()._repr_html_()
+        return self.plot()._repr_html_() if self.rows else self.pivot_frame()._repr_html_()
 
 
 def sweep(

@@ -9,8 +9,8 @@ import typer
 from bt_lake.cli import messages
 from bt_lake.cli.output import Format, Output, Row
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import one_line, size
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.wording.values import one_line, size
 
 if TYPE_CHECKING:
     from bt_lake.warehouse.findings import Report

@@ -10,7 +10,7 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import size
+from bt_lake.wording.values import size
 
 if TYPE_CHECKING:
     pass

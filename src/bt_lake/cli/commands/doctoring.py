@@ -13,10 +13,10 @@ from bt_lake.cli import messages
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import size
 from bt_lake.warehouse.abilities import abilities
 from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.layout import FORMAT_VERSION
+from bt_lake.wording.values import size
 
 if TYPE_CHECKING:
     from bt_lake.queries.census import Census

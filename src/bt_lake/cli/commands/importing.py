@@ -14,8 +14,8 @@ from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.wholefile import whole_file
 from bt_lake.warehouse.values import named
+from bt_lake.warehouse.wholefile import whole_file
 
 if TYPE_CHECKING:
     from bt_lake.ingest.stores.report import ImportReport

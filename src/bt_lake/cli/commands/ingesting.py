@@ -11,9 +11,9 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import size
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import named
+from bt_lake.wording.values import size
 
 if TYPE_CHECKING:
     from bt_lake.ingest.report import IngestReport

@@ -13,7 +13,7 @@ from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import count, size, times
+from bt_lake.wording.values import count, size, times
 
 if TYPE_CHECKING:
     from bt_lake.queries.census import Census

@@ -11,7 +11,7 @@ from bt_lake.cli.output import Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded
-from bt_lake.cli.values import one_line
+from bt_lake.wording.values import one_line
 
 _COLUMNS = ["name", "unit", "better", "meaning"]
 

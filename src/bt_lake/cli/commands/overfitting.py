@@ -12,7 +12,7 @@ from bt_lake.cli.fields import Field, field, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import count, one_line, ratio
+from bt_lake.wording.values import count, one_line, ratio
 
 if TYPE_CHECKING:
     from bt_lake.overfit.results import OverfitReport

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import metric_name
 from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import one_line, short_id
+from bt_lake.wording.metrics import metric_name
+from bt_lake.wording.values import one_line, short_id
 
 if TYPE_CHECKING:
     from bt_lake.running.reproduce import Call, Reproduction

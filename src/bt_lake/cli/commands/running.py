@@ -11,12 +11,12 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.binding import Options
-from bt_lake.cli.fields import metric_name, metric_text
 from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Which, labels
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.schema import TOLD
+from bt_lake.wording.metrics import metric_name, metric_text
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Given

@@ -12,7 +12,8 @@ from bt_lake.cli import messages
 from bt_lake.cli.options import Family, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import harmless
+from bt_lake.drawing.picture import check_kind
+from bt_lake.wording.values import harmless
 
 _PIPED_WIDTH = 80
 
@@ -41,6 +42,8 @@ def show(
       bt-lake show b7d2f19a --log
       bt-lake show b7d2f19a --plot equity.svg
     """
+    if plot is not None:
+        check_kind(plot)
     detail = session.lake.run(run)
     if log:
         said = detail.row["log"] or ""
@@ -48,9 +51,7 @@ def show(
         messages.note("" if said else "nothing that it printed was kept")
         return
     if plot is not None:
-        from bt_lake.cli.plot import plot_curve
-
-        plot_curve(detail, plot)
+        detail.plot().save(plot)
         messages.note(f"drew {plot}", messages.took(session.started))
         return
     if out.format is Format.TABLE:

@@ -10,13 +10,14 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.commands.runs import names
-from bt_lake.cli.fields import JUDGED, Field, judged, metric_name, metric_text, plain
+from bt_lake.cli.fields import JUDGED, Field, judged, plain
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import MISSING, count, percent
 from bt_lake.queries.names import meant
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.wording.metrics import metric_name, metric_text
+from bt_lake.wording.values import MISSING, count, percent
 
 _COUNTS = {"runs": 90, "trials": 89, "failed": 35, "n": 20}
 _TELLING = {"median": 70, "mean": 65, "max": 60, "share_above": 58, "min": 50, "std": 45}

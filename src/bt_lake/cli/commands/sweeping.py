@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import field, metric_text, plain
-from bt_lake.cli.heatmap import heatmap_of, short
+from bt_lake.cli.fields import field, plain
+from bt_lake.cli.heatmap import heatmap_of
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import text
+from bt_lake.drawing.picture import check_kind
+from bt_lake.wording.metrics import metric_text, short
+from bt_lake.wording.values import text
 
 if TYPE_CHECKING:
     from bt_lake.queries.sweeping import Grid
@@ -71,12 +73,12 @@ def sweep(
       bt-lake sweep sma_cross -x fast -y slow -p risk=2 --symbol AAPL --plot sweep.html
       bt-lake sweep sma_cross -x fast -y slow --as pivot -o grid.csv
     """
+    if plot is not None:
+        check_kind(plot)
     grid = session.lake.sweep(strategy, x, y, metric, how=how.value, **which.filters())
     form = form or (Form.HEATMAP if out.is_text else Form.LONG)
     if plot is not None:
-        from bt_lake.cli.plot import plot_grid
-
-        plot_grid(grid, plot)
+        grid.plot().save(plot)
     elif form is Form.HEATMAP:
         _draw(grid, out)
     elif form is Form.PIVOT:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, metric_name, metric_text, plain
+from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.options import Limit, MetricOption, Which
 from bt_lake.cli.output import Format, Layout, Output, Row
 from bt_lake.cli.session import Session
-from bt_lake.cli.values import one_line
+from bt_lake.wording.metrics import metric_name, metric_text
+from bt_lake.wording.values import one_line
 
 _VALUES = ("in_sample", "out_of_sample", "change")
 _RUNS = {"in_run": 20, "out_run": 60}

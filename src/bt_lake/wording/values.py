@@ -21,6 +21,17 @@ def percent(value: float, *, sign: str = "+", digits: int = 1) -> str:
     return f"{value:{sign},.{digits}%}"
 
 
+def tick_share(value: float) -> str:
+    """A share on an axis: no digit more than it has."""
+    return f"{round(value * 100, 6) + 0:,g}%"
+
+
+def tick(value: float) -> str:
+    """A number on an axis."""
+    value = float(f"{value:.6g}") + 0
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e12 else f"{value:g}"
+
+
 def ratio(value: Any) -> str:
     if value is None:
         return MISSING

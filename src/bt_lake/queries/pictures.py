@@ -1,0 +1,79 @@
+"""What the answers look like: a run's curve, a grid of parameters, runs side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bt_lake.drawing.cells import Axis, Cells
+from bt_lake.drawing.picture import Picture
+from bt_lake.drawing.theme import BAD
+from bt_lake.queries.names import metric
+from bt_lake.warehouse.errors import NotFound
+from bt_lake.wording.metrics import metric_name, metric_text, short
+from bt_lake.wording.values import count, short_id, tick, tick_share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bt_lake.queries.detail import Detail
+    from bt_lake.queries.sweeping import Grid
+
+
+def cells(grid: Grid) -> Cells:
+    counted = grid.how == "count"
+    return Cells(
+        Axis(short(grid.x), grid.xs),
+        Axis(short(grid.y), grid.ys) if grid.y else Axis("", [grid.metric]),
+        grid.pivot(),
+        str if counted else metric_text(grid.metric),
+        lower_is_better=not counted and metric(grid.metric).better == "lower",
+    )
+
+
+def grid_picture(grid: Grid) -> Picture:
+    from bt_lake.drawing import charts
+
+    found = cells(grid)
+    if not found.known:
+        raise NotFound(f"no run of {grid.strategy} has {short(grid.x)} and {grid.metric}")
+    title = f"{metric_name(grid.metric)} of {grid.strategy}"
+    over = f"{grid.how} over {', '.join(map(short, grid.mixed))} · " if grid.mixed else ""
+    subtitle = f"{over}{grid.runs:,} trial{'s' * (grid.runs != 1)}"
+    if grid.y is not None:
+        return charts.titled(charts.heatmap(title, found), subtitle)
+    values, name = [row[0] for row in found.cells], found.down.name
+    drawn = charts.bars(
+        title,
+        found.down.labels,
+        values,
+        show=count if grid.how == "count" else metric_text(grid.metric),
+        axis=name,
+        tips=[
+            f"{name} {label}: {row[0]}"
+            for label, row in zip(found.down.labels, found.numbers, strict=True)
+        ],
+    )
+    return charts.titled(drawn, subtitle)
+
+
+def run_picture(detail: Detail) -> Picture:
+    from bt_lake.drawing import charts
+    from bt_lake.queries.tracks import tracks
+
+    row = detail.row
+    (track,) = tracks(detail._reader, [row])
+    if track.ts.size < 2:
+        raise NotFound(f"run {short_id(detail.run_id)} has no equity curve to draw")
+    names = (row["strategy"], row["symbol"], row["timeframe"], short_id(row["run_id"]))
+    curves = [charts.Series("equity", track.ts, track.equity)]
+    equity = charts.lines("Equity", curves, show=tick)
+    falls = charts.Series("drawdown", track.ts, track.drawdown, BAD)
+    under = charts.lines("Drawdown", [falls], show=tick_share, height=130, base=0.0, filled=True)
+    drawn = charts.stacked(" ".join(filter(None, names)), [equity, under], ["Equity", "Drawdown"])
+    return charts.titled(drawn, _facts(row))
+
+
+def _facts(row: Mapping[str, Any]) -> str:
+    names = ("total_return", "sharpe_ratio", "max_drawdown")
+    known = [name for name in names if row[name] is not None]
+    return " · ".join(f"{metric_name(name)} {metric_text(name)(row[name])}" for name in known)

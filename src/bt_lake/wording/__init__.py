@@ -1,0 +1,1 @@
+"""How values and metrics read, wherever a person meets them."""
