@@ -68,4 +68,4 @@ def test_a_snapshot_is_kept_only_where_the_clock_can_tell(tmp_path, monkeypatch)
     )
     for after, kept in ((0, False), (20_000_000, False), (5_000_000_000, True)):
         monkeypatch.setattr(time, "time_ns", lambda after=after: newest + after)
-        assert (database._fingerprint(store.layout) is not None) == kept, after
+        assert (database.fingerprint(store.layout) is not None) == kept, after

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison
     from bt_lake.queries.detail import Detail
     from bt_lake.queries.exporting import Exported
+    from bt_lake.queries.facets import Counted, Histogram
     from bt_lake.queries.names import Described
     from bt_lake.queries.sweeping import Grid
     from bt_lake.running.arguments import Parameter
@@ -751,6 +752,46 @@ class Lake:
         from bt_lake.queries.names import described
 
         return described(self.reader if self.store.layout.exists else None)
+
+    def facets(
+        self,
+        labels: Sequence[str] | None = None,
+        *,
+        most: int = 50,
+        **filters: Unpack[Given],
+    ) -> dict[str, Counted]:
+        """The commonest values of labels (and of `tag`) with their number of runs.
+
+        The counts of each label follow all filters but those by the label itself.
+        """
+        from bt_lake.queries.facets import facets
+
+        chosen = {} if labels is None else {"labels": several(labels)}
+        return facets(self.reader, most=most, filters=Filters.of(filters), **chosen)
+
+    def histogram(
+        self, metric: str = "sharpe_ratio", *, bins: int = 40, **filters: Unpack[Given]
+    ) -> Histogram:
+        """How the runs are spread over a metric: `.counts` in equal steps from `.low` to `.high`.
+
+        The outermost half percent at each end is counted in the first and the last step.
+        """
+        from bt_lake.queries.facets import histogram
+
+        return histogram(self.reader, metric, bins=bins, filters=Filters.of(filters))
+
+    def stamp(self) -> object:
+        """Equal as long as nothing was saved, marked or taken out, and cheap to look at.
+
+        None where a change of just now may not show yet: look again.
+        """
+        from bt_lake.warehouse.database import fingerprint
+
+        return fingerprint(self.store.layout)
+
+    def interrupt(self) -> None:
+        """From another thread: stop the question that runs now, which raises `Interrupted`."""
+        self.reader.interrupt()
 
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection of your own, with the lake's views as they are now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, make_dataclass
 from enum import StrEnum
@@ -11,14 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli.binding import Options
-from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import FILTERS, LABELS, RUNS, metrics
-from bt_lake.warehouse.values import AnyOf, value
+from bt_lake.warehouse.values import compared
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Given
-
-_PARAM = re.compile(r"(.+?)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
 
 
 def _filter(name: str, help: str, metavar: str = "TEXT") -> Any:
@@ -82,25 +78,12 @@ class Which(_Labels):
 
     def filters(self) -> Given:
         """As keywords of a question."""
-        given = {**vars(self), "params": parameters(self.param or ()) or None}
+        given = {**vars(self), "params": compared(self.param or ()) or None}
         return {n: v for n, v in given.items() if n != "param"}  # type: ignore[return-value]
 
     @property
     def given(self) -> bool:
         return any(value is not None for value in vars(self).values())
-
-
-def parameters(texts: Iterable[str]) -> dict[str, Any]:
-    """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
-    wanted: dict[str, Any] = {}
-    for text in texts:
-        found = _PARAM.fullmatch(text.strip())
-        if found is None:
-            raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
-        name, operator, typed = map(str.strip, found.groups())
-        key = name if operator == "=" else f"{name}{operator}"
-        wanted.setdefault(key, []).append(value(typed))
-    return {name: each[0] if len(each) == 1 else AnyOf(each) for name, each in wanted.items()}
 
 
 def _metrics_like(incomplete: str) -> list[str]:

@@ -44,6 +44,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "metrics": "naming:metrics",
         "sql": "asking:sql",
         "shell": "asking:shell",
+        "page": "paging:page",
     },
     "Mark and take out": {
         "tag": "marking:tag",

@@ -56,6 +56,12 @@ class Reader:
         """Leave out what may not be read now, before a stream begins."""
         self._open().probe()
 
+    def interrupt(self) -> None:
+        """Stop what is asked now, from another thread."""
+        database = self._database
+        if database is not None:
+            database.connection.interrupt()
+
     def close(self) -> None:
         if self._database is not None:
             self._database.connection.close()

@@ -117,7 +117,7 @@ class Database:
 
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
-        mark = _fingerprint(self._layout)
+        mark = fingerprint(self._layout)
         if mark is not None and mark == self._seen and not self.left_out:
             return
         self.take_snapshot()
@@ -316,7 +316,7 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def _fingerprint(layout: Layout) -> dict[str, int] | None:
+def fingerprint(layout: Layout) -> dict[str, int] | None:
     """What changes when a commit or an epoch appears; None when a change may go unseen."""
     now = time.time_ns()
     folders = [layout.root / "runs", layout.root / "events", layout.root / "_log"]

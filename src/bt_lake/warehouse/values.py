@@ -12,6 +12,7 @@ from bt_lake.warehouse.errors import BadInput
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,299})")
 _NUMBER = re.compile(r"[+-]?([0-9]++(\.[0-9]*+)?|\.[0-9]++)([eE][+-]?[0-9]++)?")
+_COMPARED = re.compile(r"(.+?)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
 # A code, a time or an account number: 007 is no 7.
 _PADDED = re.compile(r"[+-]?0[0-9].*")
 # The same for SQL, where a cast would take 1_000, 007 and inf, too.
@@ -135,3 +136,16 @@ def named(option: str, texts: Iterable[str], write: str, *, last: bool = False) 
             raise BadInput(f"{option} {name}={text}: {name} is given twice")
         wanted[name] = text.strip()
     return wanted
+
+
+def compared(texts: Iterable[str]) -> dict[str, Any]:
+    """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
+    wanted: dict[str, Any] = {}
+    for text in texts:
+        found = _COMPARED.fullmatch(text.strip())
+        if found is None:
+            raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
+        name, operator, typed = map(str.strip, found.groups())
+        key = name if operator == "=" else f"{name}{operator}"
+        wanted.setdefault(key, []).append(value(typed))
+    return {name: each[0] if len(each) == 1 else AnyOf(each) for name, each in wanted.items()}

@@ -24,9 +24,9 @@ _FULL = {
     "avg_trade_hours": "hours",
 }
 # Shares of a whole: a plus sign would say nothing.
-_UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
+UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
 # Small by nature: one decimal would show zeros.
-_FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
+FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
 
 
 def metric_name(name: str) -> str:
@@ -61,8 +61,8 @@ def number(column: Column) -> Callable[[Any], str]:
 
 
 def fraction(name: str) -> Callable[[Any], str]:
-    sign = "" if name in _UNSIGNED else "+"
-    digits = 2 if name in _FINE else 1
+    sign = "" if name in UNSIGNED else "+"
+    digits = 2 if name in FINE else 1
 
     def show(value: Any) -> str:
         return MISSING if value is None else percent(value, sign=sign, digits=digits)

@@ -1,0 +1,173 @@
+// One run in full: cards, luck, curve, months, metrics, trades, what made it, what became of it.
+
+import { Refused, ask, rowsOf } from "./api.js";
+import { Span, lineChart } from "./chart.js";
+import { fill, h } from "./dom.js";
+import { MISSING, column, columns, day, flat, many, percent, ratio, shortId, text, time, title, tradeColumns } from "./format.js";
+import { monthly } from "./monthly.js";
+import { act, actions, cards } from "./panel.js";
+import { Table } from "./table.js";
+
+const LABELS = ["strategy_type", "strategy_version", "exit_rule", "engine", "engine_version", "data_source", "model_path", "sweep", "fold", "sample", "currency"];
+const MADE = ["entrypoint", "code_hash", "data_hash", "params_hash", "reproduced_from", "metrics_from", "definitions", "duration_s", "created_at", "ingested_at", "commit_id", "bars", "periods_per_year", "time_zone"];
+const MARKS_UP_TO = 2000;
+const whole = (value) => percent(value, { digits: Math.abs(value) < 0.1 ? 1 : 0 });
+const money = (value) => Math.abs(value) >= 1e6 ? value.toExponential(1) : value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+
+export function runView(root, app, id) {
+  root.className = "page run";
+  let state = { log: false };
+
+  async function load() {
+    let found;
+    try {
+      found = await ask(`run/${encodeURIComponent(id)}`, {}, { key: "run" });
+    } catch (error) {
+      if (error instanceof Refused) { await unknown(error); return; }
+      throw error;
+    }
+    if (!found) return;
+    const row = found.run;
+    document.title = `${row.strategy} ${row.symbol ?? ""} · ${app.about.lake}`;
+    const curve = h("section", { class: "wide" }), trades = h("section", { class: "wide" });
+    fill(root, header(found, row), cards(row), luck(found.standing, row),
+      row.error ? h("section", { class: "wide" }, h("h2", {}, "Why it failed"), h("pre", { class: "error" }, row.error)) : null,
+      curve,
+      found.monthly.length ? h("section", { class: "wide" }, h("h2", {}, "Monthly returns"), monthly(found.monthly)) : null,
+      h("section", {}, h("h2", {}, "Metrics"), metrics(found)),
+      h("section", {}, facts("Parameters", Object.entries(flat(row.params ?? {}))), facts("Labels", LABELS.map((name) => [title(name), row[name], name])),
+        row.notes ? [h("h2", {}, "Notes"), h("p", { class: "notes" }, row.notes)] : null,
+        facts("What made it", MADE.map((name) => [title(name), row[name], name])),
+        facts("Config", Object.entries(flat(row.config ?? {}))), history(found.events)),
+      trades,
+      row.log ? h("section", { class: "wide" }, h("details", {}, h("summary", {}, "What it printed"), h("pre", {}, row.log))) : null);
+    if (row.deleted_at === null) await Promise.all([drawCurve(curve, row, trades)]);
+  }
+
+  function header(found, row) {
+    const params = Object.entries(flat(row.params ?? {})).map(([name, value]) => `${name} ${text("", value)}`);
+    const period = row.start_at === null ? [] : [`${day(row.start_at)} to ${day(row.end_at)}`];
+    const restore = row.deleted_at !== null && !app.about.read_only
+      ? h("p", { class: "actions" }, h("button", { onclick: () => act("restore", [row.run_id], app, load) }, "Restore")) : null;
+    return h("header", { class: "wide" },
+      h("h1", {}, row.strategy, " ", h("span", { class: "dim" }, [row.symbol, row.timeframe].filter(Boolean).join(" ")),
+        row.status === "failed" ? h("span", { class: "failed" }, " failed") : null,
+        row.deleted_at !== null ? h("span", { class: "failed" }, ` deleted ${day(row.deleted_at)}`) : null),
+      h("p", { class: "dim" }, [...params, ...period, row.run_id].join(" · ")),
+      row.tags?.length ? h("p", {}, row.tags.map((tag) => h("a", { class: "tag", href: `/runs?tag=${encodeURIComponent(tag)}` }, tag))) : null,
+      restore ?? actions([row.run_id], app, load));
+  }
+
+  async function drawCurve(place, row, tradesPlace) {
+    const [drawn, log] = await Promise.all([
+      ask("curve", { runs: row.run_id }, { key: "run-curve" }).catch(() => null),
+      row.total_trades === 0 ? null : ask(`trades/${encodeURIComponent(row.run_id)}`, {}, { key: "run-trades" }).catch(() => null)]);
+    const trades = log ? rowsOf(log) : [];
+    const curve = drawn?.curves[0];
+    if (curve) charts(place, curve, trades);
+    else fill(place, h("p", { class: "dim" }, "It has no curve: its numbers are as its source reports."));
+    if (trades.length) drawTrades(tradesPlace, trades, log.columns);
+  }
+
+  function charts(place, curve, trades) {
+    const span = new Span();
+    const lines = [{ ts: curve.ts, values: curve.equity, colour: "--line-1", name: "equity" }];
+    if (curve.benchmark) {
+      const first = curve.benchmark.find((value) => value !== null);
+      lines.push({ ts: curve.ts, values: curve.benchmark.map((value) => (value === null ? null : (value / first) * curve.base)), colour: "--line-2", name: "benchmark" });
+    }
+    const few = trades.length <= MARKS_UP_TO;
+    const marks = few ? trades.flatMap((trade) => [
+      { at: trade.entry_at, up: true, colour: "--good" },
+      ...(trade.exit_at === null ? [] : [{ at: trade.exit_at, up: false, colour: "--bad" }])]) : [];
+    const equity = lineChart(lines, { height: 260, write: money, span, marks, label: "Equity" });
+    equity.chart.log = state.log;
+    const down = lineChart([{ ts: curve.ts, values: curve.drawdown, colour: "--bad", area: true, name: "" }], { height: 110, write: whole, span, label: "Drawdown" });
+    const toggle = h("label", {}, h("input", { type: "checkbox", checked: state.log, onchange: (event) => {
+      state.log = equity.chart.log = event.target.checked;
+      equity.chart.draw();
+    } }), " log scale");
+    fill(place, h("h2", {}, "Equity", h("span", { class: "options" }, toggle,
+      h("span", { class: "dim for-wide" }, `${many(curve.points, "point")}${marks.length ? ", trades marked" : ""} · drag to zoom, double-click for all`))),
+      equity, h("h2", {}, "Drawdown"), down);
+    state.repaint = () => span.draw();
+  }
+
+  function drawTrades(place, rows, names) {
+    const about = tradeColumns();
+    const used = names.filter((name) => !["run_id", "extra"].includes(name) && rows.some((row) => row[name] !== null));
+    const columns = used.map((name) => {
+      const number = ["double", "int64"].includes(about[name].kind);
+      const same = { ...about[name], signed: true, fine: true };
+      return { name, title: about[name].title, right: number || about[name].kind === "timestamp", sorts: true,
+               text: (row) => text(name, row[name], same),
+               look: (row) => (name === "pnl" || name === "return" ? (row[name] > 0 ? "gain" : row[name] < 0 ? "loss" : "") : "") };
+    });
+    let sorted = { name: "trade_no", ascending: true };
+    const table = new Table({ label: "Trades", sort: (name) => {
+      sorted = { name, ascending: sorted.name === name ? !sorted.ascending : true };
+      show();
+    } });
+    const show = () => {
+      const sign = sorted.ascending ? 1 : -1, of = (row) => row[sorted.name];
+      const list = [...rows].sort((a, b) =>
+        of(a) === null ? 1 : of(b) === null ? -1 : sign * (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : a.trade_no - b.trade_no));
+      table.show(list, columns, { keyOf: (row) => row.trade_no, sorted });
+    };
+    table.element.style.setProperty("height", `${Math.min(420, 44 + rows.length * 28)}px`);
+    fill(place, h("h2", {}, "Trades ", h("span", { class: "dim" }, many(rows.length, "trade"))), table.element);
+    show();
+  }
+
+  async function unknown(error) {
+    const near = await ask("near", { run: id }, { key: "near" }).catch(() => null);
+    const rows = near ? rowsOf(near) : [];
+    document.title = `Not found · ${app.about.lake}`;
+    fill(root, h("div", { class: "empty", role: "alert" },
+      h("h1", {}, error.status === 404 ? "No such run" : "This did not work"),
+      h("p", { class: "error" }, error.message),
+      rows.length ? [h("p", {}, "Its name is most like:"), h("ul", {}, rows.map((row) => h("li", {},
+        h("a", { href: `/run/${encodeURIComponent(row.run_id)}` }, row.run_id), ` ${row.strategy} ${row.symbol ?? ""} `, h("span", { class: "dim" }, time(row.created_at)))))] : null,
+      h("p", {}, h("a", { href: "/runs" }, "All runs"))));
+  }
+
+  load();
+  return { repaint: () => state.repaint?.(), keys: { Escape: () => history.back() } };
+}
+
+/** What the run is worth beside the luck of its family. */
+function luck(standing, row) {
+  if (!standing) return null;
+  if (standing.trials === null) return h("p", { class: "luck wide" }, standing.text);
+  const sharpe = standing.expected_max_sharpe === null ? null
+    : `the luckiest of as many coin flips would show a sharpe of ${ratio(standing.expected_max_sharpe)}`;
+  const chance = standing.dsr === null ? null : `chance that this one beats luck: ${percent(standing.dsr, { signed: false, digits: 0 })}`;
+  return h("p", { class: "luck wide" }, `One of ${many(standing.trials, "trial")} of ${standing.text.split(":")[0]}`,
+    sharpe ? `; ${sharpe}` : "", chance ? `; ${chance}.` : ".");
+}
+
+function metrics({ run, metrics: values, disagreements }) {
+  const claimed = new Map(disagreements.map(([name, reported]) => [name, reported]));
+  const names = [...columns().filter((each) => ["money", "curve", "trade"].includes(each.group)).map((each) => each.name), ...Object.keys(run.extra ?? {})];
+  const had = names.filter((name) => values[name] !== undefined);
+  if (!had.length) return h("p", { class: "dim" }, "It has none.");
+  return h("table", { class: "small" },
+    claimed.size ? h("thead", {}, h("tr", {}, h("th", {}), h("th", { class: "right", scope: "col" }, "computed"), h("th", { class: "right", scope: "col" }, "its source says"))) : null,
+    h("tbody", {}, had.map((name) => h("tr", { title: column(name)?.meaning ?? "a metric of your own" },
+      h("th", { scope: "row" }, title(name)), h("td", { class: "right" }, text(name, values[name])),
+      claimed.size ? h("td", { class: "right differs" }, claimed.has(name) ? text(name, claimed.get(name)) : "") : null))));
+}
+
+function facts(heading, pairs) {
+  const known = pairs.filter(([, value]) => value !== null && value !== undefined && !(typeof value === "object" && !Object.keys(value).length));
+  if (!known.length) return null;
+  return [h("h2", {}, heading), h("table", { class: "small facts" }, h("tbody", {}, known.map(([name, value, of]) =>
+    h("tr", {}, h("th", { scope: "row" }, name || MISSING), h("td", {}, of === "reproduced_from"
+      ? h("a", { href: `/run/${encodeURIComponent(value)}` }, shortId(value)) : text(of ?? "", value))))))];
+}
+
+function history(events) {
+  if (!events.length) return null;
+  return [h("h2", {}, "History"), h("table", { class: "small facts" }, h("tbody", {}, events.map((event) =>
+    h("tr", {}, h("th", { scope: "row" }, time(Math.floor(event.at / 60000) * 60000)), h("td", {}, event.kind, event.value ? ` ${event.value}` : "")))))];
+}

@@ -1,0 +1,73 @@
+"""How an answer travels: JSON whose rows are columns, times as milliseconds since 1970."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from bt_lake.warehouse.errors import (
+    Busy,
+    CannotRead,
+    CannotWrite,
+    Conflict,
+    Damaged,
+    Interrupted,
+    LakeError,
+    NotFound,
+)
+
+if TYPE_CHECKING:
+    from bt_lake.queries.answer import Answer
+
+_STATUS: list[tuple[type[LakeError], int]] = [
+    (NotFound, 404),
+    (Conflict, 409),
+    (Busy, 503),
+    (Interrupted, 503),
+    (Damaged, 500),
+    (CannotRead, 500),
+    (CannotWrite, 500),
+]
+_BAD = 400
+
+
+def told(body: Any, status: int = 200) -> Response:
+    text = json.dumps(_plain(body), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return Response(text.encode("utf-8", "replace"), status, media_type="application/json")
+
+
+def refused(error: LakeError) -> Response:
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), _BAD)
+    return told({"error": str(error), "kind": type(error).__name__}, status)
+
+
+def columns(answer: Answer) -> dict[str, Any]:
+    """The rows of an answer, a list for each column."""
+    rows = answer.rows()
+    names = answer.columns
+    lists: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return {"columns": names, "data": lists, "rows": len(rows)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def milliseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1000)

@@ -1,0 +1,242 @@
+"""What the page's server answers: the same as the lake, in compact columns."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import shutil
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cli_lake import CURVE, documents, run_id
+from page_server import TOKEN, Server, rows, server
+
+from bt_lake.ingest.saving import save
+from bt_lake.lake import Lake
+from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.store import Store
+
+pytest_plugins = ["page_fixtures"]
+SLOW = "(select sum(a.range * b.range) from range(100_000_000) a, range(100_000_000) b) > 0"
+
+
+def test_runs_are_those_of_the_lake_in_its_order(page: Server, paged_lake: Path):
+    told = page.get("runs", sort="sharpe_ratio", n=3, columns="sharpe_ratio,param.fast,my_score")
+    wanted = Lake(paged_lake).runs(
+        sort="sharpe_ratio", n=3, columns=["run_id", "sharpe_ratio", "param.fast", "my_score"]
+    )
+    assert [row["run_id"] for row in rows(told)] == wanted["run_id"].to_list()
+    assert [row["sharpe_ratio"] for row in rows(told)] == wanted["sharpe_ratio"].to_list()
+    assert told["columns"][:3] == ["run_id", "strategy", "status"] and "ms" in told
+
+
+def test_pages_of_runs_follow_each_other(page: Server):
+    first = page.get("runs", sort="cagr", order="asc", n=5)
+    rest = page.get("runs", sort="cagr", order="asc", n=50, after=rows(first)[-1]["run_id"])
+    both = [row["run_id"] for row in rows(first) + rows(rest)]
+    assert len(both) == len(set(both)) == page.get("count")["runs"] == 9
+
+
+def test_filters_are_those_of_the_command_line(page: Server):
+    assert page.get("count", strategy="sma_cross", symbol=["SYNTH", "WAVE"])["matched"] == 7
+    assert page.get("count", p=["fast=5", "slow>=60"])["matched"] == 2
+    assert page.get("count", tag="q4")["matched"] == 1
+    assert page.get("count", where="sharpe_ratio > 2", min_trades=60)["matched"] == 1
+    assert page.get("count", since="2026-11-07", until="2026-11-07")["matched"] == 1
+
+
+def test_times_are_milliseconds_and_wide_numbers_stay_whole(page: Server):
+    row = rows(page.get("runs", columns="created_at,params", sort="created_at", order="asc"))[0]
+    assert row["created_at"] == 1_790_812_800_000
+    assert "12345678901234567890" in row["params"]
+
+
+def test_facets_follow_the_other_filters(page: Server, paged_lake: Path):
+    found = page.get("facets", symbol="WAVE")["facets"]
+    assert dict(found["strategy"]) == {"sma_cross": 1, "rsi": 1}
+    assert dict(found["symbol"]) == {"SYNTH": 6, "WAVE": 2, found["symbol"][-1][0]: 1}
+    assert found["tag"] == [["q4", 1]]
+    lake = Lake(paged_lake)
+    assert lake.facets(["tag"], strategy="rsi") == {"tag": []}
+    assert lake.facets("symbol", most=1) == {"symbol": [("SYNTH", 6)]}
+    with pytest.raises(UnknownName, match="Did you mean symbol"):
+        lake.facets(["sybol"])
+
+
+def test_a_histogram_counts_every_run_that_has_the_metric(page: Server, paged_lake: Path):
+    found = page.get("histogram", metric="sharpe_ratio", symbol="SYNTH")
+    assert sum(found["counts"]) == found["runs"] == 6
+    assert (found["lowest"], found["highest"]) == (0.5, 3.0)
+    lake = Lake(paged_lake)
+    assert lake.histogram("my_score", bins=3).counts == [2, 2, 2]
+    assert lake.histogram("sharpe_ratio", bins=4, strategy="nope").counts == [0, 0, 0, 0]
+    one = lake.histogram("total_trades", bins=4, where="total_trades = 60")
+    assert one.counts == [1, 0, 0, 0] and one.low == one.high == 60
+    with pytest.raises(UnknownName):
+        lake.histogram("nope")
+    with pytest.raises(BadInput):
+        lake.histogram("cagr", bins=0)
+
+
+def test_one_run_in_full(page: Server):
+    found = page.get(f"run/{run_id(7)}")
+    assert found["run"]["params"] == {"fast": 5, "slow": 50, "risk": 1}
+    assert [month for month, _ in found["monthly"]] == ["2024-01-01", "2024-02-01"]
+    assert [value for _, value in found["monthly"]] == pytest.approx([-0.01, 121 / 99 - 1])
+    assert [name for name, *_ in found["disagreements"]] == ["sharpe_ratio"]
+    assert found["standing"]["trials"] == 7
+    trades = rows(page.get(f"trades/{run_id(7)}"))
+    assert [trade["side"] for trade in trades] == ["long", "short"]
+
+
+def test_a_curve_is_whole_where_it_is_short(page: Server):
+    (curve,) = page.get("curve", runs=run_id(7))["curves"]
+    assert curve["equity"] == CURVE["equity"] and curve["base"] == 100 and curve["points"] == 4
+    assert curve["drawdown"] == [0, 0, pytest.approx(-0.1), 0]
+
+
+def test_a_long_curve_keeps_its_ends_and_extremes(lake: Lake):
+    from bt_lake.page.curves import curves
+
+    equity = [1000.0 + (n * 7919) % 997 for n in range(5000)]
+    equity[1234], equity[4321] = 5000.0, 1.0
+    times = [f"{2000 + n // 365}-01-01T00:{n % 60:02d}:{n // 60 % 60:02d}Z" for n in range(5000)]
+    times = sorted(
+        f"2024-01-01T{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z" for n in range(5000)
+    )
+    saved = lake.save(strategy="long", equity={"ts": times, "equity": equity})
+    (curve,) = curves(lake, [saved], points=200)
+    assert len(curve["ts"]) <= 204 and curve["points"] == 5000
+    assert (curve["equity"][0], curve["equity"][-1]) == (equity[0], equity[-1])
+    assert (max(curve["equity"]), min(curve["equity"])) == (5000, 1)
+    assert curve["ts"] == sorted(curve["ts"])
+
+
+def test_an_unknown_run_is_not_found_and_near_ones_are_told(page: Server):
+    unknown = page.ask("/api/run/zzz")
+    assert unknown.status == 404 and unknown.json["kind"] == "NotFound"
+    near = rows(page.get("near", run=run_id(7)[:-1] + "9"))
+    assert run_id(7) in [row["run_id"] for row in near]
+
+
+@pytest.mark.parametrize(
+    "path, asked, status, said",
+    [
+        ("runs", {"where": "sharp > 1"}, 400, "no column 'sharp'"),
+        ("runs", {"sort": "sharp"}, 400, "Did you mean sharpe_ratio"),
+        ("runs", {"n": "many"}, 400, "n: 'many' is not a number"),
+        ("runs", {"n": 100_000}, 400, "from 0 to 2,000"),
+        ("curve", {}, 400, "which runs?"),
+        ("curve", {"runs": ",".join(map(str, range(20)))}, 400, "at most 12"),
+        ("search", {}, 400, "search for what?"),
+        ("nope", {}, 404, "/api/nope"),
+    ],
+)
+def test_what_is_wrong_is_said(page: Server, path, asked, status, said):
+    refused = page.ask(f"/api/{path}", **asked)
+    assert refused.status == status and said in refused.json["error"]
+
+
+def test_runs_are_found_by_what_they_are_called(page: Server):
+    for text, wanted in [("q4", 7), ("second LINE", 7), ("rsi", 8), (run_id(3)[-6:], 3)]:
+        found = [row["run_id"] for row in rows(page.get("search", q=text))]
+        assert run_id(wanted) in found and len(found) <= 2, text
+    assert page.get("search", q="100%_nothing'\"")["rows"] == 0
+
+
+def test_marks_are_made_and_taken_back(own_page: Server):
+    one = run_id(7)
+    assert own_page.post("mark", {"act": "tag", "text": "new", "runs": [one]}).json == {"marked": 1}
+    assert own_page.post("mark", {"act": "note", "text": "a line", "runs": [one]}).status == 200
+    found = own_page.get(f"run/{one}")
+    assert found["run"]["tags"] == ["q4", "new"] and "a line" in found["run"]["notes"]
+    assert [event["kind"] for event in found["events"]][-2:] == ["tag", "note"]
+    assert own_page.post("mark", {"act": "delete", "runs": [one]}).json == {"marked": 1}
+    assert own_page.get("count")["runs"] == 7
+    assert own_page.get(f"run/{one}")["run"]["deleted_at"] is not None
+    assert own_page.post("mark", {"act": "restore", "runs": [one]}).json == {"marked": 1}
+    assert own_page.post("mark", {"act": "delete", "runs": ["nope"]}).status == 404
+
+
+def test_an_export_is_what_the_command_writes(page: Server):
+    text = page.ask("/api/export/csv", runs=f"{run_id(3)},{run_id(7)}").body.decode()
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert [row["run_id"] for row in found] == [run_id(3), run_id(7)]
+    assert [row["param.slow"] for row in found] == ["70", "50"]
+
+
+def test_a_lake_that_is_not_there_yet_is_no_error_and_appears(tmp_path: Path):
+    with server(tmp_path / "lake") as running:
+        assert running.ask("/").status == 200
+        missing = running.ask("/api/runs")
+        assert missing.status == 404 and "there is no lake here yet" in missing.json["error"]
+        assert not (tmp_path / "lake").exists()
+        save(Store(tmp_path / "lake"), documents()[0])
+        assert running.get("count")["runs"] == 1
+
+
+def test_a_damaged_lake_says_what_check_says(made_lake: Path, tmp_path: Path):
+    lake = shutil.copytree(made_lake, tmp_path / "lake")
+    for file in (lake / "runs").rglob("*.parquet"):
+        file.write_bytes(b"PAR1 nothing PAR1")
+    with server(lake) as running:
+        damaged = running.ask("/api/runs")
+        assert damaged.status == 500 and "bt-lake check" in damaged.json["error"]
+
+
+def test_pages_hear_what_others_save(made_lake: Path, tmp_path: Path):
+    lake = shutil.copytree(made_lake, tmp_path / "lake")
+    with server(lake) as running:
+        listening = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+        listening.request("GET", "/api/live", headers={"Authorization": f"Bearer {TOKEN}"})
+        stream = listening.getresponse()
+        assert stream.readline() == b"event: hello\n"
+        save(Store(lake), {"strategy": "from elsewhere"})
+        while (line := stream.readline()) != b"event: changed\n":
+            assert line, "the stream ended"
+        listening.close()
+
+
+def test_many_questions_at_once_get_each_its_own_answer(page: Server):
+    def one(number: int) -> tuple[int, list[str]]:
+        return number, page.get(
+            "runs", columns="run_id", where=f"total_trades = {number % 6 * 10 + 10}"
+        )["data"][0]
+
+    with ThreadPoolExecutor(50) as pool:
+        for number, found in pool.map(one, range(50)):
+            assert found == [run_id(number % 6 + 1)]
+
+
+def test_who_goes_away_is_not_worked_for_any_longer(page: Server):
+    """Two slow questions hold both readers; when their askers go, the next is answered at once."""
+    text = json.dumps(SLOW)[1:-1].replace(" ", "%20").replace(">", "%3E").replace("*", "%2A")
+    asking = []
+    for _ in range(2):
+        one = socket.create_connection(("127.0.0.1", page.port))
+        one.sendall(
+            f"GET /api/count?where={text} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+        )
+        asking.append(one)
+    time.sleep(0.3)
+    for one in asking:
+        one.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            one.recv(1)
+        one.close()
+    assert page.get("count")["runs"] == 9
+
+
+def test_a_stamp_is_another_after_a_change(lake: Lake):
+    lake.save(strategy="a")
+    time.sleep(0.08)
+    before = lake.stamp()
+    assert before is not None and lake.stamp() == before
+    lake.save(strategy="b")
+    assert lake.stamp() != before
