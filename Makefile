@@ -15,7 +15,7 @@ FILES ?=
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo clean
+.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo page clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -128,6 +128,10 @@ docs: $(READY)        ## write what follows from the schema, the help, the demo 
 
 demo: $(READY)        ## sweep two example strategies, and ask what a lake can tell of them
 	$(BIN)/bt-lake demo
+
+page: $(READY)        ## look at the lake of the demo in a browser; makes it if it is not there
+	test -f lake/lake.json || $(BIN)/bt-lake demo
+	$(BIN)/bt-lake page
 
 bench: $(READY)       ## measure, beside what people use today; FULL=1 for a million runs
 	VENV=$(VENV) bench/run.sh $(if $(FULL),--full)

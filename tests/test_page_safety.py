@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -157,9 +158,12 @@ def test_no_file_but_its_own_is_served(page: Server):
         assert page.ask(path).status == 404
 
 
-def test_files_of_an_export_are_gone_when_it_was_sent(own_page: Server, tmp_path: Path):
-    with server(tmp_path / "lake", TMPDIR=str(tmp_path)) as running:
+def test_files_of_an_export_are_gone_when_it_was_sent(made_lake: Path, tmp_path: Path):
+    with server(made_lake, TMPDIR=str(tmp_path)) as running:
         assert running.ask("/api/export/csv").status == 200
+        end = time.monotonic() + 5  # they go after the last byte
+        while list(tmp_path.glob("bt-lake-page-*")) and time.monotonic() < end:
+            time.sleep(0.02)
         assert list(tmp_path.glob("bt-lake-page-*")) == []
 
 

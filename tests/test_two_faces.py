@@ -25,7 +25,8 @@ METHODS = {
     "info": "info", "check": "check", "compact": "compact", "walkforward": "walkforward",
     "decay": "decay", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
 }  # fmt: skip
-OF_A_TERMINAL = {"demo", "doctor"}  # a tour of the other commands, and a look at the machine
+# A tour of the other commands, a look at the machine, and a face of its own.
+OF_A_TERMINAL = {"demo", "doctor", "page"}
 
 REFUSED = [
     (["restore", "03"], lambda lake: lake.restore("03")),

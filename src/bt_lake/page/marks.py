@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -77,7 +77,7 @@ def routes(turns: Turns, settings: Settings) -> list[Route]:
     ]
 
 
-def _are_texts(value: Any) -> bool:
+def _are_texts(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 

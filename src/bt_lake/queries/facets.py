@@ -62,7 +62,7 @@ def facets(
         found = _counted(connection, filters, free, most) if free else {}
         for label in labels:
             if label not in found:
-                others = replace(filters, **{label: None})  # type: ignore[arg-type]
+                others = replace(filters, **{label: None})
                 found |= _counted(connection, others, [label], most)
         return {label: found[label] for label in labels}
 

@@ -45,9 +45,17 @@ def demo(session: Session) -> int:
     for why, target, grid in _SWEEPS:
         _sweep(session, out, why, target, grid)
     codes = [_ask(session, out, why, question) for why, question in _questions(session)]
+    _say_how_to_look(session)
     messages.say("\nNow yours: `bt-lake run your_file.py:function`, `bt-lake ingest results/`, or")
     messages.say("`bt_lake.open().save(result)` in a script. `bt-lake --help` lists the rest.")
     return max(codes)
+
+
+def _say_how_to_look(session: Session) -> None:
+    from importlib.util import find_spec
+
+    extra = "" if find_spec("starlette") else '   (after: pip install "bt-lake[page]")'
+    messages.say(f"\nLook at it in a browser: bt-lake {' '.join(_words(session, ['page']))}{extra}")
 
 
 def _refuse_a_lake_in_use(session: Session) -> None:
@@ -105,10 +113,14 @@ def _ask(session: Session, out: Output, why: str, arguments: Sequence[str]) -> i
 
 def _announce(session: Session, out: Output, why: str, arguments: Sequence[str]) -> None:
     """What is asked, and the command that asks it, as it can be typed."""
+    command = _folded(["$ bt-lake", *_words(session, arguments)])
+    out.lines(["", f"# {why}", *(out.style(line, "bold") for line in command)])
+
+
+def _words(session: Session, arguments: Sequence[str]) -> list[str]:
     usual = Path(os.environ.get("BT_LAKE", "lake"))
     lake = [] if session.path == usual else ["--lake", str(session.path)]
-    command = _folded(["$ bt-lake", *map(shlex.quote, [*arguments, *lake])])
-    out.lines(["", f"# {why}", *(out.style(line, "bold") for line in command)])
+    return [shlex.quote(word) for word in (*arguments, *lake)]
 
 
 def _folded(words: Sequence[str]) -> list[str]:
