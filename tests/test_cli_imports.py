@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cli_lake import Cli, environment
@@ -50,6 +52,43 @@ def test_questions_import_duckdb_and_nothing_heavy(cli: Cli, arguments: list[str
         timeout=60,
     )
     assert done.stderr.splitlines()[-1] == "0"
+
+
+FILE = """
+def cross(fast: int, slow: int = 20):
+    return {"metrics": {"sharpe_ratio": fast / slow}, "equity": [["2024-01-01", 1], ["2024-01-02", 2]]}
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ingest", "result.json"],
+        ["run", "cross.py:cross", "-p", "fast=3"],
+        ["run", "cross.py:cross", "--grid", "fast=1,2", "--jobs", "1"],
+        ["tag", "x", "07"],
+        ["delete", "07", "--yes"],
+        ["compact"],
+    ],
+    ids=" ".join,
+)
+def test_what_writes_does_not_import_pandas(cli: Cli, tmp_path: Path, arguments: list[str]):
+    """Where it is installed pyarrow imports it, in 0.3 s, unless its functions are chosen with care."""
+    (tmp_path / "cross.py").write_text(FILE)
+    curve = [["2024-01-01", 100.0], ["2024-01-02", None], ["2024-01-03", 101.0]]
+    trade = {"symbol": "A", "pnl": 1, "entry_at": "2024-01-01", "exit_at": "2024-01-03"}
+    result = {"strategy": "s", "params": {"n": 1}, "tags": ["a"], "metrics": {"own": 1}}
+    result |= {"created_at": "2026-01-01T00:00:00Z", "equity": curve, "trades": [trade]}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    done = subprocess.run(
+        [sys.executable, "-c", SAY.format(heavy=["pandas"]), "--lake", str(cli.lake), *arguments],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr.splitlines()[-1] == "0", done.stderr
 
 
 def test_help_and_version_do_not_even_import_duckdb():

@@ -134,7 +134,7 @@ def test_what_finished_two_seconds_before_the_end_is_in_the_lake(cli, lake, numb
         ran.send_signal(number)
         ended = time.time()
         ran.communicate(timeout=60)
-        slack = 2.0 if number == signal.SIGKILL else 0.2
+        slack = 4.0 if number == signal.SIGKILL else 2.0  # a commit takes its time, too
         kept = held(lake)
         assert len(kept) == len(set(kept))
         lost = [n for when, n in finished() if when < ended - slack and n not in set(kept)]

@@ -25,6 +25,7 @@ from bt_lake.metrics import (
     told_by_trades,
     undefined,
 )
+from bt_lake.warehouse.arrays import array, of_numpy, to_numpy
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import new_run_id
@@ -88,10 +89,17 @@ def in_order(frames: Frames) -> Frames:
     def part(table: pa.Table | None) -> pa.Table | None:
         if table is None:
             return None
-        owner = pc.index_in(table["run_id"], run_ids).to_numpy()
-        return table.take(np.argsort(rank[owner], kind="stable"))
+        found = pc.index_in(table["run_id"].combine_chunks(), run_ids)
+        owner = to_numpy(found, np.int32, -1)
+        return _taken(table, np.argsort(rank[owner], kind="stable"))
 
-    return Frames(frames.runs.take(order), part(frames.equity), part(frames.trades))
+    return Frames(_taken(frames.runs, order), part(frames.equity), part(frames.trades))
+
+
+def _taken(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
+    import pyarrow as pa
+
+    return table.take(of_numpy(places, pa.int64()))
 
 
 def _metrics(batch: Gathered) -> Columns:
@@ -204,7 +212,7 @@ def _children(
     if not offsets[-1]:
         return None
     owner = np.repeat(np.arange(len(run_ids), dtype=np.int32), np.diff(offsets))
-    ids = pa.array(run_ids, pa.string()).take(pa.array(owner))
+    ids = array(run_ids, pa.string()).take(of_numpy(owner, pa.int32()))
     return _table(table, {**columns, "run_id": ids})
 
 
@@ -223,7 +231,6 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, pa.Array):
         return values if values.type == kind else values.cast(kind)
     if not isinstance(values, np.ndarray):
-        return pa.array([list(v.items()) if type(v) is dict else v for v in values], kind)
-    if pa.types.is_timestamp(kind):
-        return pa.array(values.view("datetime64[us]"), kind)
-    return pa.array(values, kind, mask=undefined(values))
+        return array(values, kind)
+    width = np.float64 if pa.types.is_float64(kind) else np.int64
+    return of_numpy(values.astype(width, copy=False), kind, undefined(values))

@@ -157,6 +157,8 @@ def _check(name: str, column: Floats, from_engine: Bools, faults: Faults) -> Non
     low, high, words = _RANGES.get(name, (-math.inf, math.inf, ""))
     odd = (column < low) | (column > high)
     broken = np.mod(column, 1) > 0 if name in _COUNTS else np.zeros(len(column), dtype=bool)
+    if not (odd | broken).any():
+        return
     for place in np.flatnonzero(odd & ~from_engine).tolist():
         faults.add(place, f"{name}: {column[place]:g} {words}")
     for place in np.flatnonzero(broken & ~odd & ~from_engine).tolist():

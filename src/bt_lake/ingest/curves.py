@@ -51,7 +51,7 @@ class Curves:
 
     @property
     def given(self) -> NDArray[np.bool_]:
-        return np.diff(self.offsets) > 0
+        return self.offsets[1:] > self.offsets[:-1]
 
 
 def gather(runs: Sequence[Run], faults: Faults) -> Curves:
@@ -112,10 +112,12 @@ def _keeps_last(run: Run) -> bool:
 def check_accounts(curves: Curves, capital: Floats, faults: Faults) -> None:
     """Refuse what cannot be an account, such as returns, where no capital vouches for it."""
     places = np.flatnonzero(curves.given)
+    if not len(places):
+        return
     starts = curves.offsets[places]
     first = curves.equity[starts]
-    lowest = np.minimum.reduceat(curves.equity, starts) if len(starts) else first
-    highest = np.maximum.reduceat(curves.equity, starts) if len(starts) else first
+    lowest = np.minimum.reduceat(curves.equity, starts)
+    highest = np.maximum.reduceat(curves.equity, starts)
     unvouched = np.isnan(capital[places])
     for at in np.flatnonzero(unvouched & (first <= 0)):
         said = f"equity begins at {first[at]:g}, and no account does"

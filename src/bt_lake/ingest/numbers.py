@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.ingest.times import Problems, missing, shown
+from bt_lake.warehouse.arrays import array, to_numpy
 from bt_lake.warehouse.values import is_number
 
 Floats = NDArray[np.float64]
@@ -86,7 +87,7 @@ def _parse_objects(values: Sequence[Any]) -> tuple[Floats, Problems]:
 
     try:
         # Strict where numpy is not: text and bytes are refused.
-        return pa.array(values, pa.float64()).to_numpy(zero_copy_only=False), []
+        return to_numpy(array(values, pa.float64()), np.float64, np.nan), []
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError):
         return _parse_each(values)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bt_lake.ingest.times import Problems, missing, shown
+from bt_lake.warehouse.arrays import array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,7 @@ def parse(values: Any) -> tuple[pa.StringArray, Problems]:
 
     values = as_list(values)
     try:
-        return pa.array(values, pa.string()), []
+        return array(values, pa.string()), []
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError, OverflowError):
         return _parse_each(values)
 
@@ -63,4 +64,4 @@ def _parse_each(values: list[Any]) -> tuple[pa.StringArray, Problems]:
         except ValueError as error:
             texts.append(None)
             problems.append((row, str(error)))
-    return pa.array(texts, pa.string()), problems
+    return array(texts, pa.string()), problems

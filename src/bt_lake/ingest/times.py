@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.metrics import NONE
+from bt_lake.warehouse.arrays import array, to_numpy
 from bt_lake.warehouse.errors import BadInput
 
 Micros = NDArray[np.int64]
@@ -130,12 +131,12 @@ def _parse_objects(values: Sequence[Any]) -> tuple[Micros, Problems]:
         return _nothing(len(values)), []
     if type(first) is str:
         try:
-            return _parse_text(pa.array(values, pa.string()))
+            return _parse_text(array(values, pa.string()))
         except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
             return _parse_each(values)
     if type(first) is datetime and {*map(type, values)} <= {datetime, type(None)}:
         # Arrow reads a datetime without a zone as UTC, as _parse_one does.
-        return _numpy_of(pa.array(values, pa.timestamp("us", "UTC"))), []
+        return _numpy_of(array(values, pa.timestamp("us", "UTC"))), []
     if isinstance(first, (int, float, np.number)) and not isinstance(first, bool):
         try:
             return _parse_numbers(np.array(values, np.float64 if _has_float(values) else None))
@@ -162,10 +163,7 @@ def _parse_text(texts: Any) -> tuple[Micros, Problems]:
 
 
 def _numpy_of(instants: Any) -> Micros:
-    import pyarrow as pa
-
-    whole = instants.view(pa.int64())
-    micros: Micros = (whole.fill_null(NONE) if whole.null_count else whole).to_numpy()
+    micros: Micros = to_numpy(instants, np.int64, NONE)
     return micros
 
 
@@ -238,7 +236,9 @@ def _scaled(numbers: NDArray[Any], scale: float) -> Micros:
 def _out_of_range(micros: Micros) -> Problems:
     if not len(micros):
         return []
-    bad = (micros != NONE) & ((micros < _FIRST) | (micros >= _LAST))
+    bad = ((micros < _FIRST) | (micros >= _LAST)) & (micros != NONE)
+    if not bad.any():
+        return []
     return [(int(row), _year_problem(int(micros[row]))) for row in np.flatnonzero(bad)[:1]]
 
 

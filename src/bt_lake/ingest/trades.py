@@ -73,6 +73,8 @@ def gather(runs: Sequence[Run], faults: Faults) -> Trades:
     """The trades of a batch; what is wrong goes to `faults`."""
     given = np.array([run.trades is not None for run in runs], bool)
     chunks = [chunk for chunk in _chunks(runs, faults) if sum(chunk.lengths)]
+    if not chunks:
+        return Trades(np.zeros(len(runs) + 1, np.int64), given, {})
     parsed = [_parsed(chunk, faults) for chunk in chunks]
     lengths = np.zeros(len(runs), np.int64)
     for chunk in chunks:

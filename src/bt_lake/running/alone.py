@@ -31,9 +31,9 @@ class Draws:
         random.seed(seed)
         np.random.seed(seed)
 
-    def _next(self) -> tuple[int, bytes]:
+    def _next(self) -> tuple[int, float]:
         """Quicker to compare than the states of both."""
-        return random.getrandbits(64), np.random.bytes(8)
+        return random.getrandbits(64), np.random.random_sample()
 
 
 @contextlib.contextmanager

@@ -101,7 +101,9 @@ def frames_of_all(outcomes: Sequence[Outcome]) -> Frames:
         return frames
     import pyarrow as pa
 
-    texts = pa.array([log and without_secrets(log) for log in logs], pa.string())
+    from bt_lake.warehouse.arrays import array
+
+    texts = array([log and without_secrets(log) for log in logs], pa.string())
     names = [name for name in frames.runs.column_names if name != "log"]
     return replace(frames, runs=frames.runs.select(names).append_column("log", texts))
 

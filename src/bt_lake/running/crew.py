@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import selectors
+import select
 import signal
 import subprocess
 import sys
@@ -62,6 +62,9 @@ class Worker:
             **apart,
         )
         self._job = job
+        if _POSIX:
+            self._readable = select.poll()
+            self._readable.register(self.process.stdout, select.POLLIN)  # type: ignore[arg-type]
 
     def introduce(self) -> None:
         """Say what the work is; raises what the worker cannot do without."""
@@ -96,12 +99,10 @@ class Worker:
         """Until there is something to read; a dead worker's children may keep its pipe open."""
         if not _POSIX:
             return
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
-            while not selector.select(_LOOK_EVERY_S):
-                self.printed.pass_on()
-                if self.process.poll() is not None:
-                    raise EOFError
+        while not self._readable.poll(1000 * _LOOK_EVERY_S):
+            self.printed.pass_on()
+            if self.process.poll() is not None:
+                raise EOFError
 
     def _end(self) -> str:
         """How the process ended, in words."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_lake.queries.names import metric
 from bt_lake.running.calling import Job, Trial
+from bt_lake.running.windows import Window
 from bt_lake.warehouse.params import params_hash
 from bt_lake.warehouse.schema import NAMED, TOLD
 from bt_lake.warehouse.store import Store
@@ -16,6 +17,8 @@ from bt_lake.warehouse.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+_WINDOW = tuple(part.name for part in fields(Window))
 
 
 class Held(NamedTuple):
@@ -109,7 +112,10 @@ def _named(name: str) -> str:
 
 
 def _table(job: Job, trials: Sequence[Trial]) -> pa.Table:
+    import numpy as np
     import pyarrow as pa
+
+    from bt_lake.warehouse.arrays import array, of_numpy
 
     rows = [
         {
@@ -117,9 +123,10 @@ def _table(job: Job, trials: Sequence[Trial]) -> pa.Table:
             "data_hash": trial.data_hash,
             "strategy": job.strategy,
             **{name: trial.labels.get(name) for name in TOLD},
-            **asdict(trial.window),
+            **{name: getattr(trial.window, name) for name in _WINDOW},
         }
         for trial in trials
     ]
-    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]}
-    return pa.table({"place": pa.array(range(len(rows)), pa.int64()), **columns})
+    places = of_numpy(np.arange(len(rows)), pa.int64())
+    columns = [array([row[name] for row in rows], pa.string()) for name in rows[0]]
+    return pa.Table.from_arrays([places, *columns], ["place", *rows[0]])

@@ -61,12 +61,14 @@ class Live:
         self._told = 0.0
         self._path: Path | None = None
 
+    @property
+    def due(self) -> bool:
+        """Not if it was said just now; no lake, no word."""
+        return time.monotonic() - self._told >= _EVERY_S and self._layout.exists
+
     def tell(self, printed: bytes = b"", **how: Any) -> None:
-        """Say how far it is, unless that was said just now; no lake, no word."""
-        now = time.monotonic()
-        if now - self._told < _EVERY_S or not self._layout.exists:
-            return
-        self._told = now
+        """Say how far it is."""
+        self._told = time.monotonic()
         told = {
             **asdict(self._holder), **self._known, **how, "log": lines(printed), "at": time.time()
         }  # fmt: skip

@@ -17,7 +17,8 @@ def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
     """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
     trial = plan.trials[0]
     live = Live(store.layout, plan.job.entrypoint, None)
-    live.tell()
+    if live.due:
+        live.tell()
     with kept() as said, watched(store, plan.job, trial), heeded(at_once=True):
         try:
             outcome = execute(plan.target, plan.job, trial, raises_itself=True)

@@ -214,7 +214,8 @@ class _Sweep:
             self._progress(self._swept)
         if self._swept.seconds > _NEW_AFTER_S and not self._store.layout.exists:
             self._store.create()  # so that others see what goes on
-        self._live.tell(crew.printing() or self._printed, **self._swept.so_far)
+        if self._live.due:
+            self._live.tell(crew.printing() or self._printed, **self._swept.so_far)
 
     def _end(self, crew: Crew) -> str:
         """Keep what is finished; says how much that is."""

@@ -41,7 +41,7 @@ def main(requests: IO[bytes]) -> None:
 
 
 def _serve(asked: SimpleQueue[Any], replies: IO[bytes]) -> None:
-    from bt_lake.running.calling import execute
+    from bt_lake.running.calling import Trial, execute, failed
     from bt_lake.running.target import load
     from bt_lake.warehouse.errors import BadInput, LakeError
 
@@ -53,6 +53,7 @@ def _serve(asked: SimpleQueue[Any], replies: IO[bytes]) -> None:
     except LakeError as error:
         _send(replies, error)
         return
+    failed(job, Trial({}, {}), "", {})  # loads what else the first result would wait for
     _send(replies, None)
     while (trial := asked.get()) is not None:
         _send(replies, execute(target, job, trial, in_worker=True, raises_itself=True))

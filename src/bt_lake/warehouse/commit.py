@@ -69,11 +69,11 @@ def _by_the_lakes_clock(runs: pa.Table, off_s: float) -> pa.Table:
 
 
 def stamped(runs: pa.Table, commit: str, now: datetime) -> pa.Table:
-    import pyarrow as pa
+    from bt_lake.warehouse.arrays import repeated
 
     for name, value in (("commit_id", commit), ("ingested_at", now)):
         field = arrow_schema("runs").field(name)
-        runs = runs.append_column(field, pa.repeat(pa.scalar(value, field.type), len(runs)))
+        runs = runs.append_column(field, repeated(value, len(runs), field.type))
     return runs
 
 

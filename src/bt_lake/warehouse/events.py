@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse import clock
 from bt_lake.warehouse.ids import uuid7
@@ -24,17 +24,18 @@ def events_table(kind: str, run_ids: Sequence[str], value: str | None, at: datet
     """One event of a kind for each of the runs."""
     import pyarrow as pa
 
+    from bt_lake.warehouse.arrays import array
+
     count = len(run_ids)
-    return pa.table(
-        {
-            "event_id": [str(uuid7()) for _ in run_ids],
-            "at": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), count),
-            "run_id": list(run_ids),
-            "kind": [kind] * count,
-            "value": [value] * count,
-        },
-        schema=arrow_schema("events"),
-    )
+    columns: dict[str, Sequence[Any]] = {
+        "event_id": [str(uuid7()) for _ in run_ids],
+        "at": [at] * count,
+        "run_id": run_ids,
+        "kind": [kind] * count,
+        "value": [value] * count,
+    }
+    schema = arrow_schema("events")
+    return pa.Table.from_arrays([array(columns[f.name], f.type) for f in schema], schema=schema)
 
 
 def after_events_of(store: Store, run_ids: Sequence[str]) -> datetime:

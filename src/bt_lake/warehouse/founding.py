@@ -52,9 +52,10 @@ def furnish(layout: Layout) -> None:
 
 
 def _seed(table: str) -> bytes:
+    from bt_lake.warehouse.arrays import empty
     from bt_lake.warehouse.commit import encoded
 
-    return encoded(arrow_schema(table).empty_table())
+    return encoded(empty(arrow_schema(table)))
 
 
 def _publish(folders: Folders, layout: Layout, name: str, content: str | bytes) -> None:

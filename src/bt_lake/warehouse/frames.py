@@ -33,7 +33,9 @@ class Frames:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        wanted = pa.array(sorted(run_ids), pa.string())
+        from bt_lake.warehouse.arrays import array
+
+        wanted = array(sorted(run_ids), pa.string())
 
         def part(table: pa.Table | None) -> pa.Table | None:
             return None if table is None else table.filter(pc.is_in(table["run_id"], wanted))

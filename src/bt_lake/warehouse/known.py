@@ -70,7 +70,9 @@ def known_of(store: Store, run_ids: Iterable[str]) -> set[str]:
     """Those of the ids that are in the lake, deleted runs included."""
     import pyarrow as pa
 
-    wanted = pa.table({"run_id": pa.array(list(run_ids), pa.string())})
+    from bt_lake.warehouse.arrays import array
+
+    wanted = pa.Table.from_arrays([array(list(run_ids), pa.string())], ["run_id"])
 
     def question(connection: DuckDBPyConnection) -> set[str]:
         connection.register("wanted", wanted)
@@ -87,12 +89,15 @@ def known_of(store: Store, run_ids: Iterable[str]) -> set[str]:
 
 def _repeats(store: Store, frames: Frames, known: set[str], order: Sequence[str]) -> dict[str, str]:
     """Runs whose configuration is in the lake, or earlier in these frames, already."""
+    import numpy as np
     import pyarrow as pa
+
+    from bt_lake.warehouse.arrays import of_numpy
 
     names = [name for name in SAME_RUN if name in frames.runs.column_names]
     absent = [name for name in SAME_RUN if name not in names]
     table = frames.runs.select(["run_id", *names]).append_column(
-        "place", pa.array(_places(frames.runs["run_id"].to_pylist(), order))
+        "place", of_numpy(np.array(_places(frames.runs["run_id"].to_pylist(), order)), pa.int64())
     )
     same = " and ".join(
         [f"o.{name} is not distinct from n.{name}" for name in names]
