@@ -222,3 +222,9 @@ def test_whole_numbers_beside_broken_ones_keep_their_digits_as_labels(lake):
     for value in (2**53 + 1, 0.5):
         lake.save(strategy="s", params={"x": value}, metrics={"sharpe_ratio": 1.0})
     assert sorted(lake.aggregate("param.x")["param.x"]) == ["0.5", "9007199254740993"]
+
+
+def test_a_parameter_that_is_null_in_every_run_is_no_unknown_name(lake):
+    lake.save(strategy="s", params={"stop": None}, metrics={"sharpe_ratio": 1.0})
+    grid = lake.sweep("s", "stop")
+    assert grid.rows == [] and "none of these runs has param.stop" in grid.note

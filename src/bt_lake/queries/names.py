@@ -191,7 +191,7 @@ def _any_run_has(connection: DuckDBPyConnection, one: Metric) -> bool:
 
 
 def any_run_has_param(connection: DuckDBPyConnection, name: str) -> bool:
-    sql = f"select 1 from trials where {param(name)} is not null limit 1"
+    sql = f"select 1 from trials where {param(name, '->')} is not null limit 1"
     return bool(connection.execute(sql).fetchall())
 
 
