@@ -166,8 +166,7 @@ def test_marks_are_made_and_taken_back(own_page: Server):
 def test_an_export_is_what_the_command_writes(page: Server):
     text = page.ask("/api/export/csv", runs=f"{run_id(3)},{run_id(7)}").body.decode()
     found = list(csv.DictReader(io.StringIO(text)))
-    assert [row["run_id"] for row in found] == [run_id(3), run_id(7)]
-    assert [row["param.slow"] for row in found] == ["70", "50"]
+    assert {row["run_id"]: row["param.slow"] for row in found} == {run_id(3): "70", run_id(7): "50"}
 
 
 def test_a_lake_that_is_not_there_yet_is_no_error_and_appears(tmp_path: Path):
@@ -240,3 +239,50 @@ def test_a_stamp_is_another_after_a_change(lake: Lake):
     assert before is not None and lake.stamp() == before
     lake.save(strategy="b")
     assert lake.stamp() != before
+
+
+def test_runs_beside_each_other(page: Server):
+    found = page.get("compare", runs=f"{run_id(7)},{run_id(3)}")
+    assert found["ids"] == [run_id(7), run_id(3)]
+    differ = {line["name"]: line["values"] for line in found["differences"]}
+    assert differ["slow"] == [50, 70] and differ["symbol"] == ["WAVE", "SYNTH"]
+    best = {line["name"]: line["best"] for line in found["metrics"]}
+    assert best["total_trades"] == [] and best["max_drawdown"] == [1]
+    assert page.ask("/api/compare", runs=run_id(7)).status == 400
+
+
+def test_a_sweep_is_that_of_the_lake(page: Server, paged_lake: Path):
+    axes = page.get("axes/sma_cross")["axes"]
+    assert [name for name, *_ in axes[:3]] == ["param.slow", "param.fast", "param.risk"]
+    assert ["symbol", 2, ["WAVE", "SYNTH"]] in axes
+    found = page.get("sweep/sma_cross", x="fast", y="slow", how="max", symbol="SYNTH")
+    grid = Lake(paged_lake).sweep("sma_cross", "fast", "slow", how="max", symbol="SYNTH")
+    assert [tuple(row) for row in zip(*found["data"], strict=True)] == grid.rows
+    assert (found["xs"], found["ys"], found["runs"]) == ([5, 10], [50, 60, 70], 6)
+    assert page.get("sweep/sma_cross", x="fast")["mixed"] == grid_mixed(paged_lake)
+    for asked in ({}, {"x": "fats"}, {"x": "fast", "how": "mode"}, {"x": "fast", "y": "fast"}):
+        assert page.ask("/api/sweep/sma_cross", **asked).status == 400, asked
+
+
+def grid_mixed(lake: Path) -> list[str]:
+    return Lake(lake).sweep("sma_cross", "fast").mixed
+
+
+def test_what_the_best_is_worth_is_what_the_report_says(page: Server, paged_lake: Path):
+    found = page.get("overfit", strategy="sma_cross")
+    report = Lake(paged_lake).overfit(strategy="sma_cross")
+    assert found["report"]["verdict"] == report.verdict and found["text"] == str(report)
+    assert found["report"]["counts"]["trials"] == 7 and found["histogram"]["runs"] == 7
+    best = rows(page.get("best", strategy="sma_cross", n=2))
+    assert [row["rank"] for row in best] == [1, 2] and "dsr" in best[0]
+
+
+def test_falls_and_rolling_numbers_of_a_run(page: Server):
+    falls = rows(page.get(f"drawdowns/{run_id(7)}"))
+    assert [fall["depth"] for fall in falls] == [pytest.approx(-0.1)]
+    assert set(page.get(f"rolling/{run_id(7)}")) == {"ts", "sharpe_ratio", "volatility", "ms"}
+
+
+def test_the_lake_and_a_look_for_damage(page: Server):
+    assert page.get("info")["runs"] == 9
+    assert page.get("check") | {"ms": 0} == {"files": 11, "damaged": False, "findings": [], "ms": 0}

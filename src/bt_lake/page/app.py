@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from bt_lake._version import __version__
 from bt_lake.lake import Lake
-from bt_lake.page import marks, views
+from bt_lake.page import judged, kept, marks, views
 from bt_lake.page.guarded import Guarded
 from bt_lake.page.settings import Settings
 from bt_lake.page.told import refused, told
@@ -28,7 +28,9 @@ from bt_lake.warehouse.errors import LakeError
 STATIC = Path(__file__).parent / "static"
 _CLOSED_EARLY = 499
 # Each is the same document; its script draws what the address says.
-_VIEWS = ("/", "/runs", "/run/{run}")
+_VIEWS = (
+    "/", "/runs", "/run/{run}", "/compare", "/sweep", "/sweep/{strategy:path}", "/overfit", "/lake",
+)  # fmt: skip
 
 
 def app(settings: Settings) -> ASGIApp:
@@ -69,6 +71,16 @@ def app(settings: Settings) -> ASGIApp:
         Route("/api/near", reading(views.near)),
         Route("/api/search", reading(views.search)),
         Route("/api/curve", reading(views.curve)),
+        Route("/api/compare", reading(judged.compare)),
+        Route("/api/strategies", reading(judged.strategies)),
+        Route("/api/axes/{strategy:path}", reading(judged.axes)),
+        Route("/api/sweep/{strategy:path}", reading(judged.sweep)),
+        Route("/api/best", reading(judged.best, slow=True)),
+        Route("/api/overfit", reading(judged.overfit, slow=True)),
+        Route("/api/info", reading(kept.info)),
+        Route("/api/check", reading(kept.check, slow=True)),
+        Route("/api/drawdowns/{run}", reading(judged.drawdowns)),
+        Route("/api/rolling/{run}", reading(judged.rolling)),
         Route("/api/run/{run}", reading(views.run)),
         Route("/api/trades/{run}", reading(views.trades)),
         *marks.routes(turns, settings),

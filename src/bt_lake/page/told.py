@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -65,7 +66,9 @@ def _plain(value: Any) -> Any:
         return milliseconds(value)
     if isinstance(value, date):
         return value.isoformat()
-    return value if value is None or isinstance(value, str | int) else str(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    return int(value) if isinstance(value, Integral) else str(value)  # numpy's
 
 
 def milliseconds(moment: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from bt_lake.page import asked as given
 from bt_lake.page.curves import POINTS, curves
 from bt_lake.page.told import columns, told
 from bt_lake.page.turns import Turns, took
+from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.schema import FILTERS, RUNS, TABLES, metrics
 from bt_lake.wording.metrics import FINE, UNSIGNED, metric_name
@@ -114,35 +116,15 @@ def facets(lake: Lake, request: Request) -> dict[str, Any]:
 def histogram(lake: Lake, request: Request) -> dict[str, Any]:
     asked = request.query_params
     found = lake.histogram(asked.get("metric") or "sharpe_ratio", **given.filters(asked))
-    return {
-        "metric": found.metric,
-        "counts": found.counts,
-        "low": found.low,
-        "high": found.high,
-        "lowest": found.lowest,
-        "highest": found.highest,
-        "runs": found.runs,
-    }
+    return {**asdict(found), "runs": found.runs}
 
 
 def names(lake: Lake, request: Request) -> dict[str, Any]:
     """The user's own metrics, and the parameters that the newest runs have."""
     own = [each.name for each in lake.metrics() if each.name not in RUNS]
     newest = lake.ask.runs(n=1000, columns=["params"], **given.filters(request.query_params)).rows()
-    found = dict.fromkeys(
-        name for (text,) in newest if text for name in _flat_names(json.loads(text))
-    )
+    found = dict.fromkeys(name for (text,) in newest if text for name in flat(json.loads(text)))
     return {"own": own, "params": list(found)}
-
-
-def _flat_names(value: Any, name: str = "") -> list[str]:
-    if not isinstance(value, dict):
-        return [name]
-    return [
-        found
-        for key, part in value.items()
-        for found in _flat_names(part, f"{name}.{key}" if name else key)
-    ]
 
 
 def run(lake: Lake, request: Request) -> dict[str, Any]:

@@ -6,12 +6,20 @@ import { learn } from "./format.js";
 import { help, listen as keys } from "./keys.js";
 import { live } from "./live.js";
 import { search } from "./search.js";
+import { compareView } from "./compare.js";
+import { lakeView } from "./lake.js";
+import { overfitView } from "./overfit.js";
 import { runView } from "./run.js";
 import { runsView } from "./runs.js";
+import { sweepView } from "./sweep.js";
 
 const VIEWS = [
   { path: /^\/(?:runs)?$/, draw: runsView, title: "Runs", home: "/runs" },
   { path: /^\/run\/([^/]+)$/, draw: runView, title: "Run" },
+  { path: /^\/compare$/, draw: compareView, title: "Compare" },
+  { path: /^\/sweep(?:\/(.+))?$/, draw: sweepView, title: "Sweeps", home: "/sweep" },
+  { path: /^\/overfit$/, draw: overfitView, title: "Overfitting", home: "/overfit" },
+  { path: /^\/lake$/, draw: lakeView, title: "Lake", home: "/lake" },
 ];
 
 const app = { about: null, view: null, go, draw, running: [] };

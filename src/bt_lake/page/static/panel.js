@@ -1,11 +1,11 @@
 // What stands beside the table: one run, or several over each other; and what can be done to them.
 
-import { ask, rowsOf } from "./api.js";
+import { ask, parse, rowsOf } from "./api.js";
 import { Span, lineChart, lookOf } from "./chart.js";
 import { fill, h, prompt, say } from "./dom.js";
 import { column, flat, many, percent, shortId, text, title } from "./format.js";
-import { parse } from "./api.js";
 
+export const MOST_BESIDE = 12;
 export const CARDS = ["total_return", "cagr", "sharpe_ratio", "max_drawdown", "win_rate", "total_trades"];
 const COLUMNS = ["run_id", "strategy", "symbol", "timeframe", "params", "tags", "notes", ...CARDS];
 
@@ -79,6 +79,7 @@ export function actions(ids, app, done) {
     h("button", { class: kind, onclick: () => act(what, ids, app, done) }, label);
   const writes = app.about.read_only ? [] : [button("tag", "Tag"), button("note", "Note"), button("delete", "Delete", "danger")];
   return h("p", { class: "actions" },
+    ids.length > 1 ? button("compare", "Compare", "main") : null,
     ...writes,
     h("a", { class: "button", download: true, href: `/api/export/csv?runs=${ids.map(encodeURIComponent).join(",")}` }, "CSV"),
     h("a", { class: "button", download: true, href: `/api/export/parquet?runs=${ids.map(encodeURIComponent).join(",")}` }, "Parquet"));
@@ -93,6 +94,12 @@ const DONE = { tag: "tagged", untag: "untagged", note: "noted", delete: "deleted
 
 /** Asks, does it, and says what was done. */
 export async function act(what, ids, app, done) {
+  if (what === "compare") {
+    if (ids.length < 2) say("select two runs or more: x, or the boxes");
+    else if (ids.length > MOST_BESIDE) say(`at most ${MOST_BESIDE} runs can be compared`);
+    else app.go(`/compare?runs=${ids.map(encodeURIComponent).join(",")}`);
+    return;
+  }
   if (!ids.length || !QUESTIONS[what]) return;
   const text = await prompt(QUESTIONS[what](many(ids.length, "run")), {
     text: ["delete", "restore"].includes(what) ? null : "", yes: what[0].toUpperCase() + what.slice(1), danger: what === "delete" });

@@ -29,11 +29,12 @@ export function runView(root, app, id) {
     if (!found) return;
     const row = found.run;
     document.title = `${row.strategy} ${row.symbol ?? ""} · ${app.about.lake}`;
-    const curve = h("section", { class: "wide" }), trades = h("section", { class: "wide" });
-    fill(root, header(found, row), cards(row), luck(found.standing, row),
+    const curve = h("section", { class: "wide" }), falls = h("section", { class: "wide" }), trades = h("section", { class: "wide" });
+    fill(root, header(found, row), cards(row), luck(found.standing),
       row.error ? h("section", { class: "wide" }, h("h2", {}, "Why it failed"), h("pre", { class: "error" }, row.error)) : null,
       curve,
       found.monthly.length ? h("section", { class: "wide" }, h("h2", {}, "Monthly returns"), monthly(found.monthly)) : null,
+      falls,
       h("section", {}, h("h2", {}, "Metrics"), metrics(found)),
       h("section", {}, facts("Parameters", Object.entries(flat(row.params ?? {}))), facts("Labels", LABELS.map((name) => [title(name), row[name], name])),
         row.notes ? [h("h2", {}, "Notes"), h("p", { class: "notes" }, row.notes)] : null,
@@ -41,7 +42,10 @@ export function runView(root, app, id) {
         facts("Config", Object.entries(flat(row.config ?? {}))), history(found.events)),
       trades,
       row.log ? h("section", { class: "wide" }, h("details", {}, h("summary", {}, "What it printed"), h("pre", {}, row.log))) : null);
-    if (row.deleted_at === null) await Promise.all([drawCurve(curve, row, trades)]);
+    if (row.deleted_at === null) {
+      await drawCurve(curve, row, trades);
+      await drawFalls(falls, row);
+    }
   }
 
   function header(found, row) {
@@ -93,6 +97,24 @@ export function runView(root, app, id) {
     state.repaint = () => span.draw();
   }
 
+  async function drawFalls(place, row) {
+    const name = encodeURIComponent(row.run_id);
+    const [deep, rolling] = await Promise.all([
+      ask(`drawdowns/${name}`, {}, { key: "falls" }).catch(() => null), ask(`rolling/${name}`, {}, { key: "rolling" }).catch(() => null)]);
+    const rows = deep ? rowsOf(deep) : [];
+    const smooth = rolling?.ts.length > 1 && rolling.sharpe_ratio.some((value) => value !== null);
+    const span = new Span();
+    const line = (values, colour) => [{ ts: rolling.ts, values, colour, name: "" }];
+    fill(place,
+      smooth ? [h("h2", {}, "Rolling sharpe"), lineChart(line(rolling.sharpe_ratio, "--line-1"), { height: 120, write: ratio, span, label: "Rolling sharpe" }),
+        h("h2", {}, "Rolling volatility"), lineChart(line(rolling.volatility, "--line-2"), { height: 110, write: (value) => percent(value, { signed: false }), span, label: "Rolling volatility" })] : null,
+      rows.length ? [h("h2", {}, "Deepest drawdowns"), h("div", { class: "scroll" }, h("table", { class: "small beside" },
+        h("thead", {}, h("tr", {}, ["depth", "from", "lowest", "back", "days", "days down"].map((name) => h("th", { scope: "col", class: "right" }, name)))),
+        h("tbody", {}, rows.map((fall) => h("tr", {}, [percent(fall.depth), fall.peak_at === null ? "the start" : time(fall.peak_at), time(fall.trough_at), fall.recovered_at === null ? "not yet" : time(fall.recovered_at), text("", fall.days), text("", fall.days_down)].map((value) => h("td", { class: "right" }, value)))))))] : null);
+    const before = state.repaint;
+    state.repaint = () => { before?.(); span.draw(); };
+  }
+
   function drawTrades(place, rows, names) {
     const about = tradeColumns();
     const used = names.filter((name) => !["run_id", "extra"].includes(name) && rows.some((row) => row[name] !== null));
@@ -136,12 +158,12 @@ export function runView(root, app, id) {
 }
 
 /** What the run is worth beside the luck of its family. */
-function luck(standing, row) {
+function luck(standing) {
   if (!standing) return null;
   if (standing.trials === null) return h("p", { class: "luck wide" }, standing.text);
   const sharpe = standing.expected_max_sharpe === null ? null
     : `the luckiest of as many coin flips would show a sharpe of ${ratio(standing.expected_max_sharpe)}`;
-  const chance = standing.dsr === null ? null : `chance that this one beats luck: ${percent(standing.dsr, { signed: false, digits: 0 })}`;
+  const chance = standing.dsr === null ? null : `its deflated sharpe (dsr) is ${ratio(standing.dsr)}`;
   return h("p", { class: "luck wide" }, `One of ${many(standing.trials, "trial")} of ${standing.text.split(":")[0]}`,
     sharpe ? `; ${sharpe}` : "", chance ? `; ${chance}.` : ".");
 }

@@ -4,10 +4,10 @@ import { Refused, ask, rowsOf } from "./api.js";
 import { chosenColumns, columnsOf, pickColumns } from "./columns.js";
 import { fill, h, say, svg } from "./dom.js";
 import { column, compact, count, isNumber, many, text, title, took } from "./format.js";
-import { act, panel } from "./panel.js";
+import { MOST_BESIDE, act, panel } from "./panel.js";
 import { Table } from "./table.js";
 
-const PAGE = 200, MOST = 2000, MOST_BESIDE = 12, BREATH_MS = 1000;
+const PAGE = 200, MOST = 2000, BREATH_MS = 1000;
 const FILTERS = ["tag", "where", "since", "until", "min_trades", "min_days", "p"];
 const EMPTY = ["bt-lake demo", "bt-lake ingest results/", "bt-lake run your_file.py:function"];
 
