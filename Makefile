@@ -43,9 +43,10 @@ long-test: $(READY)   ## simulate families of noise, and tamper with lakes; half
 test-elsewhere: $(READY) ## run the tests of numbers as on an older machine, and as on a bigger one
 	tests/elsewhere/run.sh $(VENV) --numprocesses $(JOBS)
 
-soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), then ROUNDS=10000 tampered lakes, SOAK=2000 histories
+soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), then ROUNDS=10000 tampered lakes and a tenth of it by whole commands, SOAK=2000 histories
 	PATH="$(abspath $(BIN)):$$PATH" python tests/soak/run.py --hours $(HOURS)
-	PYTHONPATH=tests $(BIN)/python tests/soak/hostile.py
+	LIGHT=1 PYTHONPATH=tests $(BIN)/python tests/soak/hostile.py
+	ROUNDS=$$(( $${ROUNDS:-10000} / 10 )) PYTHONPATH=tests $(BIN)/python tests/soak/hostile.py
 	PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) tests/soak/soak_*.py
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment

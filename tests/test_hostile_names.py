@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +217,18 @@ def test_a_lock_is_not_made_behind_a_link(store, tmp_path):
     with pytest.raises(Damaged, match=r"maintenance\.lock is a link"):
         store.compact()
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_nobody_waits_for_a_pipe_in_place_of_a_lock(store):
+    store.append(frames(1))
+    pipe = store.layout.stage / "maintenance.lock"
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    script = "import sys; from bt_lake.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", script, "--lake", str(store.path), "info"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_spilling_goes_nowhere_else(store, tmp_path):

@@ -38,7 +38,12 @@ class Bound(NamedTuple):
 
 BOUNDS = (
     Bound("a log of a lake", LOG_BYTES, "bytes", "a million files in the grace period fit"),
-    Bound("`lake.json`, `lake.sql`", CARD_BYTES, "bytes", "a few hundred bytes, and 60 KB of SQL"),
+    Bound(
+        "`lake.json`, `lake.sql`, a lock",
+        CARD_BYTES,
+        "bytes",
+        "a few hundred bytes, and 60 KB of SQL",
+    ),
     Bound("a run document or a line of NDJSON, unpacked", DOCUMENT_BYTES, "bytes", "gzip bombs"),
     Bound("a member of a zip, unpacked", DOCUMENT_BYTES, "bytes", "zip bombs"),
     Bound("a source file that a run names", SOURCE_BYTES, "bytes", "it is parsed whole"),

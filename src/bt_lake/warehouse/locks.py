@@ -22,7 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from bt_lake.warehouse.errors import Busy, CannotWrite, Unconfirmed
+from bt_lake.warehouse import bounds
+from bt_lake.warehouse.errors import Busy, CannotWrite, Damaged, Unconfirmed
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.layout import Layout
@@ -249,17 +250,18 @@ def holder_of(layout: Layout, name: str) -> Holder:
     """What a lock's file says; it may have been written by anybody."""
     kinds: dict[str, type] = {part.name: type(part.default) for part in fields(Holder)}
     try:
-        raw = json.loads((layout.stage / f"{name}.lock").read_bytes())
+        raw = json.loads(bounds.read_bounded(layout.stage / f"{name}.lock", bounds.CARD_BYTES))
         said: dict[str, Any] = {n: v for n, v in raw.items() if type(v) is kinds.get(n)}
         return Holder(**said)
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, Damaged, ValueError, TypeError, AttributeError):
         return Holder()
 
 
 def _is_locked(path: Path) -> bool:
     try:
+        bounds.check_regular(path, bounds.CARD_BYTES)  # opening a pipe would wait for its other end
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:
+    except (OSError, Damaged):
         return False
     try:
         if _try_to_lock(descriptor, shared=True):
