@@ -18,6 +18,7 @@ from bt_lake.cli.main import run
 from bt_lake.lake import Lake
 from bt_lake.warehouse import clock, log, upkeep
 from bt_lake.warehouse import ids as made
+from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.store import Store
 
 _processes = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
@@ -177,3 +178,11 @@ def test_a_clock_that_is_right_is_trusted(store: Store):
         warnings.simplefilter("error")
         store.append(frames(1))
     assert clock.off_s(store.layout) == 0.0
+
+
+def test_info_names_a_curve_that_is_lost(store: Store):
+    store.append(frames(1))
+    (lost,) = store.path.glob("equity/month=*/c-*.parquet")
+    lost.unlink()
+    with pytest.raises(Damaged, match=lost.name):
+        Lake(store.path).info()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from bt_lake.warehouse.schema import TABLES
@@ -105,7 +107,14 @@ def _part(
     connection: DuckDBPyConnection, layout: Layout, table: str, files: list[tuple[Any, ...]]
 ) -> Part:
     own = [file for file in files if file[0] == table]
-    sizes = [(layout.root / path).stat().st_size if b is None else b for _, path, b, *_ in own]
+    sizes = [_size(layout.root / path) if b is None else b for _, path, b, *_ in own]
     view = {"equity": "lake_curves", "trades": "lake_trade_rows", "runs": "lake_rows"}
     counted = connection.execute(f"select count(*) from {view.get(table, table)}").fetchall()
     return Part(counted[0][0], len(own), sum(sizes), sum(bool(file[3]) for file in own))
+
+
+def _size(path: Path) -> int:
+    """A file that is lost takes no room; `check` names it."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
