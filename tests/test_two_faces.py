@@ -18,7 +18,7 @@ pytest_plugins = ["cli_fixtures"]
 
 METHODS = {
     "init": "create", "ingest": "ingest", "import": "import_store", "run": "run_sweep",
-    "reproduce": "reproduce", "list": "runs", "best": "best", "show": "run", "compare": "compare",
+    "reproduce": "reproduce", "list": "runs", "best": "best", "show": "run", "compare": "compare", "report": "report",
     "aggregate": "aggregate", "sweep": "sweep", "overfit": "overfit", "equity": "equity",
     "trades": "trades", "lookup": "lookup", "metrics": "metrics", "sql": "sql", "shell": "connect",
     "export": "export", "tag": "tag", "note": "note", "delete": "delete", "restore": "restore",
@@ -38,6 +38,8 @@ REFUSED = [
     (["show", "nope"], lambda lake: lake.run("nope")),
     (["show", "0"], lambda lake: lake.run("0")),
     (["compare", "03", "nope"], lambda lake: lake.compare("03", "nope")),
+    (["report", "nope", "-o", "x.html"], lambda lake: lake.report("nope")),
+    (["report", "-o", "x.html"], lambda lake: lake.report()),
     (["best", "sharp"], lambda lake: lake.best("sharp")),
     (["list", "--sort", "sharp"], lambda lake: lake.runs(sort="sharp")),
     (["aggregate", "--by", "sybol"], lambda lake: lake.aggregate("sybol")),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.facets import Counted, Histogram
     from bt_lake.queries.names import Described
     from bt_lake.queries.sweeping import Grid
+    from bt_lake.report.document import Report
     from bt_lake.running.arguments import Parameter
     from bt_lake.running.live import Running
     from bt_lake.running.planning import Options, Plan
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
     from bt_lake.warehouse.copies import Copied
-    from bt_lake.warehouse.findings import Report
+    from bt_lake.warehouse.findings import Report as Found
     from bt_lake.warehouse.merge import Merged
 
 Frame = TypeVar("Frame")
@@ -658,6 +659,24 @@ class Lake:
         wanted = [name for each in runs for name in several(each)]
         return compare(self.reader, resolving.resolve_all(self.reader, wanted, deleted=True))
 
+    def report(
+        self,
+        *runs: RunIds,
+        benchmark: str | float | os.PathLike[str] | None = None,
+        rf: float = 0.0,
+    ) -> Report:
+        """One page on a run, or on several beside each other: `.save("report.html")`, `.html()`,
+        `.markdown()`.
+
+        Of one run, the benchmark is the one in the curve, or a run, a CSV file of prices, a rate a
+        year; `rf` is the risk-free rate of the numbers beside it.
+        """
+        from bt_lake.report import report
+
+        wanted = [name for each in runs for name in several(each)]
+        ids = resolving.resolve_all(self.reader, wanted)
+        return report(self.reader, ids, benchmark=benchmark, rf=rf)
+
     def run(self, run: str) -> Detail:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""
         from bt_lake.queries.detail import detail
@@ -674,7 +693,9 @@ class Lake:
 
     def drawdowns(self, runs: RunIds, n: int = 10) -> pl.DataFrame:
         """The n deepest falls of each run: depth, from, trough, back, and days under water."""
-        return self.ask.drawdowns(runs, n).frame()
+        from bt_lake.queries.falls import drawdowns
+
+        return drawdowns(self.reader, several(runs), n)
 
     def rolling(self, runs: RunIds, window: int | None = None) -> pl.DataFrame:
         """Return, volatility, Sharpe ratio and beta over the last `window` returns, at each time.
@@ -902,7 +923,7 @@ class Lake:
         deep: bool = False,
         since: Time = None,
         **progress: Any,
-    ) -> Report:
+    ) -> Found:
         """Find damage: `.damaged`, `.findings`, each with its remedy.
 
         Looks at names, sizes and footers; if `deep`, at every byte and every rule of the rows, as a

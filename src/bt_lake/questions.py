@@ -141,11 +141,6 @@ class Questions:
 
         return trades(self._reader, several(runs))
 
-    def drawdowns(self, runs: RunIds, n: int = 10) -> Answer:
-        from bt_lake.queries.curves import drawdowns
-
-        return drawdowns(self._reader, several(runs), n)
-
     def lookup(self, keys: Key | Iterable[Key], *, columns: Sequence[str] | None = None) -> Answer:
         """For each key, in their order, the latest run that fits exactly."""
         from bt_lake.queries.lookup import STATISTICS, lookup

@@ -13,7 +13,7 @@ from bt_lake.cli.style import Style
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import SHOWN
 from bt_lake.wording import values
-from bt_lake.wording.metrics import full_name, metric_text
+from bt_lake.wording.metrics import SECTIONS, full_name, metric_text
 from bt_lake.wording.values import text
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ _LABELS = [
 ]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEAR_WIDTH = 74
-_RETURNS = ("total_return", "cagr", "best_period", "worst_period")
-_RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "tail_ratio", "skew", "kurtosis")
-_RISK = ("volatility", "max_drawdown", "max_underwater_days", "ulcer_index", "var_95", "cvar_95")
-_TRADES = (
-    "total_trades", "winning_trades", "losing_trades", "win_rate", "profit_factor", "expectancy",
-    "sqn", "exposure",
-)  # fmt: skip
-_TRADE = (
-    "avg_win", "avg_loss", "best_trade", "worst_trade", "avg_trade_hours",
-    "max_consecutive_losses",
-)  # fmt: skip
 
 Row = Mapping[str, Any]
 
@@ -122,14 +111,7 @@ def _reported_fall(row: Row) -> str:
 
 
 def _metrics(row: Row) -> list[Section]:
-    groups = [
-        ("Returns", _RETURNS),
-        ("Ratios", _RATIOS),
-        ("Risk", _RISK),
-        ("Trades", _TRADES),
-        ("Per trade", _TRADE),
-    ]
-    sections = [_group(title, names, row) for title, names in groups]
+    sections = [_group(title, names, row) for title, names in SECTIONS.items()]
     sections.append(_drawdown(row))
     own = Section("Your own")
     for name, value in (row["extra"] or {}).items():

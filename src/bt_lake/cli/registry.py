@@ -33,6 +33,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "best": "runs:best",
         "show": "showing:show",
         "compare": "comparing:compare",
+        "report": "reporting:report",
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",
         "overfit": "overfitting:overfit",

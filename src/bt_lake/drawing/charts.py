@@ -101,11 +101,12 @@ def lines(
     filled: bool = False,
     bands: Sequence[Band] = (),
     dates: bool = True,
+    within: tuple[float, float] | None = None,
 ) -> Picture:
     """Series over time (microseconds UTC), or over numbers where not `dates`.
 
     `base` is a value that is always in view, with a line; `filled` paints from it to the first
-    series. `log` is for positive values.
+    series. `log` is for positive values. `within` is what the picture spans, else all.
     """
     known = [each.y[np.isfinite(each.y)] for each in series]
     values = np.concatenate([np.zeros(0), *known])
@@ -119,9 +120,10 @@ def lines(
     ticks = up.ticks(max(2, int((bottom - top) / 38)))
     left = max([_LEFT, *(width_of(show(tick)) + 16 for tick in ticks)])
     right = width - _RIGHT
-    first = min((each.x[0] for each in series if each.x.size), default=0.0)
-    last = max((each.x[-1] for each in series if each.x.size), default=1.0)
-    across = (Time if dates else Linear)(float(first), float(last), left, right)
+    firsts = [float(each.x[0]) for each in series if each.x.size]
+    lasts = [float(each.x[-1]) for each in series if each.x.size]
+    first, last = within or (min(firsts, default=0.0), max(lasts, default=1.0))
+    across = (Time if dates else Linear)(first, last, left, right)
     drawn = Picture(title, width, height)
     frame = _Frame(drawn, across, up, left, right, top, bottom, show)
     for band in bands:

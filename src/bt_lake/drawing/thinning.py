@@ -22,6 +22,10 @@ def thinned(x: Floats, y: Floats, columns: int) -> Ints:
     column = np.minimum((x - x[0]) / (x[-1] - x[0]) * columns, columns - 1).astype(np.int64)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     ends = np.append(starts[1:], size) - 1
-    order = np.lexsort((y, column))
-    kept = np.concatenate([starts, ends, order[starts], order[ends]])
-    return np.unique(kept)
+    sizes = ends - starts + 1
+    extremes = [
+        np.flatnonzero(y == np.repeat(lowest.reduceat(y, starts), sizes))
+        for lowest in (np.minimum, np.maximum)
+    ]
+    firsts = [each[np.unique(column[each], return_index=True)[1]] for each in extremes]
+    return np.unique(np.concatenate([starts, ends, *firsts]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from bt_lake.metrics.periods import DAY
@@ -61,3 +63,30 @@ def _underwater(points: Segments, ts: Ints, at_peak: Bools) -> Ints:
     below[1:][at_peak[1:] & at_peak[:-1]] = 0
     below[points.starts] = 0
     return points.max(below, 0)
+
+
+class Fall(NamedTuple):
+    """Places in the curve; no peak: from the capital before it, no recovery: not yet."""
+
+    depth: float
+    peak: int | None
+    trough: int
+    recovered: int | None
+
+
+def deepest_falls(equity: Floats, base: float, n: int) -> list[Fall]:
+    """The n deepest falls of one curve, from the highest point so far, or a base above it."""
+    peak = np.fmax(np.maximum.accumulate(equity), base)
+    under = (equity < peak) & (peak > 0)
+    edges = np.flatnonzero(np.diff(under, prepend=False, append=False)).reshape(-1, 2)
+    depth = equity[under] / peak[under] - 1.0
+    lowest = Segments.of_counts(edges[:, 1] - edges[:, 0]).min(depth)
+    found = []
+    for place in np.argsort(lowest, kind="stable")[:n].tolist():
+        start, stop = edges[place].tolist()
+        trough = start + int(np.argmin(equity[start:stop]))
+        before = start - 1 if start > 0 else None
+        found.append(
+            Fall(float(lowest[place]), before, trough, stop if stop < equity.size else None)
+        )
+    return found

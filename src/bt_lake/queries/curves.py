@@ -11,7 +11,6 @@ from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find_all
 from bt_lake.queries.text import sql
-from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.held import all_held
 
 if TYPE_CHECKING:
@@ -47,19 +46,6 @@ def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
     def plan(connection: DuckDBPyConnection) -> Query:
         owners = _Owners.of(connection, run_ids, "equity")
         return Query(sql("monthly", points=owners.rows("equity")), owners.values, ())
-
-    return Answer(reader, plan)
-
-
-def drawdowns(reader: Reader, run_ids: Sequence[str], n: int) -> Answer:
-    """run_id, rank, depth, peak_at, trough_at, recovered_at, days, days_down: the deepest first."""
-    if n < 1:
-        raise BadInput(f"drawdowns: n is how many of them, 1 or more, not {n}")
-
-    def plan(connection: DuckDBPyConnection) -> Query:
-        owners = _Owners.of(connection, run_ids, "equity")
-        text = sql("drawdowns", points=owners.rows("equity"))
-        return Query(text, {**owners.values, "n": n}, ("peak_at", "trough_at", "recovered_at"))
 
     return Answer(reader, plan)
 

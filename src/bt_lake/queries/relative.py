@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from bt_lake.metrics.relative import NAMES, relative
 from bt_lake.metrics.segments import Floats, Ints
 from bt_lake.overfit.benchmark import Benchmark
 from bt_lake.queries.benchmarks import Given, benchmark_of
-from bt_lake.queries.points import offsets
+from bt_lake.queries.periods import local_months
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find_all
 from bt_lake.queries.tracks import Track, tracks_of
@@ -57,14 +56,8 @@ def beside(track: Track, benchmark: Benchmark | None = None) -> Beside | None:
     if not known.any():
         return None
     ts = returns.ts[known]
-    months = _months(ts, track.row["time_zone"])
+    months = local_months(ts, track.row["time_zone"])
     return Beside(benchmark.name, ts, returns.r[known], gained[known], months, year)
-
-
-def _months(ts: Ints, zone: str | None) -> Ints:
-    """The calendar month in which each time lies, in the curve's own zone."""
-    local = ts + offsets(ts, str(ZoneInfo(zone))) if zone else ts
-    return local.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
 
 
 def relative_frame(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bt_lake.metrics import clean
+from bt_lake.metrics.drawdowns import Fall, deepest_falls
 from bt_lake.metrics.returns import simple_returns
 from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles, id_list
@@ -72,6 +73,10 @@ class Track:
             peak = np.maximum(peak, capital)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(peak > 0, self.equity / peak - 1.0, np.nan)
+
+    def falls(self, n: int) -> list[Fall]:
+        capital = self.row["initial_capital"]
+        return deepest_falls(self.equity, np.nan if capital is None else float(capital), n)
 
     @cached_property
     def returns(self) -> Returns:

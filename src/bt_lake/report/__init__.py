@@ -1,1 +1,39 @@
 """What a reader of a run, of several, or of a family looks at, as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bt_lake.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from bt_lake.queries.benchmarks import Given
+    from bt_lake.queries.reading import Reader
+    from bt_lake.report.document import Report
+
+
+def report(
+    reader: Reader, run_ids: Sequence[str], *, benchmark: Given | None = None, rf: float = 0.0
+) -> Report:
+    """Of runs by their whole ids."""
+    from bt_lake.queries.benchmarks import benchmark_of
+    from bt_lake.queries.detail import detail
+    from bt_lake.report.single import single
+    from bt_lake.report.subject import Subject
+
+    if not -1.0 < rf < 1.0:
+        raise BadInput(f"rf: a rate a year is a fraction, as 0.03 for 3%, not {rf}")
+    if not run_ids:
+        raise BadInput("which runs? A report is of one or more")
+    if len(run_ids) > 1:
+        if benchmark is not None or rf:
+            raise BadInput("benchmark and rf go with the report of one run")
+        from bt_lake.queries.comparing import compare
+        from bt_lake.report.several import Runs, several
+
+        return several(Runs.of(reader, compare(reader, run_ids)))
+    against = None
+    if benchmark is not None:
+        against = reader.ask(lambda connection: benchmark_of(connection, benchmark))
+    return single(Subject(reader, detail(reader, run_ids[0]), against, rf))

@@ -24,9 +24,28 @@ _FULL = {
     "avg_trade_hours": "hours",
 }
 # Shares of a whole: a plus sign would say nothing.
-UNSIGNED = {"win_rate", "exposure", "volatility", "ulcer_index"}
+UNSIGNED = {
+    "win_rate", "exposure", "volatility", "ulcer_index", "tracking_error", "months_ahead",
+}  # fmt: skip
 # Small by nature: one decimal would show zeros.
 FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
+
+# The metrics of a run, as they stand together.
+SECTIONS = {
+    "Returns": ("total_return", "cagr", "best_period", "worst_period"),
+    "Ratios": ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "tail_ratio", "skew", "kurtosis"),
+    "Risk": (
+        "volatility", "max_drawdown", "max_underwater_days", "ulcer_index", "var_95", "cvar_95",
+    ),
+    "Trades": (
+        "total_trades", "winning_trades", "losing_trades", "win_rate", "profit_factor",
+        "expectancy", "sqn", "exposure",
+    ),
+    "Per trade": (
+        "avg_win", "avg_loss", "best_trade", "worst_trade", "avg_trade_hours",
+        "max_consecutive_losses",
+    ),
+}  # fmt: skip
 
 
 def metric_name(name: str) -> str:

@@ -47,7 +47,7 @@ def money(value: Any) -> str:
 
 
 def count(value: Any) -> str:
-    return MISSING if value is None else f"{value:,}"
+    return MISSING if value is None else f"{value:,}".removesuffix(".0")
 
 
 def one_decimal(value: Any) -> str:
