@@ -131,7 +131,9 @@ def overfit(lake: Lake, request: Request) -> dict[str, Any]:
 
 def drawdowns(lake: Lake, request: Request) -> dict[str, Any]:
     """The deepest falls of a run."""
-    return columns(lake.ask.drawdowns([request.path_params["run"]], _FALLS))
+    frame = lake.drawdowns([request.path_params["run"]], _FALLS)
+    lists = [column.to_list() for column in frame.get_columns()]
+    return {"columns": frame.columns, "data": lists, "rows": frame.height}
 
 
 def rolling(lake: Lake, request: Request) -> dict[str, Any]:
