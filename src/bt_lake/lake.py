@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.facets import Counted, Histogram
     from bt_lake.queries.names import Described
     from bt_lake.queries.sweeping import Grid
-    from bt_lake.report.document import Report
+    from bt_lake.report.written import Report
     from bt_lake.running.arguments import Parameter
     from bt_lake.running.live import Running
     from bt_lake.running.planning import Options, Plan

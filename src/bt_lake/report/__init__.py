@@ -10,7 +10,7 @@ from bt_lake.warehouse.errors import BadInput
 if TYPE_CHECKING:
     from bt_lake.queries.benchmarks import Given
     from bt_lake.queries.reading import Reader
-    from bt_lake.report.document import Report
+    from bt_lake.report.written import Report
 
 
 def report(

@@ -10,9 +10,9 @@ from bt_lake.report.document import (
     Block,
     Cards,
     Cell,
+    Document,
     Figure,
     Remark,
-    Report,
     Table,
     Words,
 )
@@ -21,7 +21,7 @@ from bt_lake.wording.values import one_line
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
 
-def markdown(report: Report) -> str:
+def markdown(report: Document) -> str:
     lines = [f"## {_text(report.title)}", "", _text(report.subtitle), ""]
     for part in report.parts:
         body = [line for block in part.blocks for line in _block(block)]

@@ -12,9 +12,9 @@ from bt_lake.report.document import (
     Block,
     Cards,
     Cell,
+    Document,
     Figure,
     Remark,
-    Report,
     Table,
     Words,
 )
@@ -29,7 +29,7 @@ _TINTS = "".join(
 _LOOK = (Path(__file__).parent / "look.css").read_text("utf-8") + _TINTS
 
 
-def page(report: Report) -> str:
+def page(report: Document) -> str:
     title = escape(one_line(report.title))
     body = "".join(_part(part.title, part.blocks, n) for n, part in enumerate(report.parts))
     left = "".join(f"<li>{_text(each)}</li>" for each in report.left_out)

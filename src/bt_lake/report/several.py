@@ -17,7 +17,8 @@ from bt_lake.queries.periods import by_period, period_name
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.tracks import Track, tracks
 from bt_lake.queries.wholerows import Row, flat
-from bt_lake.report.document import Block, Cell, Figure, Part, Remark, Report, Words, table
+from bt_lake.report.document import Block, Cell, Figure, Part, Remark, Words, table
+from bt_lake.report.written import Report
 from bt_lake.warehouse.schema import LABELS
 from bt_lake.wording.metrics import full_name, metric_name, metric_text
 from bt_lake.wording.values import MISSING, one_line, percent, short_id, text, tick_share, times

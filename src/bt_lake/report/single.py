@@ -22,12 +22,12 @@ from bt_lake.report.document import (
     Figure,
     Part,
     Remark,
-    Report,
     Table,
     Words,
 )
 from bt_lake.report.subject import Subject, moment
 from bt_lake.report.trades import trade_blocks
+from bt_lake.report.written import Report
 from bt_lake.wording.metrics import SECTIONS, full_name, metric_text, number
 from bt_lake.wording.values import (
     MISSING,
