@@ -17,8 +17,9 @@ from starlette.types import ASGIApp
 
 from bt_lake._version import __version__
 from bt_lake.lake import Lake
-from bt_lake.page import judged, kept, marks, views
+from bt_lake.page import judged, kept, marks, starting, views
 from bt_lake.page.guarded import Guarded
+from bt_lake.page.jobs import Jobs
 from bt_lake.page.settings import Settings
 from bt_lake.page.told import refused, told
 from bt_lake.page.turns import Turns
@@ -29,7 +30,8 @@ STATIC = Path(__file__).parent / "static"
 _CLOSED_EARLY = 499
 # Each is the same document; its script draws what the address says.
 _VIEWS = (
-    "/", "/runs", "/run/{run}", "/compare", "/sweep", "/sweep/{strategy:path}", "/overfit", "/lake",
+    "/", "/runs", "/run/{run}", "/compare", "/sweep", "/sweep/{strategy:path}", "/overfit",
+    "/new", "/lake",
 )  # fmt: skip
 
 
@@ -42,11 +44,13 @@ def app(settings: Settings) -> ASGIApp:
     turns = Turns(make)
     watcher = Watcher(make())
     settings.at_end(watcher.end)
+    jobs = Jobs(settings, watcher.say)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         watcher.end()
+        await jobs.end()
         turns.end()
 
     async def about(_: Request) -> Response:
@@ -84,6 +88,7 @@ def app(settings: Settings) -> ASGIApp:
         Route("/api/run/{run}", reading(views.run)),
         Route("/api/trades/{run}", reading(views.trades)),
         *marks.routes(turns, settings),
+        *starting.routes(jobs, settings),
     ]
     made = Starlette(
         routes=routes,

@@ -18,6 +18,7 @@ try:
 except ModuleNotFoundError as missing:
     raise MissingExtra.needs("the page", "page") from missing
 
+from bt_lake.page.allowed import Allowed
 from bt_lake.page.app import app
 from bt_lake.page.guarded import LOOPBACK, new_token
 from bt_lake.page.settings import Settings
@@ -37,13 +38,14 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     read_only: bool = False,
+    allow: Sequence[str] = (),
     started: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `started` is told the address with its token."""
     with contextlib.closing(_socket(host, port)) as listening:
         bound = listening.getsockname()[1]
         settings = Settings(
-            lake, existing, wait_s, bound, _token(), _hosts(host), read_only=read_only
+            lake, existing, wait_s, bound, _token(), _hosts(host), Allowed(allow), read_only
         )
         config = uvicorn.Config(
             app(settings),

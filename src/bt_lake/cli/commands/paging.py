@@ -25,6 +25,12 @@ def page(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Change nothing: no tags, notes, deleting, runs.")
     ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FUNCTION", help="module:function that may be run from the page, or a folder."
+        ),
+    ] = None,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the address and open no browser.")
     ] = False,
@@ -38,6 +44,7 @@ def page(
       bt-lake page
       bt-lake page --read-only --no-open
       bt-lake page --lake demo-lake --port 8400
+      bt-lake page --allow bt_lake.examples.sma_cross:run --allow strategies/
     """
     from bt_lake.page.serving import serve
 
@@ -60,6 +67,7 @@ def page(
         host=host,
         port=port,
         read_only=read_only,
+        allow=allow or (),
         started=started,
     )
     messages.say("the page has ended")

@@ -1,5 +1,6 @@
 // What others do to the lake, told by the server; and whether it is there at all.
 
+import { parse } from "./api.js";
 import { fill, h } from "./dom.js";
 import { count } from "./format.js";
 
@@ -36,6 +37,7 @@ export function live(app) {
       if (event.type === "changed" || was === "lost") app.view?.changed?.();
       if (event.type === "running") app.view?.running?.(app.running);
     };
+    source.addEventListener("job", (event) => app.view?.job?.(parse(event.data)));
     for (const kind of ["hello", "changed", "running"]) source.addEventListener(kind, heard);
     source.onerror = () => {
       source.close();

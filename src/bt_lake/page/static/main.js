@@ -8,6 +8,7 @@ import { live } from "./live.js";
 import { search } from "./search.js";
 import { compareView } from "./compare.js";
 import { lakeView } from "./lake.js";
+import { newView } from "./new.js";
 import { overfitView } from "./overfit.js";
 import { runView } from "./run.js";
 import { runsView } from "./runs.js";
@@ -19,6 +20,7 @@ const VIEWS = [
   { path: /^\/compare$/, draw: compareView, title: "Compare" },
   { path: /^\/sweep(?:\/(.+))?$/, draw: sweepView, title: "Sweeps", home: "/sweep" },
   { path: /^\/overfit$/, draw: overfitView, title: "Overfitting", home: "/overfit" },
+  { path: /^\/new$/, draw: newView, title: "Run something", short: "Run", home: "/new" },
   { path: /^\/lake$/, draw: lakeView, title: "Lake", home: "/lake" },
 ];
 
@@ -59,8 +61,8 @@ function top() {
   fill(document.getElementById("top"),
     h("a", { class: "skip", href: "#view", onclick: (event) => { event.preventDefault(); document.getElementById("view").focus(); } }, "Skip to content"),
     h("a", { class: "name", href: "/runs", title: "bt-lake" }, app.about.lake),
-    h("nav", { "aria-label": "Views" }, VIEWS.filter((view) => view.home).map((view) =>
-      h("a", { href: view.home, "aria-current": view.path.test(at) ? "page" : null }, view.title))),
+    h("nav", { "aria-label": "Views" }, VIEWS.filter((view) => view.home && (view.home !== "/new" || app.about.runs_something)).map((view) =>
+      h("a", { href: view.home, "aria-current": view.path.test(at) ? "page" : null }, view.short ?? view.title))),
     h("span", { class: "gap" }),
     h("span", { id: "under-way" }),
     h("span", { id: "live", class: "live", title: "Whether new runs show by themselves" }, ""),
