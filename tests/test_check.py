@@ -171,6 +171,14 @@ def test_lost_furniture_is_written_again(store, rows):
     assert rows("select count(*) from runs") == [(2,)]
 
 
+def test_seeds_that_a_repair_has_just_written_are_not_put_aside(store):
+    store.append(frames(1))
+    for seed in (store.path / "_seed").iterdir():
+        seed.unlink()
+    assert not store.check(repair=True).damaged
+    assert not list(store.path.glob("_quarantine/_seed/*"))
+
+
 @pytest.mark.parametrize("how", ["torn", "lost"])
 @pytest.mark.parametrize("grace_s", [0, 60], ids=["unlinked", "lingering"])
 def test_the_log_is_rebuilt_from_the_files(store, rows, how, grace_s):

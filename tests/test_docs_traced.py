@@ -9,6 +9,7 @@ import pytest
 
 from bt_lake.cli.main import STOPPED
 from bt_lake.warehouse import errors
+from bt_lake.warehouse.schema import SAME_RUN
 from bt_lake.warehouse.surface import lake_sql
 
 ROOT = Path(__file__).parent.parent
@@ -50,3 +51,12 @@ def test_the_macros_are_those_of_lake_sql() -> None:
     made = re.findall(r"temp macro ((?!lake_)\w+)\(([^)]*)\) as table", lake_sql())
     told = re.findall(r"^(\w+)\((.*)\)$", SMALL, re.MULTILINE)
     assert {name: " ".join(given.split()) for name, given in made} == dict(told)
+
+
+@pytest.mark.parametrize("page", ["smallprint.md", "python.md"])
+def test_the_documents_say_what_unique_compares(page):
+    text = " ".join((ROOT / "docs" / page).read_text().split())
+    (said,) = re.findall(r"`?\**`unique(?:=True)?`\** (?:compares|refuses a run whose) [^.]*", text)
+    times = {"params_hash": "params", "start_at": "period|first", "end_at": "period|last"}
+    for name in SAME_RUN:
+        assert re.search(times.get(name, name.replace("_", " ")), said), (name, said)

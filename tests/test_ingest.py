@@ -233,14 +233,14 @@ def test_unique_refuses_what_is_configured_alike(store, rows, tmp_path):
         tmp_path / "b.ndjson", [document(metrics={"sharpe_ratio": 9}), document(exit_rule="stop")]
     )
     (run_id,) = ingest(store, [first], unique=True).added
-    with pytest.raises(IngestStopped, match="exit rule as"):
+    with pytest.raises(IngestStopped, match="period and params as"):
         ingest(store, [again], unique=True)
     assert rows("select count(*) from runs") == [(1,)], "nothing of its batch is added"
     report = ingest(store, [again], unique=True, on_error="skip")
     assert len(report.added) == 1
     (refused,) = report.failed
     assert (refused.file, refused.row) == (str(again), 1)
-    assert refused.reason.endswith(f"exit rule as {run_id}")
+    assert refused.reason.endswith(f"period and params as {run_id}")
     assert ingest(store, [first], unique=True).skipped == [run_id]
 
 
@@ -257,6 +257,13 @@ def test_of_runs_that_repeat_each_other_the_first_named_gets_in(store, rows, tmp
     report = ingest(store, files, unique=True, on_error="skip")
     assert rows("select notes from runs") == [("u1.json",)]
     assert [refused.file for refused in report.failed] == [str(path) for path in files[1:]]
+
+
+def test_what_is_refused_beside_another_of_its_files_names_that_file(store, tmp_path):
+    """The other is in no lake: nothing of the batch is."""
+    files = [write_json(tmp_path / f"u{n}.json", document(notes=str(n))) for n in (1, 2)]
+    with pytest.raises(IngestStopped, match=r"u2\.json.*params as .*u1\.json"):
+        ingest(store, files, unique=True)
 
 
 def test_a_dry_run_counts_a_run_once(store, tmp_path, small_batches):

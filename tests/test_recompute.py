@@ -138,3 +138,19 @@ def test_what_a_source_means_otherwise_leaves_the_column(tmp_path):
     assert lake.store.ask(recomputing.outdated) == 1
     assert lake.recompute() == 2
     assert lake.sql(asked).rows() == [(2.0, 0.5, 2.0), (None, 0.5, 2.0)]
+
+
+@pytest.mark.filterwarnings("ignore:2 files have not the bytes")
+@pytest.mark.parametrize("given", ["0" * 32, None])
+def test_a_hash_that_a_writer_of_this_version_got_wrong_is_written(tmp_path, given):
+    lake = bt_lake.open(tmp_path / "lake")
+    for n in range(2):
+        lake.save(strategy="s", params={"a": n}, metrics={"sharpe_ratio": 1.0})
+    for path in lake.path.glob("runs/month=*/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        place = table.column_names.index("params_hash")
+        field = table.schema.field("params_hash")
+        wrong = pa.array([given] * len(table), field.type)
+        pq.write_table(table.set_column(place, field, wrong), path)
+    assert lake.recompute() == 2 and lake.recompute() == 0
+    assert lake.lookup(strategy="s", params={"a": 1}).height == 1

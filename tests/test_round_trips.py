@@ -79,3 +79,13 @@ def test_rows_without_a_run_id_are_refused(lake, tmp_path):
     beside.write_text(beside.read_text().replace("run_id", "run", 1))
     with pytest.raises(bt_lake.LakeError, match="no column run_id"):
         bt_lake.open(tmp_path / "again").ingest(tmp_path / "x.csv")
+
+
+def test_a_table_whose_curves_stayed_behind_says_so(tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    lake.save(strategy="s", equity=[["2024-01-01", 100.0], ["2024-01-02", 101.0]])
+    lake.save(strategy="t", metrics={"sharpe_ratio": 1.0})
+    lake.export(tmp_path / "w.csv", curves=True)
+    (tmp_path / "w.equity.csv").unlink()
+    with pytest.warns(UserWarning, match=r"w\.csv: 1 of these runs had a curve .* w\.equity\.csv"):
+        bt_lake.open(tmp_path / "other").ingest(tmp_path / "w.csv")

@@ -148,7 +148,8 @@ class Lake:
 
         What holds several runs gives a list of ids. Keywords are what you know better: any column
         of `runs`, equity or returns, trades, params, metrics. `unique` refuses a run whose
-        strategy, symbol, timeframe, period, params and exit rule are in the lake already.
+        strategy, symbol, timeframe, exit rule, fold, sample, period and params are in the lake
+        already.
         """
         from bt_lake.ingest.saving import save
 

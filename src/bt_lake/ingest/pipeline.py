@@ -280,9 +280,8 @@ class _Ingest:
             appended.duplicates.items(), key=lambda pair: order.get(pair[0], 0)
         ):
             place = self._places.get(run_id, BadRow(run_id, None, ""))
-            reason = (
-                f"the same strategy, symbol, timeframe, period, params and exit rule as {other}"
-            )
+            beside = self._places.get(other)  # which is not in the lake, if all are refused
+            reason = f"the same labels, period and params as {beside.place if beside else other}"
             self._fail(BadRow(place.file, place.row, reason))
 
     def _previewed(self, frames: Frames) -> Appended:

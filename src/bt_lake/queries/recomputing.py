@@ -7,7 +7,7 @@ version, so that whoever is stopped goes on where the last one ended.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ _COMPUTED = tuple(
     if (column.group in METRIC_GROUPS and column.name != "currency") or column.name in _PERIOD
 )
 _REVISED = (*_COMPUTED, "params_hash", "definitions")
+_TOLD_BY = ("params", "params_hash", "definitions")
 
 
 def recompute(layout: Layout, *, progress: Callable[[int], None] | None = None) -> int:
@@ -52,9 +53,10 @@ def recompute(layout: Layout, *, progress: Callable[[int], None] | None = None) 
     layout.check_format()
     compact(layout)
     done = 0
+    right: set[str] = set()
     with maintenance_lock(layout, wait=True), opened(layout, views=True) as database:
         while True:
-            act = _Act()
+            act = _Act(right)
             carry_out(layout, database, act)
             if not act.count:
                 return done
@@ -78,8 +80,8 @@ def outdated(connection: DuckDBPyConnection) -> int:
 class _Act:
     """Revises the runs of some files; may be carried out again where another was faster."""
 
+    _right: set[str]  # files that were looked at and need nothing
     count: int = 0
-    _current: set[str] = field(default_factory=set)
 
     def __call__(self, task: Task) -> None:
         self.count = 0
@@ -100,19 +102,24 @@ class _Act:
         for file in task.files("runs"):
             if count >= RUNS_AT_ONCE:
                 break
-            older = _older(task, file.path)
+            older = 0 if file.path in self._right else _older(task, file.path)
             if older:
                 chosen.append(file)
                 count += older
+            else:
+                self._right.add(file.path)
         return chosen
 
 
 def _older(task: Task, path: str) -> int:
-    rows = plain_rows("runs", [task.layout.root / path], [RUNS["definitions"]])
+    """The runs of older definitions, and those whose params_hash is not that of their params."""
+    rows = plain_rows("runs", [task.layout.root / path], [RUNS[name] for name in _TOLD_BY])
     found = task.connection.execute(
-        f"select count(*) from {rows} where definitions is distinct from ?", [DEFINITIONS]
+        "select params, params_hash, definitions is distinct from ? as older, count(*) "
+        f"from {rows} group by all",
+        [DEFINITIONS],
     ).fetchall()
-    return int(found[0][0])
+    return sum(row[3] for row in found if row[2] or hash_of_json(row[0]) != row[1])
 
 
 def _read(task: Task, paths: list[str]) -> dict[str, Any]:
@@ -121,12 +128,20 @@ def _read(task: Task, paths: list[str]) -> dict[str, Any]:
     rows = plain_rows(
         "runs",
         [task.layout.root / path for path in paths],
-        [RUNS[name] for name in (*names, "definitions")],
+        [RUNS[name] for name in (*names, "params_hash", "definitions")],
     )
+    wrong = [
+        run_id
+        for run_id, params, given in task.connection.execute(
+            f"select run_id, params, params_hash from {rows} "
+            f"where definitions = {literal(DEFINITIONS)}"
+        ).fetchall()
+        if hash_of_json(params) != given
+    ]
     table = task.connection.sql(
         f"select {', '.join(names)} from {rows} "
         f"where definitions is distinct from {literal(DEFINITIONS)} "
-        f"order by run_id limit {RUNS_AT_ONCE}"
+        f"or run_id in ({id_list(wrong)}) order by run_id limit {RUNS_AT_ONCE}"
     ).to_arrow_table()
     return {name: _plain(table[name], name) for name in names}
 

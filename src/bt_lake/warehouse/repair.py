@@ -42,6 +42,7 @@ class Repair:
         self._source = source
         self._name = f"_quarantine/repair-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid7().hex[-8:]}.json"
         self._moves: list[tuple[str, str]] = []
+        self._spoilt: dict[str, str] = {}
         self._salvaged: list[tuple[str, str]] = []  # tables, and files of what could be read
         self.before = _newest(layout)
 
@@ -55,6 +56,12 @@ class Repair:
                 finding.repaired = self._from_backup(finding)
             findings = [f for f in findings if f.mendable and not f.repaired]
             self._note([(f.path, f"_quarantine/{f.path}") for f in findings])  # in case it is cut
+            # Writing one piece of furniture anew writes all that are not there.
+            self._spoilt = {
+                finding.path: self.quarantine(finding.path)
+                for finding in findings
+                if finding.kind == "furniture" and (self.layout.root / finding.path).is_file()
+            }
             for finding in findings:
                 finding.repaired = self._mend_one(finding)
             # A file that only is not there stays the lake's: should it turn up, it is a stray.
@@ -101,10 +108,10 @@ class Repair:
         path = self.layout.root / finding.path
         match finding.kind:
             case "furniture":
-                old = f"; the old one {self.quarantine(finding.path)}" if path.is_file() else ""
                 create(self.layout)
                 furnish(self.layout)
-                return f"written again{old}"
+                old = self._spoilt.get(finding.path)
+                return f"written again; the old one {old}" if old else "written again"
             case "lost":
                 return "given up"
             case "missing":

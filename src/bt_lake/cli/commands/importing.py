@@ -76,7 +76,9 @@ class Meanings(Options):
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="COLUMN=VALUE", help="Say what the store does not: strategy=rl."
+            "--set",
+            metavar="COLUMN=VALUE",
+            help="Say it of all runs, whatever the store says: strategy=rl.",
         ),
     ] = None
     map_value: Annotated[

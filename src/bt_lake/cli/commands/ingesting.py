@@ -53,7 +53,7 @@ def ingest(
     unique: Annotated[
         bool,
         typer.Option(
-            "--unique", help="Refuse runs of the same strategy, market, period, params and exit."
+            "--unique", help="Refuse runs of the same labels, period and params as another."
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,

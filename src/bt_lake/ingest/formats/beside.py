@@ -33,11 +33,15 @@ class Beside:
     """The rows of both files by run; files that are not there have none."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._rows = {
             name: _Rows(file, table)
             for name, table in _TABLES.items()
-            if (file := path.with_suffix(f".{name}{path.suffix}")).is_file()
+            if (file := self.file(name)).is_file()
         }
+
+    def file(self, name: str) -> Path:
+        return self._path.with_suffix(f".{name}{self._path.suffix}")
 
     def add_to(self, run: Run) -> None:
         run_id = run.columns.get("run_id")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,7 @@ def read(path: Path) -> Iterator[Run | BadRow]:
     with explained(path), open(path, "rb") as file:
         parquet = file.read(4) == _PARQUET
     beside = Beside(path)
+    bare = 0
     for row in _parquet_rows(path) if parquet else _csv_rows(path):
         if isinstance(row, BadRow):
             yield row
@@ -67,7 +69,14 @@ def read(path: Path) -> Iterator[Run | BadRow]:
             yield BadRow(str(path), row.number, str(error))
             continue
         run.row, run.position = row.number, row.position
+        bare += run.columns.get("metrics_from") == "curve" and run.equity is None
         yield run
+    if bare:
+        warnings.warn(
+            f"{path}: {bare:,} of these runs had a curve where they were exported, and come "
+            f"without it: {beside.file('equity').name} is not beside it, or lacks them",
+            stacklevel=2,
+        )
 
 
 def typed(columns: Mapping[str, Any]) -> dict[str, Any]:
