@@ -1,0 +1,294 @@
+"""The page in a browser: Debian's chromium, driven by playwright, against a real server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_lake import run_id
+from page_server import TOKEN, Server, server
+
+from bt_lake.ingest.saving import save
+from bt_lake.warehouse.store import Store
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
+pytest_plugins = ["page_fixtures"]
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium here: apt-get install chromium"
+)
+expect.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+class Tab:
+    """A tab whose script must not fail: what goes wrong in it fails the test."""
+
+    def __init__(self, browser, at: Server, **options) -> None:
+        options.setdefault("viewport", {"width": 1300, "height": 800})
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", self._said)
+        self.base = at.base
+
+    def _said(self, message) -> None:
+        # A refused question is told on the page as well.
+        if (
+            message.type == "error"
+            and "the server responded with a status of 4" not in message.text
+        ):
+            self.wrong.append(message.text)
+
+    def open(self, path: str):
+        self.page.goto(f"{self.base}{path}{'&' if '?' in path else '?'}token={TOKEN}")
+        return self.page
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.wrong == []
+
+
+@pytest.fixture
+def tab(browser, page: Server) -> Iterator[Tab]:
+    made = Tab(browser, page)
+    yield made
+    made.close()
+
+
+def row(page, number: int):
+    return page.locator(f".table .body .row[data-place='{number}']")
+
+
+def cells(page, number: int) -> list[str]:
+    return [text.strip() for text in row(page, number).locator("[role=gridcell]").all_inner_texts()]
+
+
+def test_runs_are_sorted_filtered_and_gone_back_to(tab: Tab):
+    page = tab.open("/runs")
+    assert "token" not in page.url
+    expect(page.locator(".foot")).to_contain_text("9 loaded of 9 runs")
+    page.click("[role=columnheader] >> text=sharpe")
+    expect(row(page, 0)).to_contain_text("6.40")
+    page.click("[role=columnheader] >> text=sharpe")
+    expect(row(page, 0)).to_contain_text("−1.50")
+    page.fill("#filter", "total_trades > 30")
+    page.press("#filter", "Enter")
+    expect(page.locator(".foot")).to_contain_text("3 loaded of 3 that fit, of 9 runs")
+    assert "where=total_trades" in page.url and "order=asc" in page.url
+    expect(row(page, 0)).to_contain_text("2.00")
+    page.go_back()
+    expect(row(page, 0)).to_contain_text("−1.50")
+    page.click(".facets label:has-text('rsi')")
+    expect(page.locator(".foot")).to_contain_text("1 loaded of 1 that fit")
+    page.click(".chip")
+    expect(page.locator(".foot")).to_contain_text("9 loaded of 9 runs")
+
+
+def test_a_wrong_filter_is_said_under_it_and_the_rows_stay(tab: Tab):
+    page = tab.open("/runs?where=sharp+%3E+1")
+    expect(page.locator("#filter-error")).to_contain_text("there is no column 'sharp' here")
+    page.fill("#filter", "")
+    page.press("#filter", "Enter")
+    expect(page.locator("#filter-error")).to_be_hidden()
+    expect(page.locator(".foot")).to_contain_text("9 loaded")
+    page.fill("#filter", "nope")
+    page.press("#filter", "Enter")
+    expect(page.locator("#filter-error")).to_be_visible()
+    assert row(page, 0).is_visible()
+
+
+def test_what_is_chosen_is_drawn_beside_and_stands_in_the_address(tab: Tab):
+    page = tab.open(f"/runs?show={run_id(7)}")
+    expect(page.locator(".side h2")).to_contain_text("sma_cross WAVE")
+    expect(page.locator(".side canvas")).to_have_count(2)
+    page.click(".close")
+    expect(page.locator(".side")).to_be_hidden()
+    row(page, 0).locator("input").check()
+    row(page, 1).locator("input").check()
+    expect(page.locator(".side h2")).to_contain_text("2 runs")
+    assert page.url.count("%2C") == 1
+    page.reload()
+    expect(page.locator(".side h2")).to_contain_text("2 runs")
+
+
+def test_by_the_keyboard_alone(tab: Tab):
+    page = tab.open("/runs?sort=sharpe_ratio")
+    expect(row(page, 0)).to_be_visible()
+    for key in ("j", "x", "j", "x"):
+        page.keyboard.press(key)
+    expect(page.locator(".side h2")).to_contain_text("2 runs")
+    page.keyboard.press("c")
+    expect(page.locator("h1")).to_have_text("2 runs compared")
+    page.go_back()
+    expect(row(page, 0)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("sma_cross WAVE")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("rsi")
+    expect(page.locator(".search li")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("rsi WAVE")
+    page.keyboard.press("?")
+    expect(page.locator("dialog.help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.help")).to_have_count(0)
+    page.go_back()
+    page.go_back()
+    expect(row(page, 0)).to_be_visible()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "filter"
+
+
+VIEWS = [
+    "/runs", f"/run/{run_id(7)}", f"/run/{run_id(8)}", f"/compare?runs={run_id(7)},{run_id(3)}",
+    "/sweep", "/sweep/sma_cross", "/sweep/sma_cross?x=fast&metric=my_score", "/overfit?strategy=sma_cross",
+    "/lake", "/new",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", VIEWS)
+@pytest.mark.parametrize("width", [1300, 380])
+def test_every_view_fits_its_window(browser, page: Server, path: str, width: int):
+    tab = Tab(browser, page, viewport={"width": width, "height": 800}, color_scheme="dark")
+    shown = tab.open(path)
+    expect(shown.locator("#view h1, #view h2, #view .table .body .row").first).to_be_visible()
+    shown.wait_for_load_state("load")
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    assert shown.evaluate("document.querySelector('#view').scrollWidth <= innerWidth"), path
+    ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", ground))) < 60
+    tab.close()
+
+
+def test_the_light_is_turned_and_remembered(tab: Tab):
+    page = tab.open("/runs")
+    page.click("button:has-text('Dark')")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.reload()
+    expect(page.locator("button:has-text('Light')")).to_be_visible()
+
+
+def test_hostile_texts_are_shown_and_do_nothing(tab: Tab, page: Server):
+    found = page.get("search", q="<img")
+    hostile = found["data"][found["columns"].index("run_id")][0]
+    for path in (f"/runs?show={hostile}", f"/run/{hostile}", "/sweep", "/overfit",
+                 f"/compare?runs={hostile},{run_id(3)}"):  # fmt: skip
+        shown = tab.open(path)
+        expect(shown.get_by_text("<img src=x").first).to_be_attached()
+        assert shown.evaluate("window.owned") is None
+        assert shown.locator("img").count() == 0
+
+
+def test_an_unknown_run_offers_near_ones(tab: Tab):
+    page = tab.open(f"/run/{run_id(99)}")
+    expect(page.locator("h1")).to_have_text("No such run")
+    page.locator(".empty li a").first.click()
+    expect(page.locator(".page.run header h1")).to_be_visible()
+    expect(tab.open("/nope").locator("body")).to_contain_text("/nope")
+
+
+def test_without_its_token_the_page_says_what_to_do(browser, page: Server):
+    shown = browser.new_context().new_page()
+    shown.goto(f"{page.base}/runs?token=wrong")
+    expect(shown.locator("h1")).to_have_text("This page needs its token")
+
+
+def test_an_empty_lake_says_how_to_fill_it_and_fills(browser, tmp_path: Path):
+    with server(tmp_path / "lake") as running:
+        tab = Tab(browser, running)
+        page = tab.open("/runs")
+        expect(page.locator(".empty h1")).to_have_text("No runs yet")
+        expect(page.locator(".empty pre")).to_have_count(3)
+        expect(page.locator("#live")).to_have_text("live")
+        save(Store(tmp_path / "lake"), {"strategy": "first", "metrics": {"sharpe_ratio": 1.0}})
+        expect(row(page, 0)).to_contain_text("first", timeout=5000)
+        tab.close()
+
+
+def test_two_pages_see_what_one_of_them_and_others_do(browser, own_page: Server, tmp_path: Path):
+    one, two = Tab(browser, own_page), Tab(browser, own_page)
+    first, second = one.open(f"/runs?show={run_id(7)}"), two.open("/runs")
+    expect(first.locator("#live")).to_have_text("live")
+    expect(second.locator("#live")).to_have_text("live")
+    save(Store(tmp_path / "lake"), {"strategy": "from elsewhere"})
+    for each in (first, second):
+        expect(row(each, 0)).to_contain_text("from elsewhere", timeout=5000)
+    first.click(".side button:has-text('Tag')")
+    first.fill("dialog input", "seen")
+    first.click("dialog button.main")
+    expect(second.locator(".tag:has-text('seen')")).to_be_visible(timeout=5000)
+    first.click(".side button:has-text('Delete')")
+    first.click("dialog button.danger")
+    expect(second.locator(".foot")).to_contain_text("8 loaded of 8", timeout=5000)
+    one.close()
+    two.close()
+
+
+def test_a_server_that_is_gone_is_said_and_found_again(browser, made_lake: Path, tmp_path: Path):
+    lake = shutil.copytree(made_lake, tmp_path / "lake")
+    with server(lake) as running:
+        port = running.port
+        tab = Tab(browser, running)
+        page = tab.open("/runs")
+        expect(page.locator("#live")).to_have_text("live")
+        running.process.kill()
+        running.process.wait()
+        expect(page.locator("#lost")).to_contain_text("does not answer")
+    save(Store(lake), {"strategy": "meanwhile"})
+    with server(lake, port=port):
+        expect(page.locator("#lost")).to_be_hidden()
+        expect(row(page, 0)).to_contain_text("meanwhile")
+        tab.context.close()  # its failed requests are no fault
+
+
+CODE = """
+    import time
+    def run(n: int, m: int = 1):
+        time.sleep(0.01)
+        return {"metrics": {"sharpe_ratio": n * m / 100}}
+"""
+
+
+@pytest.mark.thorough
+def test_a_sweep_of_300_runs_is_watched_to_its_end(browser, tmp_path: Path, monkeypatch):
+    (tmp_path / "mine.py").write_text(textwrap.dedent(CODE))
+    monkeypatch.chdir(tmp_path)
+    with server(tmp_path / "lake", "--allow", "mine.py:run") as running:
+        tab, watching = Tab(browser, running), Tab(browser, running)
+        page, table = tab.open("/new?target=mine.py:run"), watching.open("/runs")
+        page.fill(".field:has-text('n') >> nth=0 >> input[type=text]", "1:30:1")
+        page.fill(".field:has-text('m') >> nth=-1 >> input[type=text]", "1:10:1")
+        page.click("form button.main")
+        expect(table.locator(".foot")).to_contain_text("loaded", timeout=30_000)
+        seen = {
+            int(re.sub(r"\D", "", table.locator(".foot span").first.inner_text().split("of")[1]))
+        }
+        expect(page.locator(".job .state")).to_have_text("ended", timeout=60_000)
+        seen.add(300)
+        assert min(seen) < 300, "the table was empty until the end"
+        expect(page.locator(".job")).to_contain_text("300 of 300 runs are in the lake")
+        expect(page.locator(".job")).to_contain_text("best sharpe 3.00 (n 30, m 10)")
+        expect(table.locator(".foot")).to_contain_text("of 300 runs", timeout=5000)
+        page.click(".job >> text=Its runs")
+        expect(row(page, 0)).to_contain_text("3.00")
+        tab.close()
+        watching.close()
