@@ -143,3 +143,12 @@ def test_rows_to_hold_is_a_number(lake: Lake, monkeypatch):
     with pytest.raises(BadInput, match="BT_LAKE_HELD_ROWS is 'many': write a number of rows"):
         for _ in range(held.FEW_QUESTIONS + 1):
             lake.runs()
+
+
+def test_a_compacted_lake_without_a_deleted_run_is_read_where_it_lies(store, monkeypatch):
+    """All its rows in one kind of files, which have no column `deleted_at`."""
+    monkeypatch.setenv("BT_LAKE_HELD_ROWS", "0")
+    store.append(frames(3))
+    store.compact(grace_s=0)
+    reader = Reader(store.layout)
+    assert [by_reader(reader)[1][0][1] for _ in range(10)] == [3] * 10

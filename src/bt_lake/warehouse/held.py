@@ -166,7 +166,8 @@ class Rows:
         views = {
             "lake_rows": rows,
             "trials": trials,
-            "runs": f"{trials if plain else 'from trials as file'} where file.deleted_at is null",
+            # A name without `file.` is also that of a column that files of one source may lack.
+            "runs": f"{trials if plain else 'from trials'} where deleted_at is null",
             "lake_shown": "select r.run_id, r.initial_capital, r.time_zone from runs as r",
         }
         made = [f"create or replace temp view {name} as {text}" for name, text in views.items()]
