@@ -254,3 +254,24 @@ def test_a_report_is_of_runs_that_are_there(made, tmp_path: Path):
     assert (
         lake.report(ids[0]).save(tmp_path / "r.md").read_text("utf-8").startswith("## sma SPY 1d")
     )
+
+
+def test_a_family(made, cli: Cli, tmp_path: Path):
+    lake, _ids = made
+    found = lake.report(strategy="sma")
+    page = Page(found.html())
+    assert page.texts[0] == "sma: 5 trials"
+    report = lake.overfit(strategy="sma")
+    assert report.verdict in page.texts
+    assert {"All trials", "The best", "Growth of the best", "Return against risk"} <= set(
+        page.heads
+    )
+    file = tmp_path / "f.html"
+    assert cli("report", "--strategy", "sma_cross", "--symbol", "SYNTH", "-o", file).code == 0
+    texts = Page(file.read_text("utf-8")).texts
+    assert {"Sharpe ratio by parameters", "fast 10, slow 60: 2.50"} <= set(texts)
+    Page(lake.report(symbol=HOSTILE).html())
+    with pytest.raises(NotFound, match="Did you mean sma"):
+        lake.report(strategy="smaa")
+    with pytest.raises(BadInput, match="runs or filters, not both"):
+        lake.report(_ids[0], strategy="sma")

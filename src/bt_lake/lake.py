@@ -665,18 +665,24 @@ class Lake:
         *runs: RunIds,
         benchmark: str | float | os.PathLike[str] | None = None,
         rf: float = 0.0,
+        **filters: Unpack[Given],
     ) -> Report:
-        """One page on a run, or on several beside each other: `.save("report.html")`, `.html()`,
-        `.markdown()`.
+        """One page: `.save("report.html")`, `.html()`, `.markdown()`.
 
+        On a run, on several beside each other, or on the family of trials that the filters match.
         Of one run, the benchmark is the one in the curve, or a run, a CSV file of prices, a rate a
         year; `rf` is the risk-free rate of the numbers beside it.
         """
         from bt_lake.report import report
 
         wanted = [name for each in runs for name in several(each)]
-        ids = resolving.resolve_all(self.reader, wanted)
-        return report(self.reader, ids, benchmark=benchmark, rf=rf)
+        return report(
+            self.reader,
+            resolving.resolve_all(self.reader, wanted) if wanted else [],
+            benchmark=benchmark,
+            rf=rf,
+            filters=Filters.of(filters),
+        )
 
     def run(self, run: str) -> Detail:
         """One run in full: `.row`, `.params`, `.equity`, `.trades`, `.monthly`."""

@@ -28,12 +28,12 @@ _METHODS = {"bonferroni": "Bonferroni", "holm": "Holm", "harvey_liu": "Harvey-Li
 def render(report: OverfitReport) -> str:
     """The verdict comes last."""
     lines = [*wrap(f"{report.family}: {_trials(report)}", _WIDTH), ""]
-    rows = list(_rows(report))
-    for label, text in rows:
+    told = list(rows(report))
+    for label, text in told:
         first, *rest = wrap(text, _WIDTH - _LABEL, break_on_hyphens=False)
         lines.append(f"  {label:<{_LABEL - 2}}{first}")
         lines += [" " * _LABEL + line for line in rest]
-    lines += [""] * bool(rows)
+    lines += [""] * bool(told)
     notes = [
         line
         for note in report.notes
@@ -53,7 +53,7 @@ def _trials(report: OverfitReport) -> str:
     return ", ".join(parts)
 
 
-def _rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
+def rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
     best, search = report.best, report.search
     if best is not None:
         yield from _best(best)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from bt_lake.drawing import charts
 from bt_lake.drawing.cells import Axis, Cells
-from bt_lake.drawing.theme import series_paint
+from bt_lake.drawing.theme import Paint, series_paint
 from bt_lake.queries.comparing import Comparison
 from bt_lake.queries.heads import heads
 from bt_lake.queries.periods import by_period, period_name
@@ -122,6 +123,11 @@ def _remarks(runs: Runs) -> list[Block]:
 
 
 def _metrics(runs: Runs, left: list[str]) -> list[Block]:
+    return metrics_of(runs)
+
+
+def metrics_of(runs: Runs) -> list[Block]:
+    """A row a run, the best of each metric marked."""
     lines = [line for line in runs.comparison.metrics if line.name in _HEADLINES]
     own = [
         line for line in runs.comparison.metrics if line.unit == "" and line.name not in _HEADLINES
@@ -160,12 +166,20 @@ def _growth(runs: Runs, left: list[str]) -> list[Block]:
     if not runs.drawn:
         left.append("curves, drawdowns, years, months: none of these runs has a curve")
         return []
-    plain = [_series(runs, n, runs.tracks[n].growth - 1.0) for n in runs.drawn]
+    return [*drawn_over(runs), *_capped(runs)]
+
+
+def drawn_over(runs: Runs, most: int = _DRAWN) -> list[Block]:
+    """Their growth from the same start."""
+    places = runs.drawn[:most]
+    if not places:
+        return []
+    plain = [_series(runs, n, runs.tracks[n].growth - 1.0) for n in places]
     drawn = [("linear", charts.lines("Return", plain, show=tick_share, base=0.0, height=320))]
-    if all((runs.tracks[n].growth > 0).all() for n in runs.drawn):
-        many = [_series(runs, n, runs.tracks[n].growth) for n in runs.drawn]
+    if all((runs.tracks[n].growth > 0).all() for n in places):
+        many = [_series(runs, n, runs.tracks[n].growth) for n in places]
         drawn.append(("log", charts.lines("Growth", many, show=_multiple, log=True, height=320)))
-    return [Figure(drawn), *_capped(runs)]
+    return [Figure(drawn)]
 
 
 def _capped(runs: Runs) -> list[Block]:
@@ -202,15 +216,26 @@ def _risk(runs: Runs, left: list[str]) -> list[Block]:
     paints = [
         series_paint(runs.drawn.index(n) if n in runs.drawn else 7 if few else 0) for n, *_ in known
     ]
+    points = [(across, value, runs.names[n]) for n, across, value in known]
+    return [risk_of(points, up, labelled=few, paints=paints)]
+
+
+def risk_of(
+    points: Sequence[tuple[float, float, str]],
+    up: str = "cagr",
+    *,
+    labelled: bool = False,
+    paints: Sequence[Paint] = (),
+) -> Figure:
     drawn = charts.scatter(
         "Return against risk",
-        [(across, value, runs.names[n]) for n, across, value in known],
+        points,
         across=("volatility a year", tick_share),
         up=(f"{full_name(up)}{' a year' if up == 'cagr' else ''}", tick_share),
-        labelled=few,
+        labelled=labelled,
         paints=paints,
     )
-    return [Figure.of(drawn)]
+    return Figure.of(drawn)
 
 
 def _years(runs: Runs, left: list[str]) -> list[Block]:

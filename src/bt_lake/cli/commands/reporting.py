@@ -1,4 +1,4 @@
-"""report: one page on a run, or on several."""
+"""report: one page on a run, on several, or on a family."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.options import Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -21,6 +22,7 @@ class Written(StrEnum):
 
 def report(
     session: Session,
+    which: Which,
     runs: Annotated[
         list[str] | None,
         typer.Argument(metavar="RUN...", help="Beginnings or ends of ids.", show_default=False),
@@ -45,7 +47,7 @@ def report(
         typer.Option("--format", "-f", help="A page with pictures, or tables for a pull request."),
     ] = None,
 ) -> None:
-    """One page on a run, or on several beside each other.
+    """One page on a run, on several, or on a family of trials.
 
     The page is one file without scripts or anything from elsewhere; a browser prints it as PDF.
 
@@ -54,13 +56,14 @@ def report(
       bt-lake report b7d2f19a -o report.html
       bt-lake report b7d2f19a --benchmark spy.csv --rf 0.03 -o report.html
       bt-lake report b7d2f19a 03c8aa41 e51f7c02 -o compared.html
+      bt-lake report --strategy sma_cross --symbol AAPL -o family.html
       bt-lake report b7d2f19a --format md
     """
     written = format or _by_name(output)
     out = Output(Format.TABLE, output)
     if written is Written.HTML and out.on_terminal:
         raise BadInput("a page is not for reading on a terminal: add -o report.html, or -f md")
-    found = session.lake.report(runs or (), benchmark=benchmark, rf=rf)
+    found = session.lake.report(runs or (), benchmark=benchmark, rf=rf, **which.filters())
     out.text([found.html() if written is Written.HTML else found.markdown()])
     messages.note(f"wrote {output}" if output else "", messages.took(session.started))
 
