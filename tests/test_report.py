@@ -269,7 +269,7 @@ def test_a_family(made, cli: Cli, tmp_path: Path):
     file = tmp_path / "f.html"
     assert cli("report", "--strategy", "sma_cross", "--symbol", "SYNTH", "-o", file).code == 0
     texts = Page(file.read_text("utf-8")).texts
-    assert {"Sharpe ratio by parameters", "fast 10, slow 60: 2.50"} <= set(texts)
+    assert {"Sharpe ratio by parameters", "slow 60, fast 10: 2.50"} <= set(texts)
     Page(lake.report(symbol=HOSTILE).html())
     with pytest.raises(NotFound, match="Did you mean sma"):
         lake.report(strategy="smaa")
