@@ -56,8 +56,8 @@ def test_what_differs_who_is_better_and_how_alike(golden):
     assert frame.columns == ["section", "name", *found.ids]
     assert frame.height == len(found.differences) + len(found.metrics)
     lines = repr(found).splitlines()
-    assert lines[0].split() == [f"…{run_id[-8:]}" for run_id in found.ids]
-    assert len(lines) == 1 + frame.height + len(found.ids)
+    assert lines[1].split() == ["run", *(f"…{run_id[-8:]}" for run_id in found.ids)]
+    assert len(lines) == 2 + frame.height + len(found.ids)
     best = next(line for line in found.metrics if line.name == "sharpe_ratio").best
     shown = next(line for line in lines if line.startswith("sharpe_ratio"))
     assert shown.count("*") == len(best)
@@ -131,3 +131,30 @@ def test_a_failed_run_shows_its_error(golden):
     run = golden.lake.run(row["run_id"])
     assert "ZeroDivisionError" in repr(run)
     assert timedelta(0) == run.row["created_at"] - row["created_at"].replace(tzinfo=None)
+
+
+def test_many_runs_are_a_row_each_named_by_what_sets_them_apart(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    curve = {"ts": ["2024-01-01", "2024-01-02", "2024-01-03"], "equity": [1.0, 1.1, 1.05]}
+    runs = [
+        {"strategy": "s", "params": {"fast": n, "slow": 9, "x": {"y": n % 2}}, "equity": curve}
+        for n in range(20)
+    ]
+    found = lake.compare(lake.save(runs))
+    assert found.heads[3] == "fast=3 x.y=1"
+    lines = repr(found).splitlines()
+    assert len(lines) == 21 and max(map(len, lines)) <= 100
+    assert lines[4].startswith("fast=3 x.y=1") and "run_id" not in lines[0]
+    drawn = found.plot().svg()
+    assert "fast=3 x.y=1" in drawn and "8 more are not drawn" in drawn
+    assert drawn in found._repr_html_()
+
+
+def test_runs_that_nothing_sets_apart_are_named_by_their_ids(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    ids = lake.save([{"strategy": "s", "params": {"a": 1}}, {"strategy": "s", "params": {"a": 1}}])
+    found = lake.compare(ids)
+    assert found.heads == [f"…{run_id[-8:]}" for run_id in ids]
+    long = lake.save([{"strategy": "s", "params": {"a": "v" * 50 + str(n)}} for n in range(2)])
+    heads = lake.compare(long).heads
+    assert len(set(heads)) == 2 and max(map(len, heads)) <= 24

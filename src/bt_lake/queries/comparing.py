@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from bt_lake.queries.curves import rows_of
+from bt_lake.queries.heads import heads
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import TAIL
 from bt_lake.queries.standing import Standing, standings
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import Row, flat, whole_rows
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.forking import refuse_frames
-from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
+from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS, TITLES
 
 if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.drawing.picture import Picture
+    from bt_lake.queries.tracks import Track
+
 _LABELS = [c.name for c in RUNS.columns if c.group == "label" and c.name != "notes"]
 _LABELS += ["entrypoint", "code_hash", "data_hash", "start_at", "end_at", "status"]
 _LABELS += ["metrics_from"]  # a computed ratio beside a reported one
 _FEWEST_DAYS = 3
+_ABREAST = 5
+_HEAD = 24
+_HEADLINES = ("total_return", "cagr", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate")
 Matrix = list[list[Any]]
 
 
@@ -56,6 +63,7 @@ class Comparison:
     correlation: Matrix
     overlap: Matrix
     standings: list[Standing | None]  # beside the luck of their strategies' trials
+    _tracks: Callable[[], list[Track]]
 
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
@@ -68,6 +76,17 @@ class Comparison:
             lines, schema=dict.fromkeys(("section", "name", *self.ids), pl.String), orient="row"
         )
 
+    @property
+    def heads(self) -> list[str]:
+        """What each run is called: by what sets it apart."""
+        return heads(self.runs, _HEAD)
+
+    def plot(self) -> Picture:
+        """Their growth and drawdown from the same start: `.save("x.svg")`; notebooks show it."""
+        from bt_lake.queries.pictures import comparison_picture
+
+        return comparison_picture(self.heads, self._tracks())
+
     def __repr__(self) -> str:
         table = self._table()
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -79,18 +98,36 @@ class Comparison:
     def _repr_html_(self) -> str:
         head, *rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self._table())
         body = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        try:
+            return table + self.plot()._repr_html_()
+        except NotFound:  # none has a curve
+            return table
 
     def _table(self) -> list[list[str]]:
+        """A column a run, or a row a run where they are many: no one reads lines of 300 letters."""
+        return self._wide() if len(self.ids) <= _ABREAST else self._tall()
+
+    def _wide(self) -> list[list[str]]:
         """What differs, then the metrics with a star at the best, then how alike they are."""
-        table = [["", *(f"…{run_id[-TAIL:]}" for run_id in self.ids)]]
+        table = [["", *self.heads], ["run", *(f"…{run_id[-TAIL:]}" for run_id in self.ids)]]
         table += [[line.name, *map(_shown, line.values)] for line in self.differences]
         for line in self.metrics:
             stars = ["*" if place in line.best else " " for place in range(len(line.values))]
             cells = [f"{_shown(v)} {star}" for v, star in zip(line.values, stars, strict=True)]
             table.append([line.name, *cells])
-        for run_id, row in zip(self.ids, self.correlation, strict=True):
-            table.append([f"correlation with …{run_id[-TAIL:]}", *map(_shown, row)])
+        for name, row in zip(self.heads, self.correlation, strict=True):
+            table.append([f"correlation with {name}", *map(_shown, row)])
+        return table
+
+    def _tall(self) -> list[list[str]]:
+        lines = [line for line in self.metrics if line.name in _HEADLINES]
+        table = [["", *(TITLES.get(line.name, line.name) for line in lines)]]
+        for place, name in enumerate(self.heads):
+            cells = [
+                (_shown(line.values[place]), "*" if place in line.best else " ") for line in lines
+            ]
+            table.append([name, *(f"{shown} {star}" for shown, star in cells)])
         return table
 
 
@@ -100,14 +137,21 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
     if len(ids) < 2:
         raise BadInput("compare takes two different runs or more")
 
+    def curves() -> list[Track]:
+        from bt_lake.queries.tracks import tracks
+
+        return tracks(reader, made.runs)
+
     def question(connection: DuckDBPyConnection) -> Comparison:
         runs = whole_rows(connection, ids)
         alike, days = _correlation(connection, ids, [run["time_zone"] for run in runs])
         beside = standings(connection, ids)
         found = [beside.get(run_id) for run_id in ids]
-        return Comparison(ids, runs, _differences(runs), _metrics(runs), alike, days, found)
+        differences, metrics = _differences(runs), _metrics(runs)
+        return Comparison(ids, runs, differences, metrics, alike, days, found, curves)
 
-    return reader.ask(question)
+    made = reader.ask(question)
+    return made
 
 
 def _differences(runs: Sequence[Row]) -> list[Difference]:

@@ -13,10 +13,13 @@ from bt_lake.wording.metrics import metric_name, metric_text, short
 from bt_lake.wording.values import count, short_id, tick, tick_share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bt_lake.queries.detail import Detail
     from bt_lake.queries.sweeping import Grid
+    from bt_lake.queries.tracks import Track
+
+_DRAWN = 12
 
 
 def cells(grid: Grid) -> Cells:
@@ -71,6 +74,28 @@ def run_picture(detail: Detail) -> Picture:
     under = charts.lines("Drawdown", [falls], show=tick_share, height=130, base=0.0, filled=True)
     drawn = charts.stacked(" ".join(filter(None, names)), [equity, under], ["Equity", "Drawdown"])
     return charts.titled(drawn, _facts(row))
+
+
+def comparison_picture(names: Sequence[str], found: Sequence[Track]) -> Picture:
+    """Growth and drawdown of those that have a curve, the first of them where they are many."""
+    from bt_lake.drawing import charts
+
+    known = [
+        (name, track)
+        for name, track in zip(names, found, strict=True)
+        if track.ts.size > 1 and track.start > 0
+    ]
+    if not known:
+        raise NotFound("none of these runs has an equity curve to draw")
+    grown = [charts.Series(name, track.ts, track.growth - 1.0) for name, track in known[:_DRAWN]]
+    fallen = [charts.Series(name, track.ts, track.drawdown) for name, track in known[:_DRAWN]]
+    parts = [
+        charts.lines("Return", grown, show=tick_share, base=0.0, height=320),
+        charts.lines("Drawdown", fallen, show=tick_share, base=0.0, height=200),
+    ]
+    more = f"{len(known) - _DRAWN:,} more are not drawn" if len(known) > _DRAWN else ""
+    drawn = charts.stacked(f"{len(names):,} runs", parts, ["Return", "Drawdown"])
+    return charts.titled(drawn, more)
 
 
 def _facts(row: Mapping[str, Any]) -> str:
