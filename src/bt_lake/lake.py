@@ -467,7 +467,7 @@ class Lake:
 
     def best(
         self,
-        metric: str,
+        metric: str | None = None,
         n: int | None = None,
         *,
         per: Sequence[str] | str = (),
@@ -477,6 +477,9 @@ class Lake:
         family: str | None = None,
         start: Time = None,
         end: Time = None,
+        pareto: Sequence[str] | str | None = None,
+        score: str | None = None,
+        over: str = "ranks",
         **filters: Unpack[Given],
     ) -> pl.DataFrame:
         """The n best runs (10), or of each group (1), by a metric, what is better first.
@@ -485,6 +488,10 @@ class Lake:
         what a Sharpe ratio is worth beside all trials that the filters match (of the same `per`),
         or of the same `family`: strategy, sweep, symbol, all. With `start` or `end` metrics are
         those of the equity within that window.
+
+        `pareto=["sharpe_ratio", "max_drawdown"]` gives the runs that no other is as good as in all
+        of these; `score="2*sharpe_ratio + calmar_ratio"` ranks by a sum `over` "ranks" (0 to 1) or
+        "z" (z-scores) of the runs that match, in which more is always better.
         """
         return self.ask.best(
             metric,
@@ -496,6 +503,9 @@ class Lake:
             family=family,
             start=start,
             end=end,
+            pareto=pareto,
+            score=score,
+            over=over,
             **filters,
         ).frame()
 

@@ -60,7 +60,7 @@ class Questions:
 
     def best(
         self,
-        metric: str,
+        metric: str | None = None,
         n: int | None = None,
         *,
         per: Sequence[str] | str = (),
@@ -70,8 +70,27 @@ class Questions:
         family: str | None = None,
         start: Time = None,
         end: Time = None,
+        pareto: Sequence[str] | str | None = None,
+        score: str | None = None,
+        over: str = "ranks",
         **filters: Unpack[Given],
     ) -> Answer:
+        if pareto is not None or score is not None:
+            others = (metric, ascending, family, start, end, *several(per), *([True] * deflate))
+            if None not in (pareto, score) or any(each is not None for each in others):
+                raise BadInput(
+                    "best goes by one metric, or by `pareto`, or by `score`; only n, columns and "
+                    "filters go with these"
+                )
+            from bt_lake.queries import choosing
+
+            asked: dict[str, Any] = {"n": n, "columns": named(columns)}
+            asked["filters"] = Filters.of(filters)
+            if score is not None:
+                return choosing.scored(self._reader, score, over=over, **asked)
+            return choosing.pareto(self._reader, several(pareto), **asked)
+        if metric is None:
+            raise BadInput("best by which metric? `bt-lake metrics` lists them")
         judging: dict[str, Any] = {}
         if deflate or family is not None or start is not None or end is not None:
             from bt_lake.queries.deflating import best

@@ -98,7 +98,7 @@ class Family(StrEnum):
 
 
 Metric = Annotated[
-    str,
+    str | None,
     typer.Argument(
         help="A metric of `bt-lake metrics`, the user's own included.",
         autocompletion=_metrics_like,

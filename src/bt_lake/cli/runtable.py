@@ -53,7 +53,8 @@ def run_layout(
             shown.append((_YEARS, years))
         ranked = () if metric.startswith(PARAM) else (metric,)
         names = [n for n in dict.fromkeys((*ranked, *_METRICS)) if n in values]
-        names = [n for n in (*names, *last) if n == metric or _worth_showing(n, values[n])]
+        names = list(dict.fromkeys((*names, *(n for n in last if n in values))))
+        names = [n for n in names if n == metric or _worth_showing(n, values[n])]
         for name in names:
             made = _field(name, out, values[name])
             shown.append((made.bold().at(98) if name == metric else made, values[name]))

@@ -18,6 +18,11 @@ from bt_lake.queries.names import PARAM, meant
 from bt_lake.warehouse.errors import NotFound
 
 
+class Scale(StrEnum):
+    RANKS = "ranks"
+    Z = "z"
+
+
 class Order(StrEnum):
     DESC = "desc"
     ASC = "asc"
@@ -86,9 +91,9 @@ def list_runs(
 
 def best(
     session: Session,
-    metric: Metric,
     which: Which,
     out: Output,
+    metric: Metric = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", min=1, help="How many runs.", show_default="10; 1 per group"),
@@ -112,6 +117,19 @@ def best(
     ] = None,
     start: From = None,
     end: To = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC,...", help="Those that no other run is as good as in all of these."
+        ),
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(metavar="SUM", help='By a sum over ranks: "2*sharpe_ratio + calmar_ratio".'),
+    ] = None,
+    over: Annotated[
+        Scale, typer.Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
+    ] = Scale.RANKS,
     columns: Columns = None,
 ) -> None:
     """The best runs by a metric, and what sets them apart.
@@ -124,35 +142,41 @@ def best(
       bt-lake best max_drawdown --where "total_return > 0.2"
       bt-lake best sharpe_ratio --deflate --family sweep
       bt-lake best total_return --from 2024-01-01 --to 2024-06-30
+      bt-lake best --pareto sharpe_ratio,max_drawdown
+      bt-lake best --score "2*sharpe_ratio + calmar_ratio" --over z
     """
     groups = names(per)
     judged = deflate or family is not None
-    metric = meant(session.reader, metric)
+    told = [meant(session.reader, name) for name in names(pareto) or ([metric] if metric else [])]
+    ranked = "score" if score is not None else told[0] if told else ""
     answer = session.lake.ask.best(
-        metric,
+        metric and told[0] if pareto is None else metric,
         limit,
         per=groups,
         ascending=None if order is None else order is Order.ASC,
-        columns=asked(columns, out, metric),
+        columns=asked(columns, out, *told),
         deflate=judged,
         family=family and family.value,
         start=start,
         end=end,
+        pareto=names(pareto) or None,
+        score=score,
+        over=over.value,
         **which.filters(),
     )
-    last = JUDGED[:2] if judged else ()
-    layout = run_layout(out, first=["rank", *groups], metric=metric, last=last)
+    last = [*told[1:], *(JUDGED[:2] if judged else ())]
+    layout = run_layout(out, first=["rank", *groups], metric=ranked, last=last)
     out.answer(answer, chosen_layout(out) if columns else layout)
     messages.shown(session, out, answer, "trial")
 
 
-def asked(columns: str | None, out: Output, metric: str) -> list[str] | None:
+def asked(columns: str | None, out: Output, *metrics: str) -> list[str] | None:
     """Those the user wants, or those a table needs; None means every column of `runs`."""
     if columns is not None:
         return names(columns)
     if not out.is_text:
         return None
-    return [*ASKED, metric] if metric not in ASKED and not metric.startswith(PARAM) else [*ASKED]
+    return [*ASKED, *(n for n in metrics if n not in ASKED and not n.startswith(PARAM))]
 
 
 def names(text: str | None) -> list[str]:
