@@ -119,6 +119,44 @@ def test_spread_params_keep_large_integers(lake):
     assert lake.runs(spread_params=True)["param.y"].dtype == pl.Int64
 
 
+def test_spread_params_keep_each_digit(lake, tmp_path):
+    params(lake, 2**53 + 1, 0.5)
+    params(lake, 10**30, 1, name="y")
+    spread = lake.runs(spread_params=True)
+    assert spread["param.x"].to_list() == [None, None, "0.5", "9007199254740993"]
+    assert spread["param.y"].to_list() == ["1", str(10**30), None, None]
+    for name in ("param.x", "param.y"):
+        assert spread[name].equals(lake.runs(columns=[name])[name])
+    lake.export(tmp_path / "x.csv", spread_params=True)
+    again = bt_lake.open(tmp_path / "again")
+    again.ingest(tmp_path / "x.csv")
+    asked = "select params from runs order by run_id"
+    assert again.sql(asked).rows() == lake.sql(asked).rows()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_parameters_of_one_name_with_dots_share_a_column(lake, tmp_path, suffix):
+    for value in ({"a.b": 1}, {"a": {"b": 2}}, {"x.y": {"z": 0.5}}, {"x": {"y.z": 4}}):
+        lake.save(strategy="s", params=value)
+    spread = lake.runs(spread_params=True)
+    assert spread["param.a.b"].to_list() == [None, None, 2, 1]
+    assert spread["param.x.y.z"].to_list() == [4, 0.5, None, None]
+    lake.export(tmp_path / f"x{suffix}", spread_params=True)
+    again = bt_lake.open(tmp_path / "again")
+    again.ingest(tmp_path / f"x{suffix}")
+    for name in ("param.a.b", "param.x.y.z"):
+        found = lake.runs(columns=[name])[name]
+        assert again.runs(sort="run_id", columns=[name])[name].equals(found)
+    lake.save(strategy="s", params={"a.b": 3, "a": {"b": 4}})
+    for question in (
+        lambda: lake.runs(columns=["strategy"], spread_params=True),
+        lambda: lake.export(tmp_path / f"y{suffix}", spread_params=True),
+    ):
+        with pytest.raises(BadInput, match="a run has the parameter a.b twice, by that name and"):
+            question()
+    assert not list(tmp_path.glob("*y*"))
+
+
 def test_macros_refuse_what_they_do_not_know_and_lead_into_nested_parameters(lake):
     lake.save(strategy="s", params={"stop": {"atr": 2}}, metrics={"sharpe_ratio": 1.0})
     lake.save(strategy="s", params={"stop": {"atr": 3}}, metrics={"sharpe_ratio": 2.0})
@@ -228,3 +266,27 @@ def test_a_parameter_that_is_null_in_every_run_is_no_unknown_name(lake):
     lake.save(strategy="s", params={"stop": None}, metrics={"sharpe_ratio": 1.0})
     grid = lake.sweep("s", "stop")
     assert grid.rows == [] and "none of these runs has param.stop" in grid.note
+
+
+def test_a_sweep_of_a_metric_called_like_a_column_beside_it(lake):
+    for k in (1, 2):
+        lake.save(strategy="s", params={"k": k}, metrics={"runs": 7.0 * k, "day": 0.5})
+    grid = lake.sweep("s", "k", metric="runs")
+    assert grid.columns == grid.frame().columns == ["param.k", "extra.runs", "runs"]
+    assert grid.frame().rows() == [(1, 7, 1), (2, 14, 1)]
+    assert lake.sweep("s", "day", metric="day").pivot_frame().columns == ["day", "extra.day"]
+    with pytest.raises(BadInput, match=r"sweep: an axis and the metric are both param\.k"):
+        lake.sweep("s", "k", metric="param.k")
+
+
+def test_what_runs_share_is_what_does_not_differ(lake):
+    values = [True, 1, "1", None, "null", 0.5]
+    ids = [lake.save(strategy="s", params={"x": value}) for value in values]
+    ids.append(lake.save(strategy="s", params={"x": 1}))
+    for place, value in enumerate(values):
+        compared = lake.compare(ids[place], ids[-1])
+        assert compared.shared_params == ({"x": 1} if value is not True and value == 1 else {})
+        assert len(compared.differences) == (not compared.shared_params)
+    assert lake.compare(ids[3], ids[4]).differences
+    said = lake.report(ids[0], ids[1]).markdown()
+    assert "x true" not in said and "x 1" not in said

@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 from cli_lake import Cli, run_id
 
+from bt_lake.lake import Lake
+
 pytest_plugins = ["cli_fixtures"]
 
 
@@ -163,6 +165,13 @@ def test_compare_two(cli: Cli):
         ["no", "correlation:", "too", "few", "days", "in", "common"],
     ]
     assert said.err == "2 runs · T\n"
+
+
+def test_compare_shares_no_parameter_that_differs(own: Cli):
+    for run, value in (("x", True), ("y", 1)):
+        Lake(own.lake).save(strategy="s", run_id=run, params={"x": value, "n": 2})
+    said = own("compare", "x", "y")
+    assert said.lines[0] == "s, n 2, and:"
 
 
 def test_compare_has_every_metric_for_programs(cli: Cli):

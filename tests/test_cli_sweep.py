@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from cli_lake import MIXED, Cli
 
+from bt_lake.lake import Lake
+
 pytest_plugins = ["cli_fixtures"]
 
 SYNTH = ["--symbol", "SYNTH"]
@@ -59,6 +61,13 @@ def test_the_long_table_is_the_default_for_programs(cli: Cli):
         "10,60,2.5,1",
         "10,70,3.0,1",
     ]
+
+
+def test_a_metric_called_like_a_column_beside_it(own: Cli):
+    Lake(own.lake).save(strategy="s", params={"k": 1}, metrics={"runs": 7.0})
+    asked = ["sweep", "s", "-x", "k", "-m", "runs", "-f", "csv"]
+    assert own(*asked).lines == ["param.k,extra.runs,runs", "1,7.0,1"]
+    assert own(*asked, "--as", "pivot").lines == ["param.k,extra.runs", "1,7.0"]
 
 
 def test_a_pivot(cli: Cli):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.cli.fields import judged
 from bt_lake.cli.style import Style
 from bt_lake.cli.table import columns_of, folded, padded, shortened
-from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import LABELS, RUNS
 from bt_lake.wording.metrics import full_name, metric_text
 from bt_lake.wording.values import MISSING, one_line, short_id, text, times
@@ -78,12 +77,7 @@ def _shared(comparison: Comparison) -> str:
     words = [text(first[name]) for name in LABELS if same(name)]
     if same("start_at") and same("end_at"):
         words.append(" to ".join(times([first["start_at"], first["end_at"]])))
-    params = [flat(run["params"] or {}) for run in comparison.runs]
-    words += [
-        f"{one_line(name)} {text(value)}"
-        for name, value in params[0].items()
-        if all(name in each and each[name] == value for each in params[1:])
-    ]
+    words += [f"{one_line(name)} {text(value)}" for name, value in comparison.shared_params.items()]
     return ", ".join(words)
 
 

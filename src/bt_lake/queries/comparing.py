@@ -65,6 +65,12 @@ class Comparison:
     standings: list[Standing | None]  # beside the luck of their strategies' trials
     _tracks: Callable[[], list[Track]]
 
+    @property
+    def shared_params(self) -> Row:
+        """The parameters that are the same in all of them, nested ones by their paths."""
+        params = [flat(run["params"] or {}) for run in self.runs]
+        return {name: value for name, value in params[0].items() if _shared(name, params)}
+
     def frame(self) -> pl.DataFrame:
         """A row for each difference and each metric, a column of texts for each run."""
         refuse_frames()
@@ -155,14 +161,28 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
 
 
 def _differences(runs: Sequence[Row]) -> list[Difference]:
-    found = [Difference("label", name, [run[name] for run in runs]) for name in _LABELS]
+    labels = {name: [run[name] for run in runs] for name in _LABELS}
+    found = [Difference("label", n, each) for n, each in labels.items() if not _alike(each)]
     for section, column in (("param", "params"), ("config", "config")):
         parts = [flat(run[column] or {}) for run in runs]
-        names = dict.fromkeys(name for part in parts for name in part)
-        # One that is null is not one that is absent.
-        parts = [{n: "null" if v is None else v for n, v in part.items()} for part in parts]
-        found += [Difference(section, name, [part.get(name) for part in parts]) for name in names]  # type: ignore[arg-type]
-    return [line for line in found if len(set(map(_told_apart, line.values))) > 1]
+        for name in dict.fromkeys(name for part in parts for name in part):
+            if not _shared(name, parts):
+                # One that is null is not one that is absent.
+                values = [_known(part[name]) if name in part else None for part in parts]
+                found.append(Difference(section, name, values))  # type: ignore[arg-type]
+    return found
+
+
+def _shared(name: str, parts: Sequence[Row]) -> bool:
+    return all(name in part for part in parts) and _alike([part[name] for part in parts])
+
+
+def _known(value: Any) -> Any:
+    return "null" if value is None else value
+
+
+def _alike(values: Sequence[Any]) -> bool:
+    return len(set(map(_told_apart, values))) == 1
 
 
 def _told_apart(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PARAM = "param."
 REPORTED = "reported."
 EXTRA = "extra."
-_MOST_DOTS = 4
+_MOST_PARTS = 8
 PERIODS = ("day", "week", "month", "year")
 DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
 _SORTABLE = ("string", "double", "int64", "timestamp")
@@ -80,15 +80,22 @@ def metric(name: str) -> Metric:
 def param(name: str, take: str = "->>") -> str:
     """The text of a parameter, or by `->` its JSON; a dot leads into a nested one, unless a name
     has the dot itself."""
-    paths = _paths(name)
-    found = [f"params {take} {literal(pointer(path))}" for path in paths]
-    return f"({found[0]})" if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return at(_paths(name), take)
+
+
+def at(paths: Sequence[Sequence[str]], take: str = "->>") -> str:
+    """What is at the first of these places in the parameters, all of them found in one reading."""
+    pointers = [literal(pointer(path)) for path in paths]
+    if len(pointers) == 1:
+        return f"(params {take} {pointers[0]})"
+    return f"list_any_value(params {take} [{', '.join(pointers)}])"
 
 
 def _paths(name: str) -> list[list[str]]:
-    """Where a name with dots may lead: `a.b` to a parameter of that name, or to b in a."""
+    """Where a name with dots may lead: `a.b` to a parameter of that name, or to b in a; of many
+    parts only to such a name, or all the way in."""
     parts = name.split(".")
-    if len(parts) > _MOST_DOTS:
+    if len(parts) > _MOST_PARTS:
         return [[name], parts]
     paths = [[parts[0]]]
     for part in parts[1:]:

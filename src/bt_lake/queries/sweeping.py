@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bt_lake.queries.filters import ALL, Filters
 from bt_lake.queries.names import (
     DIMENSIONS,
+    EXTRA,
     PARAM,
     PERIODS,
     dimension,
@@ -69,7 +70,9 @@ class Grid:
 
     @property
     def columns(self) -> list[str]:
-        return [self.x, *([self.y] if self.y else []), self.metric, "runs"]
+        axes = [self.x, *([self.y] if self.y else [])]
+        taken = self.metric in (*axes, "runs")
+        return [*axes, EXTRA + self.metric if taken else self.metric, "runs"]
 
     def plateau(self) -> Block | None:
         """Where it is good all around: the square of cells with the best median, if any."""
@@ -113,7 +116,7 @@ class Grid:
         refuse_frames()
         import polars as pl
 
-        names = [self.x, *([str(y) for y in self.ys] if self.y else [self.metric])]
+        names = [self.x, *([str(y) for y in self.ys] if self.y else self.columns[1:2])]
         rows = [(x, *cells) for x, cells in zip(self.xs, self.pivot(), strict=True)]
         found = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
         return found.cast({pl.Null: pl.Float64})  # of a column where every run failed
@@ -156,6 +159,8 @@ def sweep(
         raise BadInput(f"sweep: x and y are both {axes[0]}")
     filters = replace(filters, strategy=strategy)
     wanted = metric(meant(reader, metric_name))
+    if wanted.name.startswith(PARAM) and wanted.name in axes:
+        raise BadInput(f"sweep: an axis and the metric are both {wanted.name}")
 
     def question(connection: DuckDBPyConnection) -> tuple[list[tuple[Any, ...]], str]:
         condition = filters.condition(connection)

@@ -17,7 +17,7 @@ from bt_lake.queries.heads import heads
 from bt_lake.queries.periods import by_period, period_name
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.tracks import Track, tracks
-from bt_lake.queries.wholerows import Row, flat
+from bt_lake.queries.wholerows import Row
 from bt_lake.report.document import Block, Cell, Figure, Part, Remark, Words, table
 from bt_lake.report.written import Report
 from bt_lake.warehouse.schema import LABELS
@@ -92,11 +92,8 @@ def _shared(runs: Runs) -> str:
         return first[name] is not None and all(row[name] == first[name] for row in runs.rows)
 
     words = [text(first[name]) for name in LABELS if same(name)]
-    params = [flat(row["params"] or {}) for row in runs.rows]
     words += [
-        f"{one_line(name)} {text(value)}"
-        for name, value in params[0].items()
-        if all(name in each and each[name] == value for each in params)
+        f"{one_line(name)} {text(value)}" for name, value in runs.comparison.shared_params.items()
     ]
     if same("start_at") and same("end_at"):
         words.append(" to ".join(times([first["start_at"], first["end_at"]])))

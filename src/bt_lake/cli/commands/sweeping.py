@@ -132,5 +132,5 @@ def _cyan(_: str) -> str:
 
 
 def _pivot(grid: Grid, out: Output) -> None:
-    names = [grid.x, *([text(y) for y in grid.ys] if grid.y else [grid.metric])]
+    names = [grid.x, *([text(y) for y in grid.ys] if grid.y else grid.columns[1:2])]
     out.rows(names, [(x, *cells) for x, cells in zip(grid.xs, grid.pivot(), strict=True)])
