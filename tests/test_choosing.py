@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from hypothesis.extra.numpy import arrays
 from bt_lake.lake import Lake
 from bt_lake.metrics.choosing import front, ranks, z_scores
 from bt_lake.queries.choosing import terms
-from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.queries.stability import SUMMARY
+from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 pytest_plugins = ["cli_fixtures"]
+DAYS = [datetime(2019, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(900)]
 matrices = st.tuples(st.integers(0, 40), st.integers(1, 3)).flatmap(
     lambda shape: arrays(np.float64, shape, elements=st.integers(-5, 5).map(float))
 )
@@ -65,6 +68,103 @@ def test_a_score_is_a_sum(text: str, expected: list):
 def test_what_is_no_sum(text: str):
     with pytest.raises(BadInput, match="write weights and metrics"):
         terms(text)
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, list[str], list[np.ndarray]]:
+    """Runs 0 to 3: 1 is nearly 0, 2 and 3 are their own; 4 has no curve; better as they go down."""
+    lake = Lake(tmp_path_factory.mktemp("choosing") / "lake")
+    draw = np.random.default_rng(7)
+    first = draw.normal(0.0030, 0.01, 900)
+    moves = [
+        first,
+        first + draw.normal(-0.0005, 0.002, 900),
+        *(draw.normal(m, 0.01, 900) for m in (0.001, 0.0004)),
+    ]
+    made = [1000 * np.cumprod(1 + each) for each in moves]
+    runs = [
+        {
+            "strategy": "s",
+            "params": {"n": n},
+            "equity": {"ts": DAYS, "equity": each},
+            "periods_per_year": 365,
+        }
+        for n, each in enumerate(made)
+    ]
+    runs.append({"strategy": "s", "params": {"n": 4}, "metrics": {"sharpe_ratio": 99.0}})
+    return lake, lake.save(runs), made
+
+
+def test_stability_is_the_metric_of_each_window(curves):
+    lake, ids, _equity = curves
+    frame = lake.stability(ids[:4])
+    assert frame.columns == ["run_id", *SUMMARY, "2019", "2020", "2021"]
+    assert frame["run_id"].to_list() == ids[:4]
+    for year in ("2019", "2020", "2021"):
+        windowed = lake.best(
+            "sharpe_ratio", 4, start=f"{year}-01-01", end=f"{year}-12-31", params={"n<": 4}
+        )
+        same = dict(windowed.select("run_id", "sharpe_ratio").iter_rows())
+        assert dict(frame.select("run_id", year).iter_rows()) == pytest.approx(same)
+    values = frame.select("2019", "2020", "2021").to_numpy()
+    for row, found in zip(values, frame.to_dicts(), strict=True):
+        assert (found["periods"], found["above_0"]) == (3, pytest.approx((row > 0).mean()))
+        assert found["worst"] == row.min()
+        assert found["ahead"] == pytest.approx((row > np.median(values, axis=0)).mean())
+        order = np.argsort(np.argsort(row))
+        assert found["trend"] == pytest.approx(np.corrcoef(order, [0, 1, 2])[0, 1])
+
+
+def test_stability_by_other_periods_and_of_what_has_no_curve(curves):
+    lake, ids, _ = curves
+    quarters = lake.stability(ids[0], "max_drawdown", by="quarter")
+    assert quarters.columns[6:8] == ["2019-Q1", "2019-Q2"] and quarters["above_0"].item() == 0
+    risk = lake.stability(ids[:3], "volatility", by="month")
+    assert risk["worst"][0] == max(v for v in risk.row(0)[6:] if v is not None)
+    none = lake.stability([ids[0], ids[4]])
+    assert none.row(1)[1:] == (0, None, None, None, None, None, None, None)
+    assert lake.stability(strategy="s", n=2).height == 2
+    with pytest.raises(BadInput, match="win_rate does not follow from a part of the curve"):
+        lake.stability(ids[0], "win_rate")
+    with pytest.raises(UnknownName, match="There are year, quarter, month"):
+        lake.stability(ids[0], by="decade")
+
+
+def test_picked_runs_are_not_the_same_bet(curves):
+    lake, ids, equity = curves
+    returns = [each[1:] / each[:-1] - 1 for each in equity]
+    alike = np.corrcoef(returns)
+    assert alike[0, 1] > 0.9 and abs(alike[0, 2]) < 0.2
+    frame = lake.pick("sharpe_ratio", 3)
+    assert frame["run_id"].to_list() == [ids[0], ids[2], ids[3]]
+    assert frame["correlation"].to_list() == [
+        None,
+        pytest.approx(alike[0, 2]),
+        pytest.approx(max(alike[0, 3], alike[2, 3])),
+    ]
+    assert lake.pick(max_correlation=1.0)["run_id"].to_list() == ids[:4]
+    assert lake.pick(max_correlation=-1.0)["run_id"].to_list() == ids[:1]
+    assert lake.pick(n=1, params={"n": 1})["run_id"].to_list() == [ids[1]]
+    with pytest.raises(NotFound):
+        lake.pick(strategy="nope")
+    with pytest.raises(BadInput, match="from -1 to 1"):
+        lake.pick(max_correlation=50)
+
+
+def test_stability_and_pick_on_the_command_line(cli: Cli):
+    said = cli("stability", "07")
+    assert said.code == 0 and said.lines[0].split()[-1] == "2024"
+    assert (
+        cli("stability", "07", "-f", "csv")
+        .lines[0]
+        .startswith("run_id,periods,above_0,ahead,worst,trend,2024")
+    )
+    assert cli("stability", "07", "--symbol", "X").code == 2
+    rows = list(csv.DictReader(io.StringIO(cli("pick", "-f", "csv").out)))
+    assert [row["run_id"][-2:] for row in rows] == ["07"]
+    assert (
+        cli("pick", "--max-correlation", "2").code == 2 and cli("pick", "--symbol", "no").code == 3
+    )
 
 
 @pytest.fixture

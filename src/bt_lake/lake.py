@@ -724,6 +724,49 @@ class Lake:
 
         return rolling(self.reader, several(runs), window)
 
+    def stability(
+        self,
+        runs: RunIds | None = None,
+        metric: str = "sharpe_ratio",
+        *,
+        by: str = "year",
+        n: int = 10,
+        **filters: Unpack[Given],
+    ) -> pl.DataFrame:
+        """A metric of the curves period by period: year, quarter or month, a row a run.
+
+        Of the runs named, or the n best that the filters match. `above_0` and `ahead` are shares of
+        the periods, `ahead` being better than the median of these runs; `worst` is the worst value,
+        `trend` the rank correlation with time.
+        """
+        from bt_lake.queries.stability import stability
+
+        asked = Filters.of(filters)
+        if runs is not None and asked.given:
+            raise BadInput("give ids or filters, not both")
+        if runs is None:
+            ids = self.best(metric, n, columns=["run_id"], **filters)["run_id"].to_list()
+        else:
+            ids = resolving.resolve_all(self.reader, several(runs))
+        return stability(self.reader, ids, metric, by)
+
+    def pick(
+        self,
+        metric: str = "sharpe_ratio",
+        n: int = 10,
+        *,
+        max_correlation: float = 0.5,
+        **filters: Unpack[Given],
+    ) -> pl.DataFrame:
+        """The n best runs that are not the same bet.
+
+        The best comes first; each next one is the best whose daily returns correlate with those of
+        none before it by more than `max_correlation`. Runs without days in common are passed over.
+        """
+        from bt_lake.queries.picking import pick
+
+        return pick(self.reader, metric, n, max_correlation, Filters.of(filters))
+
     def relative(
         self,
         runs: RunIds,

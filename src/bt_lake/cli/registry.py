@@ -34,6 +34,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "show": "showing:show",
         "compare": "comparing:compare",
         "report": "reporting:report",
+        "stability": "choosing:stability",
+        "pick": "choosing:pick",
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",
         "overfit": "overfitting:overfit",
