@@ -174,6 +174,7 @@ def test_a_file_that_cannot_be_imported_says_why(running: Server, project: Path)
     assert refused.status == 400 and "nothing_of_this_name" in refused.json["error"]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("how", ["stop", "ctrl-c", "kill"])
 def test_a_sweep_that_is_stopped_keeps_what_is_finished(

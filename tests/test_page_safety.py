@@ -60,15 +60,14 @@ def test_the_names_of_this_machine_are_known(page: Server):
     assert "*" not in _hosts("127.0.0.1") and "*" in _hosts("0.0.0.0")
 
 
-@pytest.mark.parametrize(
-    "origin", [None, "http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1"]
-)
-def test_only_the_page_itself_changes_something(own_page: Server, origin: str | None):
-    headers = {"Cookie": f"bt_lake_{own_page.port}={TOKEN}"}
-    if origin is not None:
-        headers["Origin"] = origin.format(port=own_page.port)
+def test_only_the_page_itself_changes_something(own_page: Server):
     body = {"act": "delete", "runs": [run_id(7)]}
-    assert own_page.ask("/api/mark", method="POST", body=body, headers=headers).status == 403
+    other = f"https://127.0.0.1:{own_page.port}"
+    for origin in (None, "http://evil.example", "null", other, "http://127.0.0.1"):
+        headers = {"Cookie": f"bt_lake_{own_page.port}={TOKEN}"}
+        headers |= {"Origin": origin} if origin else {}
+        refused = own_page.ask("/api/mark", method="POST", body=body, headers=headers)
+        assert refused.status == 403, origin
     assert own_page.get("count")["runs"] == 8
 
 
@@ -93,6 +92,10 @@ def test_the_document_has_no_script_of_its_own_and_nothing_from_elsewhere():
     static = Path(sys.modules["bt_lake"].__file__).parent / "page" / "static"
     document = (static / "index.html").read_text("utf-8")
     assert document.count("<script") == 1 and 'src="/static/main.js"' in document
+    modules = {file.name for file in static.glob("*.js")} - {"main.js"}
+    assert {
+        name for name in modules if f'modulepreload" href="/static/{name}"' in document
+    } == modules
     assert "style=" not in document and " on" not in document.replace(" one", "")
     for file in static.iterdir():
         text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
@@ -151,6 +154,12 @@ def test_downloads_carry_safe_names(page: Server, kind: str):
     assert got.headers["content-disposition"] == f'attachment; filename="runs.{kind}"'
     assert got.status == 200 and len(got.body) > 100
     assert page.ask("/api/export/..%2f..%2fx").status in (400, 404)
+
+
+def test_a_report_is_a_file_to_save(page: Server):
+    got = page.ask("/api/report", runs=run_id(7))
+    assert got.status == 200 and got.body.startswith(b"<!doctype html>")
+    assert got.headers["content-disposition"] == 'attachment; filename="report.html"'
 
 
 def test_no_file_but_its_own_is_served(page: Server):

@@ -48,6 +48,7 @@ def app(settings: Settings) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        turns.begin()
         yield
         watcher.end()
         await jobs.end()

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from bt_lake.drawing.thinning import thinned
 from bt_lake.lake import Lake
 from bt_lake.page.told import milliseconds
 
@@ -54,6 +51,10 @@ def _drawn(
 def _few(rows: list[tuple[Any, ...]], place: dict[str, int], points: int) -> list[tuple[Any, ...]]:
     if len(rows) <= points:
         return rows
+    import numpy as np  # only where a curve is long: it takes a while to load
+
+    from bt_lake.drawing.thinning import thinned
+
     times = np.array([row[place["ts"]] for row in rows], dtype="datetime64[us]").astype(float)
     values = np.array([row[place["equity"]] for row in rows], dtype=float)
     return [rows[kept] for kept in thinned(times, values, points // _OF_EACH)]

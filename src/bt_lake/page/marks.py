@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from bt_lake.lake import Lake
@@ -71,7 +71,15 @@ def routes(turns: Turns, settings: Settings) -> list[Route]:
             raise
         return FileResponse(file, media_type=_KINDS[kind], filename=file.name, background=away)
 
+    async def report(request: Request) -> Response:
+        runs = given.runs(request.query_params)
+        page = await turns.ask(request, lambda lake: lake.report(runs).html(), slow=True)
+        # Saved, never shown from here: it has styles of its own, which this server forbids.
+        headers = {"content-disposition": 'attachment; filename="report.html"'}
+        return HTMLResponse(page, headers=headers)
+
     return [
+        Route("/api/report", report),
         Route("/api/mark", mark, methods=["POST"]),
         Route("/api/export/{kind}", export),
     ]

@@ -12,7 +12,7 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from bt_lake.lake import Lake
-from bt_lake.warehouse.errors import Busy, Interrupted
+from bt_lake.warehouse.errors import Busy, Interrupted, LakeError
 
 T = TypeVar("T")
 _QUICK, _SLOW = 2, 1  # readers of each kind
@@ -32,6 +32,7 @@ class Turns:
         self._pool = ThreadPoolExecutor(_QUICK + _SLOW, thread_name_prefix="bt-lake page")
         self._quick = _Lane([make() for _ in range(_QUICK)], _LIMIT_S)
         self._slow = _Lane([make() for _ in range(_SLOW)], _SLOW_LIMIT_S)
+        self._begun: set[asyncio.Future[None]] = set()
 
     async def ask(
         self, request: Request, question: Callable[[Lake], T], *, slow: bool = False
@@ -52,6 +53,14 @@ class Turns:
                 each.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await each
+
+    def begin(self) -> None:
+        """Open the lake before anybody asks."""
+        for lane in (self._quick, self._slow):
+            for _ in lane.lakes:
+                task = asyncio.ensure_future(lane.answer(self._pool, _opened))
+                self._begun.add(task)
+                task.add_done_callback(self._begun.discard)
 
     def end(self) -> None:
         for lane in (self._quick, self._slow):
@@ -94,6 +103,13 @@ class _Lane:
             await asyncio.wait({waited}, timeout=_AGAIN_S)
         waited.exception()
         self._free.put_nowait(lake)
+
+
+def _opened(lake: Lake) -> None:
+    """What is wrong with the lake is told to whoever asks."""
+    if lake.store.layout.exists:
+        with suppress(LakeError):
+            lake.ask.runs(n=1, columns=["run_id"]).rows()
 
 
 def _asked(lake: Lake, question: Callable[[Lake], T]) -> T:

@@ -7,7 +7,7 @@ import { column, flat, many, percent, shortId, text, title } from "./format.js";
 
 export const MOST_BESIDE = 12;
 export const CARDS = ["total_return", "cagr", "sharpe_ratio", "max_drawdown", "win_rate", "total_trades"];
-const COLUMNS = ["run_id", "strategy", "symbol", "timeframe", "params", "tags", "notes", ...CARDS];
+const COLUMNS = ["run_id", "strategy", "symbol", "timeframe", "params", "tags", "notes", "error", ...CARDS];
 
 export const cards = (row) => h("dl", { class: "cards" }, CARDS.map((name) =>
   h("div", { title: column(name).meaning }, h("dt", {}, title(name)), h("dd", {}, text(name, row[name])))));
@@ -42,9 +42,12 @@ export async function panel(place, app, ids, { all, done, away }) {
   const curves = drawn.curves.sort((a, b) => ids.indexOf(a.run_id) - ids.indexOf(b.run_id));
   if (!rows.length) { fill(place, close, h("p", { class: "dim" }, "These runs are not there, or deleted.")); return; }
   fill(place, close, several ? overview(rows, curves) : single(rows[0]),
-    curves.length ? charts(curves) : h("p", { class: "dim" }, several ? "None of them has a curve." : "It has no curve: its numbers are as its source reports."),
+    curves.length ? charts(curves) : h("p", { class: "dim" }, several ? "None of them has a curve." : withoutCurve(rows[0])),
     buttons);
 }
+
+export const withoutCurve = (row) =>
+  row.status === "failed" ? "It failed, and has no curve." : "It has no curve: its numbers are as its source reports.";
 
 function single(row) {
   const params = Object.entries(flat(row.params ? parse(row.params) : {}));
@@ -53,7 +56,7 @@ function single(row) {
       h("span", { class: "dim" }, [row.symbol, row.timeframe].filter(Boolean).join(" "))),
     h("p", { class: "dim" }, [...params.map(([name, value]) => `${name} ${text("", value)}`), shortId(row.run_id)].join(" · ")),
     row.tags?.length ? h("p", {}, row.tags.map((tag) => h("span", { class: "tag" }, tag))) : null,
-    cards(row),
+    row.error ? h("p", { class: "error cut" }, row.error.trim().split("\n").at(-1)) : cards(row),
     row.notes ? h("p", { class: "notes" }, row.notes) : null,
   ];
 }
@@ -81,6 +84,7 @@ export function actions(ids, app, done) {
   return h("p", { class: "actions" },
     ids.length > 1 ? button("compare", "Compare", "main") : null,
     ...writes,
+    ids.length <= MOST_BESIDE ? h("a", { class: "button", download: true, title: "all of it on one page, as a file", href: `/api/report?runs=${ids.map(encodeURIComponent).join(",")}` }, "Report") : null,
     h("a", { class: "button", download: true, href: `/api/export/csv?runs=${ids.map(encodeURIComponent).join(",")}` }, "CSV"),
     h("a", { class: "button", download: true, href: `/api/export/parquet?runs=${ids.map(encodeURIComponent).join(",")}` }, "Parquet"));
 }

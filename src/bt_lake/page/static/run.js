@@ -5,7 +5,7 @@ import { Span, lineChart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { MISSING, column, columns, day, flat, many, percent, ratio, shortId, text, time, title, tradeColumns } from "./format.js";
 import { monthly } from "./monthly.js";
-import { act, actions, cards } from "./panel.js";
+import { act, actions, cards, withoutCurve } from "./panel.js";
 import { Table } from "./table.js";
 
 const LABELS = ["strategy_type", "strategy_version", "exit_rule", "engine", "engine_version", "data_source", "model_path", "sweep", "fold", "sample", "currency"];
@@ -69,7 +69,7 @@ export function runView(root, app, id) {
     const trades = log ? rowsOf(log) : [];
     const curve = drawn?.curves[0];
     if (curve) charts(place, curve, trades);
-    else fill(place, h("p", { class: "dim" }, "It has no curve: its numbers are as its source reports."));
+    else fill(place, h("p", { class: "dim" }, withoutCurve(row)));
     if (trades.length) drawTrades(tradesPlace, trades, log.columns);
   }
 
@@ -160,7 +160,7 @@ export function runView(root, app, id) {
 /** What the run is worth beside the luck of its family. */
 function luck(standing) {
   if (!standing) return null;
-  if (standing.trials === null) return h("p", { class: "luck wide" }, standing.text);
+  if (standing.trials === null) return standing.part === "trial" ? null : h("p", { class: "luck wide" }, standing.text);
   const sharpe = standing.expected_max_sharpe === null ? null
     : `the luckiest of as many coin flips would show a sharpe of ${ratio(standing.expected_max_sharpe)}`;
   const chance = standing.dsr === null ? null : `its deflated sharpe (dsr) is ${ratio(standing.dsr)}`;

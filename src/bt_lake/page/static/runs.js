@@ -198,6 +198,7 @@ export function runsView(root, app) {
           h("span", { class: "cut", title: value }, value),
           h("span", { class: "number" }, compact(runs)))));
     }));
+    root.classList.toggle("bare", !facets.children.length);
   }
 
   function drawChips() {

@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 
 const ROW = 28, SPARE = 8;
-const NARROWEST = 44, WIDEST = 280, PADDING = 22;
+const NARROWEST = 44, WIDEST = 280, WIDEST_ON_A_PHONE = 150, PADDING = 22, BOX = 34;
 
 /** columns: [{name, title, right, hint, text(row), cell(row)?, sorts}] */
 export class Table {
@@ -27,9 +27,11 @@ export class Table {
     this.current = key === null ? -1 : rows.findIndex((row) => keyOf(row) === key);
     this.element.setAttribute("aria-rowcount", total ?? rows.length);
     const widths = columns.map((column) => widthOf(column, rows));
+    const all = widths.reduce((sum, width) => sum + width, this.select ? BOX : 0);
+    this.element.style.setProperty("--width", `${all}px`);
     const grow = columns.findIndex((column) => !column.right);
     this.element.style.setProperty("--columns", [
-      ...(this.select ? ["34px"] : []),
+      ...(this.select ? [`${BOX}px`] : []),
       ...widths.map((width, place) => (place === grow ? `minmax(${width}px, 1fr)` : `${width}px`)),
     ].join(" "));
     fill(this.head,
@@ -106,5 +108,5 @@ function widthOf(column, rows) {
   let widest = ruler.measureText(column.title + " ↓").width;
   ruler.font = `13px ${fontFamily}`;
   for (const row of rows.slice(0, 200)) widest = Math.max(widest, ruler.measureText(column.text(row)).width);
-  return Math.round(Math.min(column.widest ?? WIDEST, Math.max(NARROWEST, widest + PADDING)));
+  return Math.round(Math.min(column.widest ?? (innerWidth < 820 ? WIDEST_ON_A_PHONE : WIDEST), Math.max(NARROWEST, widest + PADDING)));
 }
