@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.exporting import Exported
     from bt_lake.queries.facets import Counted, Histogram
     from bt_lake.queries.names import Described
+    from bt_lake.queries.simulating import Simulation
     from bt_lake.queries.sweeping import Grid
     from bt_lake.report.written import Report
     from bt_lake.running.arguments import Parameter
@@ -766,6 +767,29 @@ class Lake:
         from bt_lake.queries.picking import pick
 
         return pick(self.reader, metric, n, max_correlation, Filters.of(filters))
+
+    def simulate(
+        self,
+        run: str,
+        *,
+        of: Literal["trades", "returns"] = "returns",
+        how: Literal["shuffle", "resample", "blocks"] | None = None,
+        n: int = 1000,
+        seed: int = 0,
+        block: float | None = None,
+        ruin: float = 0.5,
+    ) -> Simulation:
+        """How a run might have gone: `print` it, or take `.quantiles()`, `.bands()`, `.ruin`,
+        `.plot()`.
+
+        `n` paths of its returns, drawn in blocks of a mean length (by default the cube root of
+        their number), or of its trades in another order: "shuffle", or drawn anew: "resample". The
+        profit of a trade counts as a share of the account before it. `ruin` is the share of the
+        start whose loss is counted as ruin.
+        """
+        from bt_lake.queries.simulating import simulate
+
+        return simulate(self.reader, run, of=of, how=how, n=n, seed=seed, block=block, ruin=ruin)
 
     def relative(
         self,

@@ -136,7 +136,11 @@ def lines(
     for place, each in enumerate(series):
         _draw(frame, each, each.paint or series_paint(place), log, base if filled else None)
     if len(series) > 1:
-        legend(drawn, [(s.name, s.paint or series_paint(n)) for n, s in enumerate(series)], left)
+        legend(
+            drawn,
+            [(s.name, s.paint or series_paint(n)) for n, s in enumerate(series) if s.name],
+            left,
+        )
     return drawn
 
 

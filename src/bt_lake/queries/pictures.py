@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bt_lake.drawing.cells import Axis, Cells
 from bt_lake.drawing.picture import Picture
-from bt_lake.drawing.theme import BAD
+from bt_lake.drawing.theme import BAD, SERIES
 from bt_lake.queries.names import metric
 from bt_lake.warehouse.errors import NotFound
 from bt_lake.wording.metrics import metric_name, metric_text, short
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bt_lake.queries.detail import Detail
+    from bt_lake.queries.simulating import Simulation
     from bt_lake.queries.sweeping import Grid
     from bt_lake.queries.tracks import Track
 
@@ -96,6 +99,38 @@ def comparison_picture(names: Sequence[str], found: Sequence[Track]) -> Picture:
     more = f"{len(known) - _DRAWN:,} more are not drawn" if len(known) > _DRAWN else ""
     drawn = charts.stacked(f"{len(names):,} runs", parts, ["Return", "Drawdown"])
     return charts.titled(drawn, more)
+
+
+def simulation_picture(made: Simulation) -> Picture:
+    """The middle half and nine tenths of the paths, their median, and what the run did."""
+    from bt_lake.drawing import charts
+
+    bands = made.bands()
+    steps = bands["step"].to_numpy().astype(np.float64)
+    whole = np.concatenate([[1.0], np.cumprod(np.maximum(1.0 + made.gains, 0.0))]) - 1.0
+    looks = (
+        ("q05", "nine tenths", 7),
+        ("q95", "", 7),
+        ("q25", "half", 5),
+        ("q75", "", 5),
+        ("q50", "median", 1),
+    )
+    series = [
+        charts.Series(name, steps, bands[column].to_numpy() - 1.0, SERIES[paint], paint != 1)
+        for column, name, paint in looks
+    ]
+    series.append(
+        charts.Series("the run", np.arange(whole.size, dtype=np.float64), whole, SERIES[0])
+    )
+    drawn = charts.lines(
+        f"How run {short_id(made.run_id)} might have gone",
+        series,
+        show=tick_share,
+        base=0.0,
+        height=340,
+        dates=False,
+    )
+    return charts.titled(drawn, made.words)
 
 
 def _facts(row: Mapping[str, Any]) -> str:
