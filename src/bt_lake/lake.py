@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail
     from bt_lake.queries.exporting import Exported
     from bt_lake.queries.facets import Counted, Histogram
+    from bt_lake.queries.mixing import Portfolio
     from bt_lake.queries.names import Described
     from bt_lake.queries.simulating import Simulation
     from bt_lake.queries.sweeping import Grid
@@ -790,6 +791,24 @@ class Lake:
         from bt_lake.queries.simulating import simulate
 
         return simulate(self.reader, run, of=of, how=how, n=n, seed=seed, block=block, ruin=ruin)
+
+    def portfolio(
+        self,
+        runs: RunIds,
+        *,
+        weights: str | Mapping[str, float] = "equal",
+        rebalance: Literal["never", "monthly"] = "monthly",
+        capital: float = 100_000.0,
+    ) -> Portfolio:
+        """Runs as one: `print` it, or take `.metrics`, `.frame()`, `.equity()`, `.correlation`,
+        `.plot()`; `lake.save(p.document, strategy=...)` keeps it as a run.
+
+        Weights are "equal", "inverse-vol", "hrp" (hierarchical risk parity), or one for each run.
+        It counts the days from when all runs have begun until the first of them ends.
+        """
+        from bt_lake.queries.mixing import portfolio
+
+        return portfolio(self.reader, several(runs), weights, rebalance, capital)
 
     def relative(
         self,

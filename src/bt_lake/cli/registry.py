@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "report": "reporting:report",
         "stability": "choosing:stability",
         "pick": "choosing:pick",
+        "portfolio": "mixing:portfolio",
         "simulate": "simulating:simulate",
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",

@@ -8,7 +8,9 @@ import numpy as np
 
 from bt_lake.drawing.cells import Axis, Cells
 from bt_lake.drawing.picture import Picture
-from bt_lake.drawing.theme import BAD, SERIES
+from bt_lake.drawing.theme import BAD, SERIES, series_paint
+from bt_lake.metrics.periods import DAY
+from bt_lake.queries.heads import heads
 from bt_lake.queries.names import metric
 from bt_lake.warehouse.errors import NotFound
 from bt_lake.wording.metrics import metric_name, metric_text, short
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bt_lake.queries.detail import Detail
+    from bt_lake.queries.mixing import Portfolio
     from bt_lake.queries.simulating import Simulation
     from bt_lake.queries.sweeping import Grid
     from bt_lake.queries.tracks import Track
@@ -129,6 +132,26 @@ def simulation_picture(made: Simulation) -> Picture:
         base=0.0,
         height=340,
         dates=False,
+    )
+    return charts.titled(drawn, made.words)
+
+
+def portfolio_picture(made: Portfolio) -> Picture:
+    from bt_lake.drawing import charts
+
+    days = made.days * DAY
+    parts = np.asarray(np.cumprod(1.0 + made.returns, axis=0) - 1.0, np.float64)
+    series = [
+        charts.Series(name, days, parts[:, place], series_paint(place + 1), dashed=True)
+        for place, name in enumerate(heads(made.rows)[: _DRAWN - 1])
+    ]
+    mix = charts.Series("the mix", days, np.asarray(made.level / made.capital - 1.0), SERIES[0])
+    drawn = charts.lines(
+        f"A portfolio of {len(made.rows):,} runs",
+        [mix, *series],
+        show=tick_share,
+        base=0.0,
+        height=320,
     )
     return charts.titled(drawn, made.words)
 

@@ -1,0 +1,79 @@
+"""portfolio: runs as one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+from bt_lake.drawing.picture import check_kind
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.wording.values import short_id
+
+
+class Often(StrEnum):
+    NEVER = "never"
+    MONTHLY = "monthly"
+
+
+def portfolio(
+    session: Session,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
+    out: Output,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="equal|inverse-vol|hrp|RUN=W,...", help="How much of each; hrp: by risk."
+        ),
+    ] = "equal",
+    rebalance: Annotated[Often, typer.Option(help="When to go back to them.")] = Often.MONTHLY,
+    capital: Annotated[float, typer.Option(help="What it begins with.")] = 100_000.0,
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep it as a run of this strategy.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg or .html.")
+    ] = None,
+) -> None:
+    """Runs held together: the mix, and what each adds to its risk.
+
+    \b
+    Examples:
+      bt-lake portfolio b7d2f19a 03c8aa41
+      bt-lake portfolio b7d2f19a 03c8aa41 --weights b7d2f19a=2,03c8aa41=1 --rebalance never
+      bt-lake portfolio b7d2f19a 03c8aa41 e51f7c02 --weights hrp --save my_mix
+    """
+    if plot is not None:
+        check_kind(plot)
+    given = _given(weights) if "=" in weights else weights
+    made = session.lake.portfolio(runs, weights=given, rebalance=rebalance.value, capital=capital)
+    if plot is not None:
+        made.plot().save(plot)
+    elif out.is_text:
+        lines = repr(made).splitlines()
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
+    elif out.format is Format.JSON:
+        out.document({"runs": made.frame().to_dicts(), "metrics": made.metrics})
+    else:
+        out.rows(made.frame().columns, made.frame().rows())
+    kept = session.lake.save(made.document, strategy=save) if save is not None else None
+    drawn = f"drew {plot}" if plot else ""
+    saved = f"saved as {short_id(kept)}" if kept else ""
+    messages.note(drawn, saved, messages.took(session.started))
+
+
+def _given(text: str) -> dict[str, float]:
+    found = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            said = f"--weights {part.strip()}: write RUN=WEIGHT, such as b7d2f19a=2"
+            raise BadInput(said) from None
+    return found
