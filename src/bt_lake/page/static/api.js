@@ -46,6 +46,11 @@ export async function ask(path, params = {}, { key = path, body = null } = {}) {
   }
 }
 
+/** Lets go of questions whose answers nobody needs any more; the server stops them. */
+export function drop(...keys) {
+  for (const key of keys) { asked.get(key)?.abort(); asked.delete(key); }
+}
+
 export function stopAll() {
   for (const control of asked.values()) control.abort();
   asked.clear();

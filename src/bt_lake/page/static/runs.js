@@ -1,6 +1,6 @@
 // The runs: facets, a filter in SQL, how the sorted metric is spread, a table, and a panel beside.
 
-import { Refused, ask, rowsOf } from "./api.js";
+import { Refused, ask, drop, rowsOf } from "./api.js";
 import { chosenColumns, columnsOf, pickColumns } from "./columns.js";
 import { fill, h, say, svg } from "./dom.js";
 import { column, compact, count, isNumber, many, text, title, took } from "./format.js";
@@ -89,6 +89,7 @@ export function runsView(root, app) {
 
   async function load({ keepPlace = false } = {}) {
     const n = keepPlace ? Math.min(MOST, Math.max(PAGE, rows.length)) : PAGE;
+    drop("count", "facets", "histogram", "more");
     let answer;
     try {
       answer = await ask("runs", question({ n }), { key: "rows" });

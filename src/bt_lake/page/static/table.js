@@ -107,6 +107,6 @@ function widthOf(column, rows) {
   ruler.font = `600 13px ${fontFamily}`;
   let widest = ruler.measureText(column.title + " ↓").width;
   ruler.font = `13px ${fontFamily}`;
-  for (const row of rows.slice(0, 200)) widest = Math.max(widest, ruler.measureText(column.text(row)).width);
+  for (const row of rows.slice(0, 60)) widest = Math.max(widest, ruler.measureText(column.text(row)).width);
   return Math.round(Math.min(column.widest ?? (innerWidth < 820 ? WIDEST_ON_A_PHONE : WIDEST), Math.max(NARROWEST, widest + PADDING)));
 }
