@@ -40,7 +40,8 @@ def main() -> None:
     shutil.rmtree(SITE, ignore_errors=True)
     pages = [ROOT / name for name in PAGES] + sorted((ROOT / "docs").glob("*.md"))
     pictures = sorted((ROOT / "docs").glob("*.svg"))
-    kept = {page.resolve() for page in pages + pictures}
+    photographs = sorted((ROOT / "docs" / "page").glob("*.png"))
+    kept = {page.resolve() for page in pages + pictures + photographs}
     for page in pages:
         write(
             page,
@@ -48,6 +49,10 @@ def main() -> None:
         )
     for picture in pictures:
         write(picture, picture.read_text("utf-8"))
+    for photograph in photographs:
+        target = SITE / photograph.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(photograph, target)
     (SITE / "reference.md").write_text(REFERENCE, "utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import http.client
 import io
@@ -286,3 +287,19 @@ def test_falls_and_rolling_numbers_of_a_run(page: Server):
 def test_the_lake_and_a_look_for_damage(page: Server):
     assert page.get("info")["runs"] == 9
     assert page.get("check") | {"ms": 0} == {"files": 11, "damaged": False, "findings": [], "ms": 0}
+
+
+def test_a_question_that_takes_too_long_is_stopped_and_its_reader_free_again(lake: Lake):
+    from bt_lake.page.turns import _Lane
+    from bt_lake.warehouse.errors import Busy
+
+    lake.save(strategy="a")
+
+    async def ask() -> int:
+        lane = _Lane([lake], limit_s=0.2)
+        with ThreadPoolExecutor(1) as pool:
+            with pytest.raises(Busy, match="no answer within"):
+                await lane.answer(pool, lambda lake: lake.runs(where=SLOW))
+            return await lane.answer(pool, len)
+
+    assert asyncio.run(ask()) == 1
