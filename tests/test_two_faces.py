@@ -27,7 +27,7 @@ METHODS = {
     "decay": "decay", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
 }  # fmt: skip
 # A tour of the other commands, a look at the machine, and a face of its own.
-OF_A_TERMINAL = {"demo", "doctor", "page"}
+OF_A_TERMINAL = {"demo", "doctor", "mcp", "page"}
 
 REFUSED = [
     (["restore", "03"], lambda lake: lake.restore("03")),

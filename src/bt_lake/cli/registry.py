@@ -50,6 +50,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "sql": "asking:sql",
         "shell": "asking:shell",
         "page": "paging:page",
+        "mcp": "agents:mcp",
     },
     "Mark and take out": {
         "tag": "marking:tag",

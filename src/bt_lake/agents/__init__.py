@@ -1,0 +1,1 @@
+"""The lake for programs that search: its questions as tools of the Model Context Protocol."""
