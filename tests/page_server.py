@@ -6,16 +6,18 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from cli_lake import COMMAND, environment
 
 TOKEN = "0123456789abcdef0123"
+SLOW = "(select sum(a.range * b.range) from range(100_000_000) a, range(100_000_000) b) > 0"
 
 
 @dataclass
@@ -55,6 +57,15 @@ class Server:
         answer = self.ask(f"/api/{path}", **asked)
         assert answer.status == 200, answer.body
         return answer.json
+
+    def ask_slowly(self) -> socket.socket:
+        """A question that takes for ever, whose answer is not waited for."""
+        asking = socket.create_connection(("127.0.0.1", self.port))
+        asking.sendall(
+            f"GET /api/count?where={quote(SLOW)} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+        )
+        return asking
 
     def post(self, path: str, body: dict) -> Answer:
         return self.ask(f"/api/{path}", method="POST", body=body)

@@ -6,16 +6,14 @@ import asyncio
 import csv
 import http.client
 import io
-import json
 import shutil
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cli_lake import CURVE, documents, run_id
-from page_server import TOKEN, Server, rows, server
+from page_server import SLOW, TOKEN, Server, rows, server
 
 from bt_lake.ingest.saving import save
 from bt_lake.lake import Lake
@@ -23,7 +21,6 @@ from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.store import Store
 
 pytest_plugins = ["page_fixtures"]
-SLOW = "(select sum(a.range * b.range) from range(100_000_000) a, range(100_000_000) b) > 0"
 
 
 def test_runs_are_those_of_the_lake_in_its_order(page: Server, paged_lake: Path):
@@ -215,15 +212,7 @@ def test_many_questions_at_once_get_each_its_own_answer(page: Server):
 
 def test_who_goes_away_is_not_worked_for_any_longer(page: Server):
     """Two slow questions hold both readers; when their askers go, the next is answered at once."""
-    text = json.dumps(SLOW)[1:-1].replace(" ", "%20").replace(">", "%3E").replace("*", "%2A")
-    asking = []
-    for _ in range(2):
-        one = socket.create_connection(("127.0.0.1", page.port))
-        one.sendall(
-            f"GET /api/count?where={text} HTTP/1.1\r\nHost: localhost\r\n"
-            f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
-        )
-        asking.append(one)
+    asking = [page.ask_slowly() for _ in range(2)]
     time.sleep(0.3)
     for one in asking:
         one.settimeout(0.05)

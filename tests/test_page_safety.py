@@ -177,8 +177,9 @@ def test_files_of_an_export_are_gone_when_it_was_sent(made_lake: Path, tmp_path:
 
 
 def test_a_request_that_is_no_json_or_too_long_is_refused(own_page: Server):
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Length": "2000000"}
-    assert own_page.ask("/api/mark", method="POST", headers=headers, body="x").status == 400
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    long = own_page.ask("/api/mark", method="POST", headers=headers, body="x" * 1_000_001)
+    assert long.status == 400 and "more than 1,000,000 bytes" in long.json["error"]
     for body in ([1], {"act": "nope", "runs": ["x"]}, {"act": "tag", "runs": "x", "text": "t"},
                  {"act": "tag", "runs": [], "text": "t"}, {"act": "tag", "runs": ["x"]}):  # fmt: skip
         assert own_page.post("mark", body).status == 400, body
@@ -193,10 +194,14 @@ def test_a_signal_ends_it_cleanly_while_pages_listen(made_lake: Path, number: in
             f"GET /api/live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
         )
         assert b"event: hello" in listening.recv(4096) + listening.recv(4096)
+        asking = running.ask_slowly()
+        time.sleep(0.3)
         running.process.send_signal(number)
         assert running.process.wait(10) == 0
         said = running.process.stderr.read()
         assert "the page has ended" in said and "Traceback" not in said and "ERROR" not in said
+        assert b"503 Service Unavailable" in asking.recv(4096)
+        asking.close()
         listening.close()
 
 

@@ -44,6 +44,7 @@ def app(settings: Settings) -> ASGIApp:
     turns = Turns(make)
     watcher = Watcher(make())
     settings.at_end(watcher.end)
+    settings.at_end(turns.let_go)
     jobs = Jobs(settings, watcher.say)
 
     @contextlib.asynccontextmanager

@@ -91,10 +91,13 @@ def _are_texts(value: Any) -> TypeGuard[list[str]]:
 
 async def sent(request: Request) -> dict[str, Any]:
     """The JSON object that came with a request."""
-    if int(request.headers.get("content-length") or 0) > _MOST_BYTES:
-        raise BadInput(f"more than {_MOST_BYTES:,} bytes")
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > _MOST_BYTES:
+            raise BadInput(f"more than {_MOST_BYTES:,} bytes")
     try:
-        body = json.loads(await request.body())
+        body = json.loads(text)
     except ValueError:
         raise BadInput("the request is no JSON") from None
     if not isinstance(body, dict):

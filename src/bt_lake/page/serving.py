@@ -22,6 +22,7 @@ from bt_lake.page.allowed import Allowed
 from bt_lake.page.app import app
 from bt_lake.page.guarded import LOOPBACK, new_token
 from bt_lake.page.settings import Settings
+from bt_lake.page.turns import still_busy
 
 PORT = 8321
 _NEXT = 20  # ports to try where that one is taken
@@ -40,8 +41,11 @@ def serve(
     read_only: bool = False,
     allow: Sequence[str] = (),
     started: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Serve until Ctrl-C or SIGTERM; `started` is told the address with its token."""
+) -> bool:
+    """Serve until Ctrl-C or SIGTERM; `started` is told the address with its token.
+
+    Gives whether a thread still computes what nobody waits for, and would keep the process.
+    """
     with contextlib.closing(_socket(host, port)) as listening:
         bound = listening.getsockname()[1]
         settings = Settings(
@@ -58,6 +62,7 @@ def serve(
         server = _Server(config, settings)
         server.said = lambda: started(f"http://{_shown(host)}:{bound}/?token={settings.token}")
         server.run(sockets=[listening])
+    return still_busy()
 
 
 class _Server(uvicorn.Server):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -19,6 +20,7 @@ _QUICK, _SLOW = 2, 1  # readers of each kind
 _LIMIT_S, _SLOW_LIMIT_S = 30.0, 300.0
 _MOST_WAITING = 64
 _AGAIN_S = 0.05
+_THREADS = "bt-lake page"
 
 
 class Turns:
@@ -29,9 +31,10 @@ class Turns:
     """
 
     def __init__(self, make: Callable[[], Lake]) -> None:
-        self._pool = ThreadPoolExecutor(_QUICK + _SLOW, thread_name_prefix="bt-lake page")
+        self._pool = ThreadPoolExecutor(_QUICK + _SLOW, thread_name_prefix=_THREADS)
         self._quick = _Lane([make() for _ in range(_QUICK)], _LIMIT_S)
         self._slow = _Lane([make() for _ in range(_SLOW)], _SLOW_LIMIT_S)
+        self._ending = asyncio.Event()
         self._begun: set[asyncio.Future[None]] = set()
 
     async def ask(
@@ -42,17 +45,20 @@ class Turns:
         if lane.waiting >= _MOST_WAITING:
             raise Busy("too many questions at once: wait for some of them to be answered")
         asked = asyncio.ensure_future(lane.answer(self._pool, question))
+        asked.add_done_callback(_heard)
         gone = asyncio.ensure_future(_gone(request))
+        ending = asyncio.ensure_future(self._ending.wait())
         try:
-            await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                raise ClientDisconnect
-            return asked.result()
+            await asyncio.wait({asked, gone, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                return asked.result()
+            raise Interrupted("the page is being ended") if ending.done() else ClientDisconnect
         finally:
-            for each in (asked, gone):
+            for each in (asked, gone, ending):
                 each.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await each
+                if not self._ending.is_set():  # else what it computes may outlive the server
+                    with suppress(asyncio.CancelledError, Exception):
+                        await each
 
     def begin(self) -> None:
         """Open the lake before anybody asks."""
@@ -62,11 +68,16 @@ class Turns:
                 self._begun.add(task)
                 task.add_done_callback(self._begun.discard)
 
-    def end(self) -> None:
+    def let_go(self) -> None:
+        """The server is told to end: nobody waits for an answer any longer."""
+        self._ending.set()
         for lane in (self._quick, self._slow):
             for lake in lane.lakes:
                 lake.interrupt()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def end(self) -> None:
+        self.let_go()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Lane:
@@ -87,6 +98,7 @@ class _Lane:
         finally:
             self.waiting -= 1
         running = asyncio.get_running_loop().run_in_executor(pool, _asked, lake, question)
+        running.add_done_callback(_heard)
         try:
             done, _ = await asyncio.wait({running}, timeout=self._limit_s)
             if not done:
@@ -101,7 +113,6 @@ class _Lane:
         while not waited.done():
             lake.interrupt()
             await asyncio.wait({waited}, timeout=_AGAIN_S)
-        waited.exception()
         self._free.put_nowait(lake)
 
 
@@ -119,9 +130,24 @@ def _asked(lake: Lake, question: Callable[[Lake], T]) -> T:
         raise Interrupted("the server is being stopped") from None
 
 
+def _heard(running: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any longer."""
+    if not running.cancelled():
+        running.exception()
+
+
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def still_busy(wait_s: float = 1.0) -> bool:
+    """Whether a question goes on that nothing interrupts: it computes outside of DuckDB."""
+    end = time.monotonic() + wait_s
+    for thread in threading.enumerate():
+        if thread.name.startswith(_THREADS):
+            thread.join(max(0.0, end - time.monotonic()))
+    return any(thread.name.startswith(_THREADS) for thread in threading.enumerate())
 
 
 def took(started: float) -> float:

@@ -60,7 +60,7 @@ def page(
 
             webbrowser.open(url)
 
-    serve(
+    busy = serve(
         session.path,
         existing=session.existing,
         wait_s=session.wait_s,
@@ -71,6 +71,9 @@ def page(
         started=started,
     )
     messages.say("the page has ended")
+    if busy:
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _has_display() -> bool:

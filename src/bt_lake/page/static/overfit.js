@@ -77,7 +77,7 @@ function spread({ counts, low, high, lowest, highest, runs }, best, luck) {
   const from = Math.min(low, ...marks.map(([value]) => value)), to = Math.max(high, ...marks.map(([value]) => value));
   const room = (to - from || 1) * 1.06, start = from - room * 0.03, W = 1000, H = 170, most = Math.max(...counts);
   const x = (value) => ((value - start) / room) * W, width = x(low + (high - low) / counts.length) - x(low);
-  return h("figure", {}, h("figcaption", {}, `Sharpe ratios of ${many(runs, "trial")}, from ${ratio(lowest)} to ${ratio(highest)}`),
+  return h("figure", {}, h("figcaption", {}, `Sharpe ratios of ${many(runs, "trial")}, from ${ratio(lowest)} to ${ratio(highest)}; the outermost half percent at each end stands in the last bar there`),
     svg("svg", { viewBox: `0 0 ${W} ${H + 34}`, class: "distribution", role: "img", "aria-label": `Sharpe ratios of the trials; the best ${ratio(best)}, by luck ${ratio(luck)}` },
       counts.map((each, place) => svg("rect", { x: x(low) + place * width + 0.5, y: H - (each / most) * (H - 26), width: Math.max(1, width - 1), height: (each / most) * (H - 26) })),
       svg("line", { x1: 0, x2: W, y1: H, y2: H, class: "axis" }),
@@ -88,9 +88,9 @@ function spread({ counts, low, high, lowest, highest, runs }, best, luck) {
 }
 
 /** How the choice in one half of the data did in the other. */
-function selection({ pbo, noise, in_sample, out_of_sample, probability_of_loss, splits, rows }) {
+function selection({ pbo, noise, in_sample, out_of_sample, probability_of_loss, splits, rows, rows_dropped }) {
   return h("section", {}, h("h2", {}, "Chosen in one half, seen in the other"),
-    h("p", {}, `Over ${many(splits, "split")} of ${many(rows, "return")} in two halves, the best of one half had a sharpe (a return) of ${fine(in_sample)} there and of ${fine(out_of_sample)} in the other; it lost in ${percent(probability_of_loss, { signed: false, digits: 0 })} of them, and was in the worse half of all trials in ${percent(pbo, { signed: false, digits: 0 })} (pbo)`,
+    h("p", {}, `Over ${many(splits, "split")} of ${many(rows - rows_dropped, "return")} in two halves, the best of one half had a sharpe (a return) of ${fine(in_sample)} there and of ${fine(out_of_sample)} in the other; it lost in ${percent(probability_of_loss, { signed: false, digits: 0 })} of them, and was in the worse half of all trials in ${percent(pbo, { signed: false, digits: 0 })} (pbo)`,
       noise ? `; nine of ten searches among worthless trials lie between ${percent(noise[0], { signed: false, digits: 0 })} and ${percent(noise[1], { signed: false, digits: 0 })}.` : "."));
 }
 const fine = (value) => (value === null ? "–" : value.toFixed(3).replace("-", "−"));

@@ -16,7 +16,7 @@ export class Table {
     this.head = h("div", { class: "head row", role: "row" });
     this.body = h("div", { class: "body", role: "rowgroup" });
     this.element = h("div", { class: "table", role: "grid", tabindex: "0", "aria-label": label,
-                              onscroll: () => this.draw() }, this.head, this.body);
+                              onscroll: () => this.draw(), onkeydown: (event) => this.typed(event) }, this.head, this.body);
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
@@ -91,6 +91,15 @@ export class Table {
     else if (top > this.element.scrollTop + room) this.element.scrollTop = top - room;
     this.draw(true);
     if (tell) this.pick?.(this.rows[this.current]);
+  }
+
+  /** The arrows do what j and k do, while the table itself is chosen. */
+  typed(event) {
+    const page = Math.max(1, Math.floor(this.element.clientHeight / ROW) - 2);
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
+    if (step === undefined || event.target !== this.element) return;
+    event.preventDefault();
+    this.to(this.current + step);
   }
 
   toggle(row) {
