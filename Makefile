@@ -125,6 +125,7 @@ docs: $(READY)        ## write what follows from the schema, the help, the demo 
 	$(BIN)/python docs/make_python.py
 	$(BIN)/python docs/make_overfitting.py
 	$(BIN)/python docs/picture.py
+	$(BIN)/python docs/make_report.py
 	$(BIN)/python docs/figures.py
 
 demo: $(READY)        ## sweep two example strategies, and ask what a lake can tell of them

@@ -39,7 +39,7 @@ LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 def main() -> None:
     shutil.rmtree(SITE, ignore_errors=True)
     pages = [ROOT / name for name in PAGES] + sorted((ROOT / "docs").glob("*.md"))
-    pictures = sorted((ROOT / "docs").glob("*.svg"))
+    pictures = sorted((ROOT / "docs").rglob("*.svg"))
     photographs = sorted((ROOT / "docs" / "page").glob("*.png"))
     kept = {page.resolve() for page in pages + pictures + photographs}
     for page in pages:

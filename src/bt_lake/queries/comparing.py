@@ -91,7 +91,7 @@ class Comparison:
         """Their growth and drawdown from the same start: `.save("x.svg")`; notebooks show it."""
         from bt_lake.queries.pictures import comparison_picture
 
-        return comparison_picture(self.heads, self._tracks())
+        return comparison_picture(heads(self.runs), self._tracks())
 
     def __repr__(self) -> str:
         table = self._table()
