@@ -67,6 +67,7 @@ class Turns:
                 task = asyncio.ensure_future(lane.answer(self._pool, _opened))
                 self._begun.add(task)
                 task.add_done_callback(self._begun.discard)
+                task.add_done_callback(_heard)
 
     def let_go(self) -> None:
         """The server is told to end: nobody waits for an answer any longer."""
