@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import pandas as pd
 import polars as pl
@@ -10,6 +12,8 @@ import pytest
 import bt_lake
 from bt_lake.lake import Lake
 from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.values import compared
 
 
 @pytest.fixture
@@ -178,6 +182,63 @@ def test_macros_refuse_what_they_do_not_know_and_lead_into_nested_parameters(lak
     ]
 
 
+def test_macros_refuse_the_parameters_that_python_refuses(lake):
+    Store(lake.path).create()
+    assert lake.sql("select runs from aggregate('param.nix')").rows() == []
+    lake.save(
+        strategy="s", params={"t": "text", "gone": None, "k": 1}, metrics={"sharpe_ratio": 1.0}
+    )
+    for macro, question in (
+        ("aggregate('{}')", lake.aggregate),
+        ("aggregate('strategy', metric := '{}')", lambda name: lake.aggregate("strategy", name)),
+        ("best('{}')", lake.best),
+        ("sweep('s', 'k', metric := '{}')", lambda name: lake.sweep("s", "k", metric=name)),
+    ):
+        for ask in (question, lambda name, macro=macro: lake.sql(f"from {macro.format(name)}")):
+            with pytest.raises(BadInput, match="no parameter 'nix'"):
+                ask("param.nix")
+            ask("param.t"), ask("param.gone")
+    assert lake.sql("from best('param.t')").height == lake.best("param.t").height == 0
+    assert lake.sql("select n from aggregate('strategy', metric := 'param.t')").rows() == [(0,)]
+    empty = bt_lake.open(lake.path.parent / "bare")
+    empty.save(strategy="s", metrics={"sharpe_ratio": 1.0})
+    with pytest.raises(BadInput, match=r"no parameter 'nix'\.$"):
+        empty.sql("from aggregate('param.nix')")
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ({"a.b": {"c.d": 1}}, "a.b.c.d"),
+        ({"a": {"b.c.d.e": 1}}, "a.b.c.d.e"),
+        ({"a.b": {"c": {"d.e.f": {"g.h": 1}}}}, "a.b.c.d.e.f.g.h"),
+        ({"a.b.c.d.e.f.g.h.i.j": 1}, "a.b.c.d.e.f.g.h.i.j"),
+        ({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}, "a.b.c.d.e.f.g.h.i"),
+        ({"a/b~.c": {"": 1}}, "a/b~.c."),
+    ],
+)
+def test_a_name_with_dots_is_found_wherever_it_may_lead(lake, value, name):
+    lake.save(strategy="s", params=value, metrics={"sharpe_ratio": 1.0})
+    column = f"param.{name}"
+    assert lake.runs(spread_params=True)[column].to_list() == [1]
+    assert lake.runs(columns=[column])[column].to_list() == [1]
+    assert lake.runs(params={name: 1}).height == lake.best(column).height == 1
+    assert lake.sweep("s", name).xs == [1]
+    assert lake.sql(f"select x from sweep('s', '{name}')").rows() == [("1",)]
+    assert lake.sql(f"select \"value\" from best('{column}')").rows() == [(1,)]
+
+
+def test_of_the_places_a_name_may_mean_the_first_counts_in_sql_too(lake):
+    places = [{"a.b": {"c": 2}}, {"a": {"b.c": 3}}, {"a": {"b": {"c": 4}}}]
+    runs = [{"a.b.c": 1}, *places, {**places[0], **places[1]}, {**places[0], **places[2]}]
+    ids = [lake.save(strategy="s", params=value) for value in runs]
+    lake.save(strategy="s", params={})
+    found = lake.sql("select run_id, \"value\"::int from best('param.a.b.c')").rows()
+    assert dict(found) == dict(zip(ids, [1, 2, 3, 4, 3, 2], strict=True))
+    found = lake.best("param.a.b.c").select("run_id", "param.a.b.c").rows()
+    assert dict(found) == dict(zip(ids, [1, 2, 3, 4, 3, 2], strict=True))
+
+
 @pytest.mark.parametrize("kind", ["string[python]", "string", "object"])
 def test_pandas_keys_may_be_missing(lake, kind):
     sharpes(lake, 1.0, symbol="A")
@@ -233,6 +294,40 @@ def test_a_parameter_of_any_name_can_be_asked_for(lake, name):
     assert lake.runs(params={f"{name}==": 5}).height == 1
     assert lake.best(f"param.{name}").height == 1
     assert lake.sweep("s", f"param.{name}").xs == [5]
+
+
+@pytest.mark.parametrize("name", ["x ", "x<", "x<==", " ", "x!", "=", " x", "a<b", "a=b", 'q"', ""])
+def test_a_filter_of_a_command_asks_for_a_name_in_quotes(lake, name):
+    lake.save(strategy="s", run_id="right", params={name: 5})
+    lake.save(strategy="s", params={name: 6, "x": 5})
+    quoted = json.dumps(name)
+    assert lake.runs(params=compared([f"{quoted}=5"]))["run_id"].to_list() == ["right"]
+    assert lake.runs(params=compared([f"{quoted}=5", f"{quoted} = 6"])).height == 2
+
+
+def test_what_is_typed_of_a_filter_without_quotes(lake):
+    typed = ["a=b==c", "x>=5", "x=<5", "y = 5", "z==5", 'w="=5"', '"v']
+    assert compared(typed[:-1]) == {
+        "a": "b==c", "x>=": 5, "x": "<5", "y": 5, "z": "=5", "w": "=5",
+    }  # fmt: skip
+    with pytest.raises(BadInput, match="write NAME=VALUE"):
+        compared(typed)
+
+
+def test_advice_can_be_typed(lake):
+    for name in ("x ", "x<", "param.x", "symbol"):
+        lake.save(strategy="s", params={name: 5})
+    answer = lake.ask.runs(params={"x": 5})
+    assert answer.rows() == []
+    assert answer.note() == 'no run has parameter \'x\'. Did you mean "x ", "x<", param.x?'
+    assert lake.runs(params=compared(['"x "=5', '"x<"=5'])).height == 0
+    for typed in ('"x "=5', '"x<"=5', "param.x=5"):
+        assert lake.runs(params=compared([typed])).height == 1
+    with pytest.raises(BadInput, match=r"Did you mean x , x<, param\.param\.x\?"):
+        lake.sweep("s", "param.x")
+    assert lake.sweep("s", "param.param.x").xs == [5]
+    with pytest.raises(BadInput, match=r"no parameter 'symbl'\. Did you mean param\.symbol\?"):
+        lake.sweep("s", "param.symbl")
 
 
 def test_a_dot_within_a_nested_name(lake):

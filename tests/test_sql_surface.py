@@ -75,7 +75,8 @@ def test_the_shell_says_what_python_says(golden, sql):
     ("sql", "message"),
     [
         ("from best('sharp')", "no metric 'sharp'. Did you mean sharpe_ratio, sharpe_period"),
-        ("from best('param.nope')", "no metric 'param.nope'"),
+        ("from best('param.nope')", "no parameter 'nope'. Did you mean"),
+        ("from aggregate('param.nope')", "no parameter 'nope'. Did you mean"),
         ("from best(null)", "no metric 'NULL'"),
         ("from aggregate('stratgy')", "no label 'stratgy'. Did you mean strategy"),
         ("from aggregate('strategy', metric := 'shrp')", "no metric 'shrp'"),

@@ -152,7 +152,7 @@ class Filters(ByLabel):
         for given, value in (self.params or {}).items():
             name = _compared(given)[0]
             if not any_run_has_param(connection, name):
-                near = did_you_mean(name, own_params(connection))
+                near = did_you_mean(name, own_params(connection), _unmistakable)
                 return f"no run has parameter '{name}'{near}"
             if isinstance(value, list | tuple) and not isinstance(value, AnyOf):
                 each = ", ".join(map(repr, value))
@@ -231,6 +231,12 @@ def _compared(name: str) -> tuple[str, str]:
     if operator in ("", "=="):
         return bare, "="
     return bare.rstrip(), operator
+
+
+def _unmistakable(name: str) -> str:
+    """A parameter's name, in quotes where they belong to it or it would be taken for another."""
+    plain = name == name.strip() and _compared(name) == (name, "=") and name[:1] != '"'
+    return name if plain else to_json(name)
 
 
 def _param_condition(name: str, value: Any, bind: Callable[[Any], str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.quoting import identifier, literal
 from bt_lake.warehouse.schema import RUNS, TITLES, metrics
-from bt_lake.warehouse.values import NUMBER
+from bt_lake.warehouse.values import MOST_PARTS, NUMBER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 PARAM = "param."
 REPORTED = "reported."
 EXTRA = "extra."
-_MOST_PARTS = 8
 PERIODS = ("day", "week", "month", "year")
 DIMENSIONS = tuple(c.name for c in RUNS.columns if c.kind == "string")
 _SORTABLE = ("string", "double", "int64", "timestamp")
@@ -92,19 +91,15 @@ def at(paths: Sequence[Sequence[str]], take: str = "->>") -> str:
 
 
 def _paths(name: str) -> list[list[str]]:
-    """Where a name with dots may lead: `a.b` to a parameter of that name, or to b in a; of many
-    parts only to such a name, or all the way in."""
+    """Where a name with dots may lead: `a.b` to a parameter of that name, or to b in a; first to
+    the longest names. Of many parts only to such a name, or all the way in."""
     parts = name.split(".")
-    if len(parts) > _MOST_PARTS:
+    if len(parts) > MOST_PARTS:
         return [[name], parts]
     paths = [[parts[0]]]
     for part in parts[1:]:
-        paths = [
-            longer
-            for path in paths
-            for longer in ([*path[:-1], f"{path[-1]}.{part}"], [*path, part])
-        ]
-    return sorted(paths, key=len)
+        paths = [[*p[:-1], f"{p[-1]}.{part}"] for p in paths] + [[*p, part] for p in paths]
+    return paths
 
 
 def number(text: str) -> str:
@@ -139,6 +134,12 @@ def dimension(name: str) -> str:
     raise UnknownName.near("label", name, (*DIMENSIONS, *PERIODS), hint)
 
 
+def axis(name: str) -> str:
+    """The full name of an axis: a label, or a parameter, whose `param.` may be left out."""
+    known = name.startswith(PARAM) or name in DIMENSIONS or name in PERIODS
+    return name if known else PARAM + name
+
+
 def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
     """Refuse a metric or parameter that no run of the lake has."""
     for one in wanted:
@@ -148,13 +149,18 @@ def require(connection: DuckDBPyConnection, *wanted: Metric) -> None:
             name = one.name.removeprefix(PARAM)
             if any_run_has_param(connection, name):
                 continue
-            raise UnknownName.near("parameter", name, own_params(connection))
+            raise UnknownName.near("parameter", name, own_params(connection), written=_in_full)
         if one.name.startswith(REPORTED):
             known = [REPORTED + name for name in reported_metrics(connection)]
             raise UnknownName.near("metric", one.name, known, " No source reported it.")
         own = own_metrics(connection)
         known = [*(column.name for column in metrics()), *own]
         raise UnknownName.near("metric", one.name, known, f"\n{_where_they_are(own)}")
+
+
+def _in_full(name: str) -> str:
+    """A parameter's name, in full where it would be taken for something else."""
+    return name if axis(name) != name else PARAM + name
 
 
 class Described(NamedTuple):

@@ -75,9 +75,9 @@ def _leaves(structure: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         yield path, _TYPES.get(structure, "varchar") if isinstance(structure, str) else "varchar"
 
 
-def _order(path: Path) -> tuple[int, list[int]]:
-    """As `param.NAME` looks for it: the fewest steps first, the long ones of these before."""
-    return len(path), [-key.count(".") for key in path]
+def _order(path: Path) -> tuple[int, ...]:
+    """As `param.NAME` looks for it: first where the last names are the longest."""
+    return tuple(-key.count(".") for key in reversed(path))
 
 
 def _common(kinds: set[str]) -> str:

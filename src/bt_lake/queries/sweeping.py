@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.filters import ALL, Filters
 from bt_lake.queries.names import (
-    DIMENSIONS,
     EXTRA,
     PARAM,
-    PERIODS,
+    axis,
     dimension,
     meant,
     metric,
@@ -198,12 +197,6 @@ def sweep(
         note=note,
         _mixed=lambda: _mixed(reader, filters),
     )
-
-
-def axis(name: str) -> str:
-    """The full name of an axis: a label, or a parameter, whose `param.` may be left out."""
-    known = name.startswith(PARAM) or name in DIMENSIONS or name in PERIODS
-    return name if known else PARAM + name
 
 
 def _found(axes: Sequence[str]) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 _LIKE = 0.6
@@ -24,8 +24,15 @@ class UnknownName(BadInput):
     """A metric, column, filter or command that does not exist."""
 
     @classmethod
-    def near(cls, kind: str, name: str, known: Iterable[str], hint: str = "") -> Self:
-        return cls(f"no {kind} '{name}'{did_you_mean(name, known)}{hint}")
+    def near(
+        cls,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        hint: str = "",
+        written: Callable[[str], str] = str,
+    ) -> Self:
+        return cls(f"no {kind} '{name}'{did_you_mean(name, known, written)}{hint}")
 
 
 class NotFound(LakeError):
@@ -103,8 +110,9 @@ class Busy(LakeError):
     exit_code = 5
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
+def did_you_mean(name: str, known: Iterable[str], written: Callable[[str], str] = str) -> str:
+    """The names that may be meant, as they are `written` where the name was."""
+    near = [written(each) for each in nearest(name, known)]
     return f". Did you mean {', '.join(near)}?" if near else "."
 
 

@@ -10,7 +10,7 @@ from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
 from bt_lake.warehouse.schema import EQUITY, EVENTS, IDENTITY, RUNS, TRADES, Column, Table, metrics
 from bt_lake.warehouse.unknown import Unknown
-from bt_lake.warehouse.values import NUMBER
+from bt_lake.warehouse.values import MOST_PARTS, NUMBER
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
@@ -107,6 +107,7 @@ def _values() -> dict[str, str]:
         "schema.events": read_schema(EVENTS.columns),
         "metric": _value_of_metric(),
         "number": literal(NUMBER),
+        "most_parts": str(MOST_PARTS),
         "metrics": ", ".join(literal(m.name) for m in metrics()),
         "lower_is_better": ", ".join(literal(m.name) for m in metrics() if m.better == "lower"),
         "labels": ", ".join(map(literal, (*_label_names(), *_PERIODS))),

@@ -13,11 +13,14 @@ from bt_lake.warehouse.errors import BadInput
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,299})")
 _NUMBER = re.compile(r"[+-]?([0-9]++(\.[0-9]*+)?|\.[0-9]++)([eE][+-]?[0-9]++)?")
 _COMPARED = re.compile(r"(.+?)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
+_QUOTED = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*=(.*)', re.DOTALL)
 # A code, a time or an account number: 007 is no 7.
 _PADDED = re.compile(r"[+-]?0[0-9].*")
 # The same for SQL, where a cast would take 1_000, 007 and inf, too.
 NUMBER = r"^[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _WORDS = {"true": True, "false": False, "null": None}
+# A name with dots may mean several places in the parameters, twice as many with each part.
+MOST_PARTS = 8
 _PARAMETER = ("param.", "params.", "param_")
 # What an empty cell of a file may look like; "NA" is a symbol.
 NO_VALUE = ("", "NaN", "nan", "null", "NULL", "None", "NaT")
@@ -139,13 +142,23 @@ def named(option: str, texts: Iterable[str], write: str, *, last: bool = False) 
 
 
 def compared(texts: Iterable[str]) -> dict[str, Any]:
-    """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them."""
+    """`fast=10` and `fast>=10` as filters want them; several values of a name mean any of them.
+
+    A name in quotes, as in `"x<"=10`, is taken as it is.
+    """
     wanted: dict[str, Any] = {}
     for text in texts:
-        found = _COMPARED.fullmatch(text.strip())
-        if found is None:
-            raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
-        name, operator, typed = map(str.strip, found.groups())
-        key = name if operator == "=" else f"{name}{operator}"
+        key, typed = _key_and_text(text)
         wanted.setdefault(key, []).append(value(typed))
     return {name: each[0] if len(each) == 1 else AnyOf(each) for name, each in wanted.items()}
+
+
+def _key_and_text(text: str) -> tuple[str, str]:
+    if quoted := _QUOTED.fullmatch(text):
+        name = from_json(quoted[1])
+        return f"{name}==" if name.endswith(("<", ">", "=")) else name, quoted[2].strip()
+    found = _COMPARED.fullmatch(text.strip())
+    if found is None:
+        raise BadInput(f"--param {text}: write NAME=VALUE, such as fast=10 or 'fast>=10'")
+    name, operator, typed = map(str.strip, found.groups())
+    return name if operator == "=" else f"{name}{operator}", typed

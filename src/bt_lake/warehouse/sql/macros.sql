@@ -5,20 +5,54 @@
 --      from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio');
 --      from history(n := 20);
 
-create or replace temp macro lake_param(params, name) as case
-  when contains(name, '.') then coalesce(
-    params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1')),
-    params ->> ('/' || replace(replace(replace(name, '~', '~0'), '/', '~1'), '.', '/')))
-  else params ->> ('/' || replace(replace(name, '~', '~0'), '/', '~1'))
+-- Where a name with dots may lead: 'a.b' to a parameter of that name, or to b in a; first to the
+-- longest names. Of many parts only to such a name, or all the way in. chr(1) is between the places.
+create or replace temp macro lake_escaped(name) as '/' || replace(replace(name, '~', '~0'), '/', '~1');
+create or replace temp macro lake_pointers(name) as case
+  when len(string_split(name, '.')) > {{most_parts}}
+  then [lake_escaped(name), replace(lake_escaped(name), '.', '/')]
+  else string_split(
+    list_reduce(
+      string_split(lake_escaped(name), '.')[:{{most_parts}}],
+      lambda found, part: concat(
+        replace(found, chr(1), concat('.', part, chr(1))), '.', part, chr(1),
+        replace(found, chr(1), concat('/', part, chr(1))), '/', part)),
+    chr(1))
 end;
+create or replace temp macro lake_param(params, name) as case
+  when contains(name, '.') then list_any_value(list_transform(lake_pointers(name), lambda place: params ->> place))
+  else params ->> lake_escaped(name)
+end;
+create or replace temp macro lake_has_param(params, name) as
+  len(list_filter(lake_pointers(name), lambda place: json_exists(params, place))) > 0;
 create or replace temp macro lake_number(value) as
   lake_finite(try_cast(regexp_extract(value, {{number}}) as double));
 create or replace temp macro lake_refusal(kind, name, known) as
-  'no ' || kind || ' ''' || coalesce(name, 'NULL') || '''. Did you mean ' || array_to_string(list_transform(
-    list_sort(
-      list_transform(known, lambda k: {similarity: jaro_winkler_similarity(k, coalesce(name, '')), name: k}), 'desc'
-    )[:3],
-    lambda k: k.name), ', ') || '?';
+  'no ' || kind || ' ''' || coalesce(name, 'NULL') || '''.' || coalesce(' Did you mean ' || array_to_string(
+    list_transform(
+      list_sort(
+        list_transform(known, lambda k: {similarity: jaro_winkler_similarity(k, coalesce(name, '')), name: k}), 'desc'
+      )[:3],
+      lambda k: k.name), ', ') || '?', '');
+
+-- A row that says so, where no run has the parameter, the metric, or where there is no such label.
+create or replace temp macro lake_unknown_param(name) as table
+  select lake_refusal('parameter', name, all_of_them) as refusal
+  from (select list(distinct known) as all_of_them from (select unnest(json_keys(params)) as known from trials))
+  where not exists (from trials where lake_has_param(params, name));
+create or replace temp macro lake_unknown_metric(metric) as table
+  select refusal from lake_unknown_param(metric[7:]) where starts_with(metric, 'param.')
+  union all
+  select lake_refusal('metric', metric, [{{metrics}}])
+  where
+    coalesce(metric, '') not in ({{metrics}}) and not starts_with(coalesce(metric, ''), 'param.')
+    and not exists (from trials where {{metric}} is not null);
+create or replace temp macro lake_unknown_label(dim) as table
+  select refusal from lake_unknown_param(dim[7:])
+  where starts_with(dim, 'param.') and exists (from trials)
+  union all
+  select lake_refusal('label', dim, [{{labels}}])
+  where dim not in ({{labels}}) and not starts_with(dim, 'param.');
 
 -- The metric is read alone first, the wide rows of the best second.
 create or replace temp macro best(
@@ -50,9 +84,7 @@ with
       params, runs.* exclude (run_id, strategy, symbol, timeframe, params)
     from picked join runs using (run_id)
     union all by name
-    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as run_id
-    where coalesce(metric, '') not in ({{metrics}})
-      and not exists (from trials where {{metric}} is not null)
+    select error(refusal)::varchar as run_id from lake_unknown_metric(metric)
   )
 -- The condition has the refusal evaluated, whatever columns are asked for.
 from found where run_id is not null order by "rank";
@@ -81,12 +113,9 @@ with
   found as (
     from groups
     union all by name
-    select error(lake_refusal('label', dim, [{{labels}}]))::bigint as runs
-    where dim not in ({{labels}}) and not starts_with(dim, 'param.')
+    select error(refusal)::bigint as runs from lake_unknown_label(dim)
     union all by name
-    select error(lake_refusal('metric', metric, [{{metrics}}]))::bigint as runs
-    where coalesce(metric, '') not in ({{metrics}})
-      and not exists (from trials where {{metric}} is not null)
+    select error(refusal)::bigint as runs from lake_unknown_metric(metric)
   )
 from found
 where runs is not null
@@ -108,9 +137,7 @@ with
     where px is not null and (py is not null or y is null)
     group by all
     union all by name
-    select error(lake_refusal('metric', metric, [{{metrics}}]))::varchar as px
-    where coalesce(metric, '') not in ({{metrics}})
-      and not exists (from trials where {{metric}} is not null)
+    select error(refusal)::varchar as px from lake_unknown_metric(metric)
     union all by name
     select error('no run of ' || strategy || ' has the parameter ' || x)::varchar as px
     where (select count(*) > 0 and count(px) = 0 from points)
