@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -28,6 +30,7 @@ PORT = 8321
 _NEXT = 20  # ports to try where that one is taken
 _SHORTEST_TOKEN = 16
 _EVERYWHERE = ("0.0.0.0", "::")
+_AGAIN_S = 1.0
 _STILL_S = 3  # for connections that are open when it ends
 
 
@@ -73,6 +76,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config)
         self._settings = settings
+        self._told_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -89,7 +93,11 @@ class _Server(uvicorn.Server):
                 signal.signal(each, handler)
 
     def _told(self, number: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
+        now = time.monotonic()
+        if not self.should_exit:
+            self._told_at = now
+        # The same key press may come twice, from the terminal and from who started us.
+        self.force_exit = now - self._told_at > _AGAIN_S
         self.should_exit = True
         self._settings.end()
 
@@ -105,8 +113,12 @@ def _socket(host: str, port: int | None) -> socket.socket:
         try:
             return socket.create_server((host, number), family=family)
         except OSError as error:
-            why = os.strerror(error.errno or 0) if (error.errno or 0) > 0 else str(error)
-    raise BadInput(f"{host} port {tried[-1]}: {why}. --port 0 takes one that is free") from None
+            known = error.errno is not None and error.errno > 0  # a name that leads nowhere is not
+            reason = os.strerror(error.errno or 0) if known else str(error)
+            why = f"{host} port {number}: {reason}"
+            if error.errno != errno.EADDRINUSE:
+                raise BadInput(why) from None
+    raise BadInput(f"{why}. --port 0 takes one that is free")
 
 
 def _hosts(host: str) -> frozenset[str]:
