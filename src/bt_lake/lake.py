@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.detail import Detail
     from bt_lake.queries.exporting import Exported
     from bt_lake.queries.facets import Counted, Histogram
+    from bt_lake.queries.importance import Importance
     from bt_lake.queries.mixing import Portfolio
     from bt_lake.queries.names import Described
     from bt_lake.queries.simulating import Simulation
@@ -809,6 +810,19 @@ class Lake:
         from bt_lake.queries.mixing import portfolio
 
         return portfolio(self.reader, several(runs), weights, rebalance, capital)
+
+    def importance(
+        self, strategy: str, /, metric: str = "sharpe_ratio", **filters: Unpack[Given]
+    ) -> Importance:
+        """What share of a metric's variance each parameter brings, alone and in pairs: `print` it,
+        or take `.frame()`, `.means()`, `.plot()`.
+
+        Exact (ANOVA), of a full grid of parameters and labels, where each cell counts alike; where
+        there are gaps, filters must take a part without.
+        """
+        from bt_lake.queries.importance import importance
+
+        return importance(self.reader, strategy, metric, Filters.of(filters))
 
     def relative(
         self,

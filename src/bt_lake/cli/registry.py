@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "simulate": "simulating:simulate",
         "aggregate": "summing:aggregate",
         "sweep": "sweeping:sweep",
+        "importance": "importance:importance",
         "overfit": "overfitting:overfit",
         "walkforward": "walking:walkforward",
         "decay": "walking:decay",

@@ -72,7 +72,8 @@ def _block(block: Block, name: str) -> Iterator[str]:
         case Table():
             yield _table(block)
         case Abreast():
-            yield f'<div class="abreast">{"".join(map(_table, block.tables))}</div>\n'
+            pairs = " pairs" if any(len(table.head) > 4 for table in block.tables) else ""
+            yield f'<div class="abreast{pairs}">{"".join(map(_table, block.tables))}</div>\n'
 
 
 def _figure(figure: Figure, name: str) -> Iterator[str]:
@@ -106,7 +107,8 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     note = f'<p class="note">{_text(table.note)}</p>' if table.note else ""
-    wide = " wide" if len(table.head) > 6 else ""
+    facts = table.texts == len(table.head) == 2
+    wide = " wide" if len(table.head) > 6 else " facts" if facts else ""
     inner = f"{caption}{head}<tbody>\n{body}</tbody>"
     return f'<div class="scroll{wide}"><table>{inner}</table></div>{note}\n'
 

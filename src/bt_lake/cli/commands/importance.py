@@ -1,0 +1,47 @@
+"""importance: what the parameters did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.options import MetricOption, Which
+from bt_lake.cli.output import Format, Output
+from bt_lake.cli.session import Session
+from bt_lake.drawing.picture import check_kind
+
+
+def importance(
+    session: Session,
+    strategy: Annotated[str, typer.Argument(help="Name of the strategy.")],
+    which: Which,
+    out: Output,
+    metric: MetricOption = "sharpe_ratio",
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the shares: .svg or .html.")
+    ] = None,
+) -> None:
+    """What share of a metric's variance each parameter brings.
+
+    Alone and in pairs, exactly (ANOVA), of a full grid; filters take a part of a grid that has
+    gaps. Labels that differ, such as symbol, count as parameters.
+
+    \b
+    Examples:
+      bt-lake importance sma_cross
+      bt-lake importance sma_cross -m calmar_ratio --symbol AAPL --plot shares.svg
+    """
+    if plot is not None:
+        check_kind(plot)
+    made = session.lake.importance(strategy, metric, **which.filters())
+    if plot is not None:
+        made.plot().save(plot)
+    elif out.is_text:
+        lines = repr(made).splitlines()
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
+    else:
+        out.rows(made.frame().columns, made.frame().rows())
+    messages.note(f"drew {plot}" if plot else "", messages.took(session.started))

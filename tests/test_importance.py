@@ -1,0 +1,121 @@
+"""What the parameters did: against least squares with dummies, and closed forms."""
+
+from __future__ import annotations
+
+from itertools import product
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from cli_lake import Cli
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bt_lake.lake import Lake
+from bt_lake.metrics.variance import variance_shares
+from bt_lake.warehouse.errors import BadInput, LakeError
+
+pytest_plugins = ["cli_fixtures"]
+
+
+def explained(y: np.ndarray, *factors: np.ndarray) -> float:
+    """R2 of least squares on dummies of every combination of the factors."""
+    _, level = np.unique(np.column_stack(factors), axis=0, return_inverse=True)
+    dummies = np.eye(level.max() + 1)[level.ravel()]
+    fitted = dummies @ np.linalg.lstsq(dummies, y, rcond=None)[0]
+    return 1 - ((y - fitted) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+
+
+@given(st.integers(0, 999), st.lists(st.integers(2, 4), min_size=1, max_size=3))
+def test_shares_are_those_of_least_squares(seed: int, shape: list[int]):
+    cells = np.random.default_rng(seed).normal(size=shape)
+    y, places = cells.ravel(), np.indices(shape).reshape(len(shape), -1)
+    found = variance_shares(cells)
+    for axes, share in found.items():
+        expected = explained(y, *places[list(axes)])
+        if len(axes) == 2:
+            expected -= sum(explained(y, places[axis]) for axis in axes)
+        assert share == pytest.approx(expected, abs=1e-9)
+    assert sum(found.values()) <= 1 + 1e-9
+    if len(shape) < 3:
+        assert sum(found.values()) == pytest.approx(1)
+    again = variance_shares(3 - 7 * cells)
+    assert again == pytest.approx(found)
+
+
+def test_what_adds_up_has_no_interaction():
+    cells = np.add.outer(np.array([0.0, 3.0]), np.array([0.0, 4.0]))
+    assert variance_shares(cells) == pytest.approx({(0,): 9 / 25, (1,): 16 / 25, (0, 1): 0})
+    product_alone = np.outer([-1.0, 1.0], [-1.0, 1.0])
+    assert variance_shares(product_alone) == pytest.approx({(0,): 0, (1,): 0, (0, 1): 1})
+    assert variance_shares(np.ones((2, 2))) == {}
+
+
+@pytest.fixture
+def grid(lake: Lake) -> Lake:
+    """sharpe = fast + 10 (symbol B), slow does nothing; each but one twice, 0.5 apart."""
+    lake.save(
+        [
+            {
+                "strategy": "s",
+                "symbol": symbol,
+                "params": {"fast": fast, "deep": {"slow": slow}, "same": 1},
+                "metrics": {"sharpe_ratio": fast + 10 * (symbol == "B") + half, "mine": 1.0},
+            }
+            for fast, slow, symbol, half in product((1, 2, 3), (5, 6), "AB", (-0.25, 0.25))
+        ]
+    )
+    return lake
+
+
+def test_of_a_strategy(grid: Lake):
+    found = grid.importance("s")
+    fast, symbol = 2 / 3, 25.0  # the variance of each
+    assert dict(list(found.shares.items())[:2]) == pytest.approx(
+        {"symbol": symbol / (fast + symbol), "fast": fast / (fast + symbol)}
+    )
+    assert found.shares["deep.slow"] == pytest.approx(0) and found.shares[
+        "the rest"
+    ] == pytest.approx(0)
+    assert found.runs == 24 and found.cells.shape == (2, 3, 2)
+    means = {(p, v): m for p, v, m in found.means().rows()}
+    assert means["symbol", "B"] == pytest.approx(12) and means["fast", "3"] == pytest.approx(8)
+    assert found.frame()["parameters"][0] == "symbol"
+    ElementTree.fromstring(found.plot().svg())
+    assert "24 runs on a full grid of 2 x 3 x 2" in repr(found)
+    alone = grid.importance("s", symbol="A")
+    assert alone.shares["fast"] == pytest.approx(1)
+
+
+def test_what_is_no_full_grid(grid: Lake):
+    grid.save(
+        strategy="s",
+        symbol="A",
+        params={"fast": 9, "deep": {"slow": 5}, "same": 1},
+        metrics={"sharpe_ratio": 1.0},
+    )
+    with pytest.raises(
+        BadInput, match=r"13 of the 16 combinations of symbol \(2\), fast \(4\), deep.slow \(2\)"
+    ):
+        grid.importance("s")
+    assert grid.importance("s", params={"fast<": 9}).runs == 24
+    with pytest.raises(BadInput, match="no parameter differs"):
+        grid.importance("s", symbol="A", params={"fast": 9})
+    for asked in ({"metric": "sharp"}, {"metric": "cagr"}, {"symbol": "nope"}):
+        with pytest.raises(LakeError):
+            grid.importance("s", **asked)
+    level = grid.importance("s", "mine", params={"fast<": 9})
+    assert level.shares == {} and "full grid" in repr(level)
+
+
+def test_the_command(cli: Cli, tmp_path):
+    said = cli("importance", "sma_cross", "--symbol", "SYNTH")
+    assert said.code == 0 and "6 runs on a full grid of 2 x 3" in said.lines[0]
+    lines = cli("importance", "sma_cross", "--symbol", "SYNTH", "-f", "csv").lines
+    assert lines[0] == "parameters,share" and lines[1].startswith("fast,0.77")
+    assert (
+        cli("importance", "sma_cross", "--symbol", "SYNTH", "--plot", tmp_path / "i.svg").code == 0
+    )
+    assert (
+        cli("importance", "nope").code == 3 and cli("importance", "sma_cross", "-m", "x").code == 2
+    )
