@@ -306,6 +306,8 @@ def asked_by_command(lake: Lake, *args: str) -> list[dict[str, Any]]:
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = command([*args, "-f", "json", "--lake", str(lake.path)])
+    if err.getvalue().startswith("error: no "):
+        raise UnknownName(err.getvalue())
     assert code == 0, (args, err.getvalue())
     out.flush()
     return json.loads(out.buffer.getvalue() or "[]")

@@ -163,13 +163,18 @@ def _called(arguments: list[str]) -> tuple[int, str]:
 
 
 def _log(random: random.Random, lake: Path, outside: Path) -> None:
-    path = random.choice(sorted((lake / "_log").glob("*.json"))[-2:])
+    path = random.choice(_logs(lake)[-2:])
     _write_log(random, path, _spoilt(random, json.loads(path.read_bytes()), outside))
+
+
+def _logs(lake: Path) -> list[Path]:
+    """Those that can be read: who tampered before may have put a pipe there."""
+    return [path for path in sorted((lake / "_log").glob("*.json")) if path.is_file()]
 
 
 def _log_names(random: random.Random, lake: Path, outside: Path) -> None:
     """A log that is sound but for the files it names."""
-    path = max((lake / "_log").glob("*.json"))
+    path = _logs(lake)[-1]
     state = json.loads(path.read_bytes())
     name = random.choice(texts(outside))
     match random.randrange(3):
@@ -297,7 +302,7 @@ def _manifest(random: random.Random, lake: Path, outside: Path) -> None:
     """What a repair is said to have moved, and where it would go back to."""
     (lake / "_quarantine").mkdir(exist_ok=True)
     (lake / "_quarantine" / "evil").write_text("evil")
-    epoch = max(int(path.stem) for path in (lake / "_log").glob("*.json"))
+    epoch = int(_logs(lake)[-1].stem)
     places = [*texts(outside), "_quarantine/evil", *map(str, lake.glob("runs/*/*"))]
     moves = [[random.choice(places), "_quarantine/evil"] for _ in range(9)]
     moves += [[random.choice(places), random.choice(places)] for _ in range(3)]
