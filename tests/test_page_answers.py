@@ -10,6 +10,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from cli_lake import CURVE, documents, run_id
@@ -145,6 +146,16 @@ def test_runs_are_found_by_what_they_are_called(page: Server):
         found = [row["run_id"] for row in rows(page.get("search", q=text))]
         assert run_id(wanted) in found and len(found) <= 2, text
     assert page.get("search", q="100%_nothing'\"")["rows"] == 0
+
+
+def test_a_run_of_an_older_store_keeps_its_odd_name(made_lake: Path, tmp_path: Path):
+    lake = shutil.copytree(made_lake, tmp_path / "lake")
+    save(Store(lake), {"run_id": "old/store 7?#é", "strategy": "odd"})
+    with server(lake) as running:
+        name = quote("old/store 7?#é", safe="")
+        assert running.get(f"run/{name}")["run"]["strategy"] == "odd"
+        assert running.ask(f"/run/{name}").status == 200
+        assert running.get(f"trades/{name}")["rows"] == 0
 
 
 def test_marks_are_made_and_taken_back(own_page: Server):

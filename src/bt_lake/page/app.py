@@ -30,7 +30,7 @@ STATIC = Path(__file__).parent / "static"
 _CLOSED_EARLY = 499
 # Each is the same document; its script draws what the address says.
 _VIEWS = (
-    "/", "/runs", "/run/{run}", "/compare", "/sweep", "/sweep/{strategy:path}", "/overfit",
+    "/", "/runs", "/run/{run:path}", "/compare", "/sweep", "/sweep/{strategy:path}", "/overfit",
     "/new", "/lake",
 )  # fmt: skip
 
@@ -85,10 +85,10 @@ def app(settings: Settings) -> ASGIApp:
         Route("/api/overfit", reading(judged.overfit, slow=True)),
         Route("/api/info", reading(kept.info)),
         Route("/api/check", reading(kept.check, slow=True)),
-        Route("/api/drawdowns/{run}", reading(judged.drawdowns)),
-        Route("/api/rolling/{run}", reading(judged.rolling)),
-        Route("/api/run/{run}", reading(views.run)),
-        Route("/api/trades/{run}", reading(views.trades)),
+        Route("/api/drawdowns/{run:path}", reading(judged.drawdowns)),
+        Route("/api/rolling/{run:path}", reading(judged.rolling)),
+        Route("/api/run/{run:path}", reading(views.run)),
+        Route("/api/trades/{run:path}", reading(views.trades)),
         *marks.routes(turns, settings),
         *starting.routes(jobs, settings),
     ]
@@ -99,6 +99,7 @@ def app(settings: Settings) -> ASGIApp:
             LakeError: _refused,
             HTTPException: _no_such_address,
             ClientDisconnect: _nobody_waits,
+            Exception: _bug,
         },
     )
     return Guarded(made, token=settings.token, port=settings.port, hosts=settings.hosts)
@@ -116,6 +117,14 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _no_such_address(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return told({"error": f"{request.url.path}: {error.detail}"}, error.status_code)
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    """Its traceback goes to stderr."""
+    said = (
+        f"this is a bug in bt-lake: {type(error).__name__}. Please report what its server printed"
+    )
+    return told({"error": said, "kind": "Bug"}, 500)
 
 
 async def _nobody_waits(_: Request, __: Exception) -> Response:

@@ -15,7 +15,8 @@ export const title = (name) =>
   known.get(name)?.title ?? name.replace(/^(param|extra)\./, "");
 export const isNumber = (name) => ["double", "int64"].includes(known.get(name)?.kind);
 
-const minus = (text) => text.replace(/^-/, "−");
+/** With a minus as wide as a plus, and none before what is rounded to zero. */
+const minus = (text) => text.replace(/^-(?=0(\.0*)?$)/, "").replace(/^-/, "−");
 // Made once: a formatter takes a hundred times as long to make as to use.
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
 const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
