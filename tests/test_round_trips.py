@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from cli_lake import Cli
 
 import bt_lake
 from bt_lake.lake import Lake
@@ -43,6 +45,35 @@ def everything(lake: Lake) -> list:
             "from trades order by run_id, trade_no",
         )
     ]
+
+
+FORMULAS = ["@ES", "-5%", "'@ES", "''=1", "'-1", "-1", "=A1", "'x", "None", '"None"', "\t=1"]
+
+
+def test_texts_that_a_spreadsheet_would_run_come_back_from_csv(tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    for place, text in enumerate(FORMULAS):
+        deal = {**DEAL, "symbol": text, "exit_reason": FORMULAS[place - 1]}
+        params = {"rule": text if text != "-1" else "=x"}
+        lake.save(
+            run_id=text.strip(), strategy=text, symbol=text, exit_rule=text, notes=text,
+            tags=[text], params=params, equity=CURVE, trades=[deal],
+        )  # fmt: skip
+    lake.export(tmp_path / "x.csv", curves=True, trades=True, spread_params=True)
+    again = bt_lake.open(tmp_path / "again")
+    assert len(again.ingest(tmp_path / "x.csv").added) == len(FORMULAS)
+    for one, other in zip(everything(again), everything(lake), strict=True):
+        assert one == other
+
+
+def test_keys_of_an_export_fit_its_runs(tmp_path, capsys):
+    lake = bt_lake.open(tmp_path / "lake")
+    ids = [lake.save(strategy="s", symbol=text, params={"rule": "=x"}) for text in FORMULAS]
+    asked = Cli(lake.path, capsys)
+    columns = ["--columns", "strategy,symbol,param.rule"]
+    (tmp_path / "keys.csv").write_text(asked("list", "-n", "20", *columns, "-f", "csv").out)
+    found = json.loads(asked("lookup", "--keys", tmp_path / "keys.csv", "-f", "json").out)
+    assert [row["run_id"] for row in found] == ids[::-1]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import bt_lake
 from bt_lake.cli.writers import csv_text
-from bt_lake.queries.cells import inert
+from bt_lake.warehouse.cells import bared, inert, quoted, read
 
 FORMULAS = [
     "=1+1",
@@ -35,10 +35,18 @@ def test_a_formula_becomes_text(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "AAPL", "-1.5", "+3", "-1e-9", ".5", "-.5", "a=b", "'=1", "x-y"]
+    "text", ["", "AAPL", "-1.5", "+3", "-1e-9", ".5", "-.5", "a=b", "'x", "'-1", "x-y"]
 )
 def test_other_texts_and_numbers_stay(text):
     assert inert(text) == text
+
+
+@given(st.text() | st.text("'=-+@5.\t\"Nane"))
+def test_every_text_comes_back(text):
+    assert bared(inert(text)) == text
+    assert read(inert(quoted(text))) == text
+    if bared(text) != text:
+        assert inert(bared(text)) == text
 
 
 @given(st.text())

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bt_lake.warehouse.cells import bared
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import named, parameter, parameters, value
 
@@ -39,8 +40,9 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def _key(row: Mapping[str | Any, Any]) -> Key:
-    key: Key = {name: text or None for name, text in row.items() if parameter(name or "") is None}
-    params = parameters(row)
+    cells = {name: bared(text or "") for name, text in row.items()}
+    key: Key = {name: text or None for name, text in cells.items() if parameter(name or "") is None}
+    params = parameters(cells)
     if params:
         key["params"] = params
     return key

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
-from bt_lake.queries.cells import inert
+from bt_lake.warehouse.cells import inert
 
 Row = Sequence[Any]
 Rows = Iterable[Row]

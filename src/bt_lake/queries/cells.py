@@ -1,37 +1,20 @@
-"""Text that a spreadsheet would run as a formula, written so that it takes it for text."""
+"""Tables as cells of a CSV file, whose texts come back and act in no spreadsheet."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse.cells import ACTIVE, inert, quoted
 from bt_lake.warehouse.schema import RUNS, TRADES
-from bt_lake.warehouse.values import cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What spreadsheets take for the begin of a formula, full-width forms included; RE2 reads it, too.
-ACTIVE = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-# A text that is a number stays one: no spreadsheet makes anything else of it.
-_NUMBER = r"[+-]?([0-9]++\.?[0-9]*+|\.[0-9]++)([eE][+-]?[0-9]{1,9})?"
-_ACTIVE = re.compile(ACTIVE)
-_IS_NUMBER = re.compile(_NUMBER)
-_LONGEST_NUMBER = 40
 _JSON = {c.name for t in (RUNS, TRADES) for c in t.columns if c.kind not in ("string", "double")}
 
 
-def inert(text: str) -> str:
-    """The text, behind an apostrophe where it could act."""
-    if not _ACTIVE.match(text):
-        return text
-    if len(text) <= _LONGEST_NUMBER and _IS_NUMBER.fullmatch(text):
-        return text
-    return f"'{text}"
-
-
 def inert_table(table: pa.Table) -> pa.Table:
-    """The same for all texts of a table."""
+    """The texts that could act, behind an apostrophe."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -52,7 +35,7 @@ def in_cells(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
         if pa.types.is_string(field.type) and field.name not in _JSON:
             texts = table.column(place).to_pylist()
-            cells = [None if text is None else cell(text) for text in texts]
+            cells = [None if text is None else quoted(text) for text in texts]
             if cells != texts:
                 table = table.set_column(place, field, pa.chunked_array([cells], field.type))
     return table

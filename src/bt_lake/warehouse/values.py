@@ -33,26 +33,6 @@ class Typed(str):
     __slots__ = ()
 
 
-def cell(text: str) -> str:
-    """A text for a cell of CSV, in quotes of its own where it looks like no value or has some."""
-    return json.dumps(text, ensure_ascii=False) if _needs_quotes(text) else text
-
-
-def of_cell(text: str) -> str:
-    """The text that `cell` wrote."""
-    if text[:1] == text[-1:] == '"' and len(text) > 1:
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            return text
-        return inner if _needs_quotes(inner) else text
-    return text
-
-
-def _needs_quotes(text: str) -> bool:
-    return text in NO_VALUE or (len(text) > 1 and text[0] == text[-1] == '"')
-
-
 def is_integer(text: str) -> bool:
     return _INTEGER.fullmatch(text) is not None
 

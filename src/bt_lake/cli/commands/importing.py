@@ -174,7 +174,7 @@ def _write(report: ImportReport, path: Path) -> None:
     import csv
     import io
 
-    from bt_lake.queries.cells import inert
+    from bt_lake.warehouse.cells import inert
 
     kinds = {"row": report.failed, "value": report.cells, "repeated": report.repeated,
              "doubtful": report.doubtful, "changed": report.changed}  # fmt: skip

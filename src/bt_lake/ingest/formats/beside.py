@@ -10,9 +10,9 @@ import numpy as np
 from bt_lake.ingest.columns import is_parquet, read_table
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.texts import as_list
+from bt_lake.warehouse.cells import read
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table
-from bt_lake.warehouse.values import of_cell
 
 _TABLES = {"equity": EQUITY, "trades": TRADES}
 # What follows from the rows: it is computed again, and what the source said is in `reported`.
@@ -61,12 +61,12 @@ class _Rows:
         columns = read_table(path, table)
         if "run_id" not in columns:
             raise BadInput(f"{path}: there is no column run_id that says whose rows these are")
-        owners = np.array(as_list(columns.pop("run_id")), object)
-        changes = np.append(np.full(min(1, len(owners)), True), owners[1:] != owners[:-1])
-        begins = np.flatnonzero(changes).tolist()
         if not is_parquet(path):
             texts = [c.name for c in table.columns if c.kind == "string" and c.name in columns]
             columns |= {name: [_text(v) for v in as_list(columns[name])] for name in texts}
+        owners = np.array(as_list(columns.pop("run_id")), object)
+        changes = np.append(np.full(min(1, len(owners)), True), owners[1:] != owners[:-1])
+        begins = np.flatnonzero(changes).tolist()
         self._columns = columns
         self._places: dict[Any, list[slice]] = {}
         for start, stop in zip(begins, [*begins[1:], len(owners)], strict=True):
@@ -83,7 +83,7 @@ class _Rows:
 
 
 def _text(value: Any) -> Any:
-    return of_cell(value) if isinstance(value, str) else value
+    return read(value) if isinstance(value, str) else value
 
 
 def _settle_capital(run: Run, curve: dict[str, Any]) -> None:

@@ -22,9 +22,10 @@ from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run, unknown_column
 from bt_lake.ingest.times import missing, shown
 from bt_lake.warehouse import bounds
+from bt_lake.warehouse.cells import bared, unquoted
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
-from bt_lake.warehouse.values import NO_VALUE, each_once, found, of_cell, parameter, parameters
+from bt_lake.warehouse.values import NO_VALUE, each_once, found, parameter, parameters
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,7 +183,7 @@ def _csv_rows(path: Path) -> Iterator[_Row | BadRow]:
 
     reader = csv.reader(texts(), strict=True)
     try:
-        names = next(reader)
+        names = list(map(bared, next(reader)))
         bounds.check(str(path), len(names), bounds.COLUMNS, "columns")
         check_names(names, path)
         for cells in reader:
@@ -197,7 +198,7 @@ def _csv_rows(path: Path) -> Iterator[_Row | BadRow]:
 def _csv_values(names: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) != len(names):
         raise BadInput(f"{len(cells)} values for {len(names)} columns")
-    return _from_texts(dict(zip(names, cells, strict=True)))
+    return _from_texts(dict(zip(names, map(bared, cells), strict=True)))
 
 
 def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -215,7 +216,7 @@ def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
 
 def _value(name: str, text: str) -> Any:
     if name in KEYS - _NUMBERS:
-        return _tags(text) if name == "tags" else text if name in _JSON else of_cell(text)
+        return _tags(text) if name == "tags" else text if name in _JSON else unquoted(text)
     try:
         return float(text)
     except ValueError:
