@@ -158,3 +158,14 @@ def test_runs_that_nothing_sets_apart_are_named_by_their_ids(tmp_path):
     long = lake.save([{"strategy": "s", "params": {"a": "v" * 50 + str(n)}} for n in range(2)])
     heads = lake.compare(long).heads
     assert len(set(heads)) == 2 and max(map(len, heads)) <= 24
+
+
+def test_many_runs_correlate_as_few_do(golden, monkeypatch):
+    ids = [row["run_id"] for row in golden.rows]
+    few = golden.lake.compare(ids)
+    monkeypatch.setattr("bt_lake.queries.comparing._IN_SQL", 0)
+    many = golden.lake.compare(ids)
+    assert many.overlap == few.overlap
+    for one, other in zip(few.correlation, many.correlation, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert b == (None if a is None else pytest.approx(a, abs=1e-12))

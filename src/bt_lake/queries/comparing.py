@@ -30,6 +30,7 @@ _LABELS += ["entrypoint", "code_hash", "data_hash", "start_at", "end_at", "statu
 _LABELS += ["metrics_from"]  # a computed ratio beside a reported one
 _FEWEST_DAYS = 3
 _ABREAST = 5
+_IN_SQL = 30
 _HEAD = 24
 _HEADLINES = ("total_return", "cagr", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate")
 Matrix = list[list[Any]]
@@ -150,7 +151,7 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
 
     def question(connection: DuckDBPyConnection) -> Comparison:
         runs = whole_rows(connection, ids)
-        alike, days = _correlation(connection, ids, [run["time_zone"] for run in runs])
+        alike, days = _correlations(connection, runs)
         beside = standings(connection, ids)
         found = [beside.get(run_id) for run_id in ids]
         differences, metrics = _differences(runs), _metrics(runs)
@@ -210,6 +211,23 @@ def _best(values: Sequence[Any], better: str) -> list[int]:
         return []
     best = max(known) if better == "higher" else min(known)
     return [place for place, value in enumerate(values) if value == best]
+
+
+def _correlations(connection: DuckDBPyConnection, runs: Sequence[Row]) -> tuple[Matrix, Matrix]:
+    """In SQL, which needs no numpy; of many runs by matrices, since their pairs take it minutes."""
+    if len(runs) <= _IN_SQL:
+        zones = [run["time_zone"] for run in runs]
+        return _correlation(connection, [run["run_id"] for run in runs], zones)
+    import numpy as np
+
+    from bt_lake.queries.alike import Daily, correlations
+    from bt_lake.queries.tracks import tracks_of
+
+    found, days = correlations([Daily.of(track) for track in tracks_of(connection, runs)])
+    np.fill_diagonal(found, 1.0)
+    np.fill_diagonal(days, 0)
+    alike = [[None if value != value else value for value in row] for row in found.tolist()]
+    return alike, days.tolist()
 
 
 def _correlation(

@@ -13,8 +13,8 @@ from bt_lake.metrics import NONE, curve_metrics
 from bt_lake.metrics.mixing import hierarchical, inverse_volatility, mixed, risk_shares
 from bt_lake.metrics.periods import DAY
 from bt_lake.metrics.segments import Floats, Ints
+from bt_lake.queries.alike import Daily
 from bt_lake.queries.heads import heads
-from bt_lake.queries.picking import Daily
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find, find_all
 from bt_lake.queries.tracks import tracks

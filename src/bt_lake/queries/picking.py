@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bt_lake.metrics.segments import Floats, Ints
+from bt_lake.queries.alike import Daily
 from bt_lake.queries.filters import Filters
 from bt_lake.queries.names import meant
-from bt_lake.queries.periods import local_days
 from bt_lake.queries.ranking import best
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import positive
-from bt_lake.queries.tracks import Track, tracks
+from bt_lake.queries.tracks import tracks
 from bt_lake.queries.wholerows import whole_rows
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.forking import refuse_frames
@@ -24,37 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST = 2_000  # candidates that are looked at, the best first
-FEWEST_DAYS = 3  # in common, as in a comparison
 _AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Daily:
-    """Returns of a curve by its local days."""
-
-    run_id: str
-    days: Ints
-    r: Floats
-
-    @classmethod
-    def of(cls, track: Track) -> Daily:
-        days = local_days(track.ts, track.row["time_zone"])
-        last = np.append(days[1:] != days[:-1], True) if days.size else np.zeros(0, bool)
-        closes, days = track.equity[last], days[last]
-        known = closes[:-1] > 0
-        return cls(track.run_id, days[1:][known], (closes[1:] / closes[:-1] - 1.0)[known])
-
-    def correlation(self, other: Daily) -> float | None:
-        """None where they have too little in common, or one does not move."""
-        _, mine, theirs = np.intersect1d(
-            self.days, other.days, assume_unique=True, return_indices=True
-        )
-        if mine.size < FEWEST_DAYS:
-            return None
-        one, two = self.r[mine], other.r[theirs]
-        if not (np.ptp(one) > 0 and np.ptp(two) > 0):
-            return None
-        return float(np.corrcoef(one, two)[0, 1])
 
 
 def pick(
