@@ -23,6 +23,7 @@ def soak(rounds: int, tmp_path: Path, *before: str, **more: str) -> str:
         **os.environ,
         "TMPDIR": str(tmp_path),
         "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONDONTWRITEBYTECODE": "1",  # as the sentinel has it, from the start
         **given,
         **more,
     }
@@ -59,7 +60,6 @@ def test_the_system_calls_of_tampered_lakes(tmp_path):
         f"trace={CHANGES}",
         "-o",
         str(trace),
-        PYTHONDONTWRITEBYTECODE="1",
     )
     told = trace.read_text(errors="replace").splitlines()
     calls = [line for line in told if re.match(r"\d+ +\w+\(", line)]  # no signals, no ends

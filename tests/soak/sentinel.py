@@ -44,6 +44,7 @@ class Sentinel:
     def __init__(self) -> None:
         self._may: tuple[str, ...] | None = None
         self.seen: list[str] = []
+        sys.dont_write_bytecode = True  # what is imported late would be written outside
         sys.addaudithook(self._hook)
 
     @contextmanager
