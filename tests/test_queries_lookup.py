@@ -169,3 +169,41 @@ def test_enrich_overwrites_nothing(golden):
         golden.lake.enrich([{"strategy": "momentum"}])
     with pytest.raises(UnknownName):
         lookup(golden.lake.reader, [{"strategy": "x"}], columns=["sharp"]).rows()
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame, pd.DataFrame])
+def test_parameters_in_columns_of_their_own_are_part_of_the_key(tmp_path, kind):
+    lake = Lake(tmp_path / "lake")
+    for x in (1, 2):
+        lake.save(strategy="s", params={"x": x, "n": "a"}, metrics={"sharpe_ratio": float(x)})
+    lake.save(strategy="s", params={"n": "a"}, metrics={"sharpe_ratio": 3.0})
+    lake.save(strategy="s", metrics={"sharpe_ratio": 4.0})
+    wanted = [1.0, 2.0, 3.0, None, 4.0]
+
+    def values(found):
+        return [None if pd.isna(value) else value for value in found["sharpe_ratio"]]
+
+    signals = kind(
+        {
+            "strategy": ["s"] * 5,
+            "param.x": [1, 2, None, 3, None],
+            "params.n": ["a", "a", "a", "a", None],
+        }
+    )
+    names = [*signals.columns, "run_id", "sharpe_ratio"]
+    for found in (
+        lake.enrich(signals, columns=["sharpe_ratio"]),
+        lake.enrich(signals, on=names[:3], columns=["sharpe_ratio"]),
+    ):
+        assert list(found.columns) == names
+        assert values(found) == wanted
+    found = lake.lookup(signals, columns=["sharpe_ratio"])
+    assert values(found) == wanted
+    for given in ({"n": "a"}, '{"n": "a"}'):
+        found = lake.lookup({"param.x": 2, "params": given}, columns=["sharpe_ratio"])
+        assert found["sharpe_ratio"].to_list() == [2]
+    for given in ("[1]", "{"):
+        with pytest.raises(BadInput, match="key 1: params is not"):
+            lake.lookup({"param.x": 2, "params": given})
+    found = lake.enrich(signals, on=["strategy"], columns=["sharpe_ratio"])
+    assert list(found["sharpe_ratio"]) == [4.0] * 5

@@ -870,7 +870,7 @@ class Lake:
         """The same frame, polars or pandas, with the statistics of the run that fits each row.
 
         Rows are matched by `on`: by default those of strategy, symbol, timeframe, exit_rule and
-        params that the frame has.
+        params that the frame has, and columns of single parameters such as `param.fast`.
         """
         from bt_lake.queries.keyframes import enrich
 

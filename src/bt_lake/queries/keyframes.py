@@ -10,6 +10,7 @@ from bt_lake.queries.lookup import STATISTICS, lookup
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import LABELS
+from bt_lake.warehouse.values import parameter
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,13 +36,13 @@ def enrich(
     """The same frame with `run_id` and `columns` of the run that fits each row.
 
     `on` names the columns that are the key: by default those of strategy, symbol, timeframe,
-    exit_rule and params that are there.
+    exit_rule and params that are there, and all of single parameters, such as `param.fast`.
     """
     columns = columns or STATISTICS
     if _kind(signals) == "rows":
         raise BadInput(f"enrich takes a polars or pandas frame, not {type(signals).__name__}")
     present = _names(signals)
-    key = list(on) if on is not None else [name for name in _KEY if name in present]
+    key = list(on) if on is not None else _key_among(present)
     for name in key:
         if name not in present:
             raise BadInput(f"enrich: there is no column '{name}'; there are {', '.join(present)}")
@@ -50,10 +51,16 @@ def enrich(
         raise BadInput(
             f"enrich would overwrite {', '.join(added)}: rename them, or name other `columns`"
         )
-    found = _ask(reader, signals, key, columns).drop(key)
+    asked = {"params" if parameter(name) else name for name in key}
+    found = _ask(reader, signals, key, columns).drop(asked.difference(columns))
     if _kind(signals) == "polars":
         return signals.hstack(found)
     return signals.assign(**_as_pandas(found, signals.index).to_dict("series"))
+
+
+def _key_among(present: Sequence[str]) -> list[str]:
+    labels = [name for name in _KEY if name in present]
+    return labels + [name for name in present if parameter(name)]
 
 
 def _ask(reader: Reader, frame: Any, names: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.params import params_hash
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.values import parameter
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -42,8 +43,10 @@ def lookup(
     """A row for each key, in their order: the key, run_id and `columns` of the latest run.
 
     A key names labels and `params` (a mapping or its JSON), which must fit exactly; None fits
-    runs that have none. A label that no key names may be anything. NULLs where nothing fits.
+    runs that have none. `param.fast` and its like are parts of `params`. A label that no key names
+    may be anything. NULLs where nothing fits.
     """
+    keys = [_gathered(key, place) for place, key in enumerate(keys)]
     names = list(dict.fromkeys(name for key in keys for name in key))
     _check(names)
     wanted = [name for name in columns if name != "run_id"]
@@ -91,10 +94,29 @@ def _shown(name: str, value: Any) -> str | None:
     raise BadInput(f"lookup: {name} {value!r} is not a text")
 
 
+def _gathered(key: Mapping[str, Any], place: int) -> Mapping[str, Any]:
+    """The key with each parameter that has a column of its own among its `params`."""
+    own = {name: parameter(name) for name in key}
+    if not any(own.values()):
+        return key
+    given = _parsed(key.get(_PARAMS), place) or {}
+    if not isinstance(given, Mapping):
+        raise BadInput(f"key {place + 1}: params is not an object of names and values")
+    params = {name: key[at] for at, name in own.items() if name and key[at] is not None}
+    return {
+        **{at: value for at, value in key.items() if not own[at]},
+        _PARAMS: {**given, **params} or None,
+    }
+
+
 def _hash(value: Any, place: int) -> str | None:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise BadInput(f"key {place + 1}: params is not JSON: {error}") from None
-    return params_hash(value)
+    return params_hash(_parsed(value, place))
+
+
+def _parsed(params: Any, place: int) -> Any:
+    if not isinstance(params, str):
+        return params
+    try:
+        return json.loads(params)
+    except ValueError as error:
+        raise BadInput(f"key {place + 1}: params is not JSON: {error}") from None
