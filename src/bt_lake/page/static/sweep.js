@@ -5,7 +5,7 @@ import { choice, fill, h } from "./dom.js";
 import { column, columns, count, isNumber, many, text, title } from "./format.js";
 
 const HOW = ["mean", "median", "min", "max", "std", "count"];
-const MOST_CELLS = 40_000;
+const MOST_CELLS = 40_000, BREATH_MS = 1500;
 // Viridis at eleven places: as bright as the value is high, for any eyes.
 const SHADES = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
 
@@ -153,5 +153,7 @@ function grid(root, app, strategy, shown) {
   }
 
   load();
-  return { changed: load, keys: { Escape: () => history.back() } };
+  let timer = null;
+  const later = () => { timer ??= setTimeout(() => { timer = null; if (!document.activeElement?.closest("select")) load(); }, BREATH_MS); };
+  return { changed: later, close: () => clearTimeout(timer), keys: { Escape: () => history.back() } };
 }
