@@ -72,7 +72,7 @@ def cross(fast: int, slow: int = 20):
     ],
     ids=" ".join,
 )
-def test_what_writes_does_not_import_pandas(cli: Cli, tmp_path: Path, arguments: list[str]):
+def test_what_writes_does_not_import_pandas(own: Cli, tmp_path: Path, arguments: list[str]):
     """Where it is installed pyarrow imports it, in 0.3 s, unless its functions are chosen with care."""
     (tmp_path / "cross.py").write_text(FILE)
     curve = [["2024-01-01", 100.0], ["2024-01-02", None], ["2024-01-03", 101.0]]
@@ -81,7 +81,7 @@ def test_what_writes_does_not_import_pandas(cli: Cli, tmp_path: Path, arguments:
     result |= {"created_at": "2026-01-01T00:00:00Z", "equity": curve, "trades": [trade]}
     (tmp_path / "result.json").write_text(json.dumps(result))
     done = subprocess.run(
-        [sys.executable, "-c", SAY.format(heavy=["pandas"]), "--lake", str(cli.lake), *arguments],
+        [sys.executable, "-c", SAY.format(heavy=["pandas"]), "--lake", str(own.lake), *arguments],
         env=environment(),
         cwd=tmp_path,
         capture_output=True,

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bt_lake.drawing.cells import Axis, Cells
 from bt_lake.drawing.picture import Picture
 from bt_lake.drawing.theme import BAD, SERIES, series_paint
-from bt_lake.metrics.periods import DAY
-from bt_lake.queries.heads import heads
 from bt_lake.queries.names import metric
 from bt_lake.warehouse.errors import NotFound
 from bt_lake.wording.metrics import metric_name, metric_text, short
@@ -106,6 +102,8 @@ def comparison_picture(names: Sequence[str], found: Sequence[Track]) -> Picture:
 
 def simulation_picture(made: Simulation) -> Picture:
     """The middle half and nine tenths of the paths, their median, and what the run did."""
+    import numpy as np
+
     from bt_lake.drawing import charts
 
     bands = made.bands()
@@ -137,7 +135,12 @@ def simulation_picture(made: Simulation) -> Picture:
 
 
 def portfolio_picture(made: Portfolio) -> Picture:
+    """The mix and its parts from the same start."""
+    import numpy as np
+
     from bt_lake.drawing import charts
+    from bt_lake.metrics.periods import DAY
+    from bt_lake.queries.heads import heads
 
     days = made.days * DAY
     parts = np.asarray(np.cumprod(1.0 + made.returns, axis=0) - 1.0, np.float64)
