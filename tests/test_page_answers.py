@@ -303,3 +303,23 @@ def test_a_question_that_takes_too_long_is_stopped_and_its_reader_free_again(lak
             return await lane.answer(pool, len)
 
     assert asyncio.run(ask()) == 1
+
+
+def test_runs_in_equal_parts_and_what_matters_in_a_grid(own_page: Server, tmp_path: Path):
+    lake = Lake(tmp_path / "lake")
+    days = [f"2024-01-{day:02d}" for day in range(1, 29)]
+    ids = [
+        lake.save(
+            strategy="mix", equity={"ts": days, "equity": [100.0 + n * step for n in range(28)]}
+        )
+        for step in (1, 2)
+    ]
+    found = own_page.get("mix", runs=",".join(ids))
+    portfolio = lake.portfolio(ids)
+    assert found["metrics"]["total_return"] == pytest.approx(portfolio.metrics["total_return"])
+    assert found["equity"] == pytest.approx(portfolio.equity()["equity"].to_list())
+    shares = own_page.get("importance/sma_cross", symbol="SYNTH")["shares"]
+    assert shares == [
+        list(row) for row in lake.importance("sma_cross", symbol="SYNTH").frame().rows()
+    ]
+    assert own_page.ask("/api/importance/sma_cross").status == 400

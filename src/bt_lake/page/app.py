@@ -78,6 +78,8 @@ def app(settings: Settings) -> ASGIApp:
         Route("/api/search", reading(views.search)),
         Route("/api/curve", reading(views.curve)),
         Route("/api/compare", reading(judged.compare)),
+        Route("/api/mix", reading(judged.mix)),
+        Route("/api/importance/{strategy:path}", reading(judged.importance)),
         Route("/api/strategies", reading(judged.strategies)),
         Route("/api/axes/{strategy:path}", reading(judged.axes)),
         Route("/api/sweep/{strategy:path}", reading(judged.sweep)),

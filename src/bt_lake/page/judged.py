@@ -39,6 +39,29 @@ def compare(lake: Lake, request: Request) -> dict[str, Any]:
     }
 
 
+def mix(lake: Lake, request: Request) -> dict[str, Any]:
+    """Runs as one, in equal parts, over the days that they have in common."""
+    found = lake.portfolio(given.runs(request.query_params))
+    curve = found.equity()
+    return {
+        "metrics": found.metrics,
+        "base": found.capital,
+        "ts": curve["ts"].to_list(),
+        "equity": curve["equity"].to_list(),
+    }
+
+
+def importance(lake: Lake, request: Request) -> dict[str, Any]:
+    """What share of a metric's variance each parameter of a strategy brings, alone and in pairs."""
+    asked = request.query_params
+    filters = given.filters(asked)
+    filters.pop("strategy", None)
+    found = lake.importance(
+        request.path_params["strategy"], asked.get("metric") or "sharpe_ratio", **filters
+    )
+    return {"shares": found.frame().rows()}
+
+
 def strategies(lake: Lake, request: Request) -> dict[str, Any]:
     """Every strategy with its number of runs, the largest first."""
     return {"strategies": lake.facets(["strategy"], most=500)["strategy"]}

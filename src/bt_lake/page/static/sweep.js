@@ -2,7 +2,7 @@
 
 import { Refused, ask } from "./api.js";
 import { choice, fill, h } from "./dom.js";
-import { column, columns, count, isNumber, many, text, title } from "./format.js";
+import { column, columns, count, isNumber, many, percent, text, title } from "./format.js";
 
 const HOW = ["mean", "median", "min", "max", "std", "count"];
 const MOST_CELLS = 40_000, BREATH_MS = 1500;
@@ -97,7 +97,8 @@ function grid(root, app, strategy, shown) {
     const fixed = [...shown].filter(([name]) => !["x", "y", "metric", "how"].includes(name));
     const known = (made.data.at(-2) ?? []).filter((value) => value !== null);
     const say = (value) => (at.how === "count" ? count(value) : text(at.metric, value));
-    const place = made.plateau;
+    const place = made.plateau, weight = h("section", {});
+    drawImportance(weight, at);
     fill(root,
       h("h1", {}, strategy, " ", h("span", { class: "dim" }, many(made.runs, "run"))),
       controls(at),
@@ -108,8 +109,24 @@ function grid(root, app, strategy, shown) {
       !known.length ? h("p", { class: "dim" }, "No run here has both.")
         : at.y ? heatmap(made, known, say) : bars(made, known, say),
       place ? h("p", {}, `Best plateau: ${short(made.x)} ${place.x[0]} to ${place.x[1]}, ${short(made.y)} ${place.y[0]} to ${place.y[1]}, with a median of ${say(place.median)}: better founded than the best single cell. It is framed.`) : null,
+      weight,
       h("p", {}, h("a", { href: `/overfit?strategy=${encodeURIComponent(strategy)}` }, "What is the best of these worth?"), " · ",
         h("a", { href: `/runs?strategy=${encodeURIComponent(strategy)}` }, "All its runs")));
+  }
+
+  /** Which parameters matter, where the grid is full. */
+  async function drawImportance(place, at) {
+    const asked = new URLSearchParams(shown);
+    for (const name of ["x", "y", "how"]) asked.delete(name);
+    asked.set("metric", at.metric);
+    const found = await ask(`importance/${encodeURIComponent(strategy)}`, asked, { key: "importance" }).catch((error) => error);
+    if (!found) return;
+    const heading = h("h2", {}, "What matters");
+    if (found instanceof Error) { fill(place, heading, h("p", { class: "dim" }, found.message)); return; }
+    fill(place, heading, h("p", { class: "dim" }, `Shares of the variance of ${title(at.metric)}, alone and in pairs.`),
+      h("table", { class: "small bar-table" }, h("tbody", {}, found.shares.map(([name, share]) => h("tr", {},
+        h("th", { scope: "row" }, name), h("td", { class: "right" }, percent(share, { signed: false })),
+        h("td", { class: "rods" }, h("span", { class: "rod", style: { width: `${Math.max(0, share) * 100}%` } })))))));
   }
 
   function heatmap(made, known, say) {
