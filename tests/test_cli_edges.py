@@ -77,7 +77,7 @@ def test_ctrl_c(cli: Cli, monkeypatch):
     ("arguments", "message"),
     [
         (["bset"], "error: no command 'bset'. Did you mean best?\n       `bt-lake --help` lists"),
-        (["best"], "error: missing argument 'metric'.\n       `bt-lake best --help` tells more.\n"),
+        (["best"], "error: best by which metric? `bt-lake metrics` lists them\n"),
         (["best", "x", "--foo"], "error: no such option: --foo"),
         (["best", "x", "-n", "ten"], "error: --limit: 'ten' is not a whole number\n"),
         (["best", "x", "-n", "0"], "error: --limit: 0 is less than 1\n"),

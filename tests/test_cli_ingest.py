@@ -103,7 +103,7 @@ def test_unique_refuses_a_repeated_configuration(empty: Cli, tmp_path: Path):
     assert empty("ingest", tmp_path / "a.json", "--unique").code == 0
     said = empty("ingest", tmp_path / "b.json", "--unique")
     assert said.code == 2
-    assert "the same strategy, symbol, timeframe" in said.err
+    assert "the same labels, period and params as" in said.err
     assert count(empty) == 1
 
 

@@ -242,8 +242,7 @@ def _swept(
         messages.say("--keep-going tries the others as well")
     if swept.gave_up or swept.failed + swept.already_failed == swept.total:
         return _FAILED
-    asked = _Asked(run_ids=[*swept.held_ids, *swept.run_ids])
-    best(session, asked, out, metric, limit)
+    best(session, _Asked(run_ids=[*swept.held_ids, *swept.run_ids]), out, metric, limit)
     return 0
 
 
