@@ -180,9 +180,13 @@ def test_a_clock_that_is_right_is_trusted(store: Store):
     assert clock.off_s(store.layout) == 0.0
 
 
-def test_info_names_a_curve_that_is_lost(store: Store):
+@pytest.mark.parametrize("folder_too", [False, True], ids=["a file", "its folder"])
+def test_info_names_a_curve_that_is_lost(store: Store, folder_too: bool):
     store.append(frames(1))
     (lost,) = store.path.glob("equity/month=*/c-*.parquet")
     lost.unlink()
+    if folder_too:
+        lost.parent.rmdir()
+        lost.parent.write_text("no folder")
     with pytest.raises(Damaged, match=lost.name):
         Lake(store.path).info()

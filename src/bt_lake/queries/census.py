@@ -114,7 +114,7 @@ def _part(
 
 
 def _size(path: Path) -> int:
-    """A file that is lost takes no room; `check` names it."""
-    with contextlib.suppress(FileNotFoundError):
+    """A file that is lost, or may not be looked at, takes no room; `check` names it."""
+    with contextlib.suppress(OSError):
         return path.stat().st_size
     return 0
