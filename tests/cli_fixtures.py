@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,15 @@ def made_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cli(made_lake: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(made_lake, capsys)
+def cli(made_lake: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    before = written(made_lake)
+    yield Cli(made_lake, capsys)
+    assert written(made_lake) == before, "the lake that tests share was changed: take `own`"
+
+
+def written(lake: Path) -> set[tuple[str, int, int]]:
+    found = ((path, path.stat()) for path in lake.rglob("*") if path.is_file())
+    return {(str(path), state.st_size, state.st_mtime_ns) for path, state in found}
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_a_folder_that_nobody_may_write(tmp_path: Path, monkeypatch: pytest.Monk
     assert abilities(tmp_path) == {"write": "fails: Permission denied"}
 
 
-def test_a_damaged_lake_is_told_and_not_fatal(cli: Cli) -> None:
-    (cli.lake / "lake.json").write_text("{")
-    said = cli("doctor")
+def test_a_damaged_lake_is_told_and_not_fatal(own: Cli) -> None:
+    (own.lake / "lake.json").write_text("{")
+    said = own("doctor")
     assert said.code == 0 and "unreadable" in said.out and "bt-lake check" in said.err

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 OVER: dict[str, Callable[[Floats], Floats]] = {"ranks": ranks, "z": z_scores}
 _CHOSEN = "lake_chosen"
-_TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+\.?\d*|\.\d+)\s*\*\s*)?([^\s*+-][^*+]*?)\s*(?=[+-]\s|$)")
+_NUMBER = r"(\d++\.?+\d*+|\.\d++)"
+_NAME = r"([^\s*+-](?:(?!-\s)[^*+\s]|\s++(?![+-]\s|$))*+)"  # up to a sign on its own
+_TERM = re.compile(rf"\s*+([+-]?+)\s*+(?:{_NUMBER}\s*+\*\s*+)?+{_NAME}\s*+(?=[+-]\s|$)")
 _WRITE = "write weights and metrics, as '2*sharpe_ratio + calmar_ratio'"
 # What the answer tells of each run that was chosen: its place, and its score if there is one.
 Chosen = tuple[Ints, Floats | None]
