@@ -608,7 +608,8 @@ def test_whole_files_come_from_a_backup(store, tmp_path):
             path.write_bytes(whole[:40])  # a commit that is gone names nothing
     report = store.check(repair=True, source=tmp_path / "backups")
     assert not report.damaged, report.findings
-    assert all("put right" in f.repaired for f in report.findings)
+    # A flipped bit may make a column one of a later version: that goes with the file, unnamed.
+    assert all("put right" in f.repaired for f in report.findings if f.kind != "column")
     assert everything(store) == before
     assert not store.check().damaged
 
