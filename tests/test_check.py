@@ -614,6 +614,22 @@ def test_whole_files_come_from_a_backup(store, tmp_path):
     assert not store.check().damaged
 
 
+def test_an_id_that_only_a_spoilt_file_told_is_not_missed(store, tmp_path):
+    for _ in range(2):
+        store.append(frames(1))
+    store.compact(grace_s=0)
+    shutil.copytree(store.path, tmp_path / "backups" / "000001")
+    before = everything(store)
+    path = only(store, "runs/month=*/m-*")
+    table = pq.read_table(path, partitioning=None)
+    ids = table["run_id"].to_pylist()
+    wrong = pa.array([ids[0][:-1] + "!", *ids[1:]], pa.string())
+    place = table.column_names.index("run_id")
+    pq.write_table(table.set_column(place, table.schema.field("run_id"), wrong), path)
+    assert not store.check(repair=True, source=tmp_path / "backups").damaged
+    assert everything(store) == before
+
+
 def test_a_backup_that_is_rotten_itself_is_not_taken(store, tmp_path):
     store.append(frames(1, points=60))
     shutil.copytree(store.path, tmp_path / "backup")

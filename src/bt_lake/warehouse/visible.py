@@ -22,7 +22,8 @@ class Visible:
         self._connection = duckdb.connect()
         for when in ("before", "after"):
             self._connection.execute(
-                f'create or replace table "{when}" (of_table varchar, run_id varchar)'
+                f'create or replace table "{when}" '
+                "(of_table varchar, run_id varchar, path varchar, proven boolean)"
             )
 
     def note(self, when: str) -> dict[str, int]:
@@ -32,12 +33,14 @@ class Visible:
             file = self._layout.root / path
             rows = plain_rows(table, [file], [TABLES[table]["run_id"]])
             with suppress(duckdb.Error, OSError):  # what cannot be read is not visible
-                if not digests.prove(path):
+                proven = digests.prove(path)
+                if not proven:
                     self._connection.execute(
                         f"select max(hash(r)) from {plain_rows(table, [file])} r"
                     )
                 self._connection.execute(
-                    f'insert into "{when}" select distinct ?, run_id from {rows}', [table]
+                    f'insert into "{when}" select distinct ?, run_id, ?, ? from {rows}',
+                    [table, path, proven],
                 )
         self._connection.execute(
             f'delete from "{when}" where run_id not in (select run_id from "{when}" '
@@ -49,9 +52,14 @@ class Visible:
         return dict.fromkeys(TABLES, 0) | dict(found)
 
     def lost(self) -> list[str]:
-        """Runs that some table had before and has no more."""
+        """Runs that some table had before and has no more.
+
+        A spoilt file may have told an id that never was: not if it has its own bytes again.
+        """
         found = self._connection.execute(
-            'select distinct run_id from (from "before" except from "after") order by 1'
+            'select distinct run_id from "before" '
+            'where (of_table, run_id) not in (select (of_table, run_id) from "after") '
+            'and (proven or path not in (select path from "after" where proven)) order by 1'
         ).fetchall()
         return [run_id for (run_id,) in found]
 
