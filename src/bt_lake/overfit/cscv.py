@@ -80,14 +80,14 @@ def cscv(returns: Floats, blocks: int = 16) -> Splits | None:
 def all_splits(sums: BlockSums) -> Splits | None:
     """All ways to halve these blocks; None where no trial has any variance."""
     blocks, trials = sums.total.shape
-    halves = _halves_with_the_first_block(blocks)
-    pairs = len(halves)
+    chosen = halves(blocks)
+    pairs = len(chosen)
     winner = np.empty(2 * pairs, np.int64)
     rank, inside, outside = (np.empty(2 * pairs) for _ in range(3))
     varied = False
     step = max(1, _CHUNK // trials)
     for start in range(0, pairs, step):
-        half = halves[start : start + step]
+        half = chosen[start : start + step]
         one, other = sums.sharpe(half), sums.sharpe(1.0 - half)
         varied = varied or bool(one.any() or other.any())
         at = np.arange(start, start + len(half))
@@ -97,8 +97,8 @@ def all_splits(sums: BlockSums) -> Splits | None:
     return Splits(winner, rank, trials, inside, outside) if varied else None
 
 
-def _halves_with_the_first_block(blocks: int) -> Floats:
-    """Half of all choices, one row each, 1.0 for a block that is in; lexicographic."""
+def halves(blocks: int) -> Floats:
+    """The choices with the first block in, half of all: 1.0 where one is in; lexicographic."""
     codes = np.arange(2 ** (blocks - 1), 2**blocks, dtype=np.uint32)[::-1]
     codes = codes[np.bitwise_count(codes) == blocks // 2]
     shifts = np.arange(blocks - 1, -1, -1, dtype=np.uint32)

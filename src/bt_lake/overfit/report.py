@@ -14,6 +14,7 @@ from bt_lake.overfit.memory import default_block
 from bt_lake.overfit.own import Own
 from bt_lake.overfit.peeking import at_every_look
 from bt_lake.overfit.ranking_noise import noise_band, standard_error
+from bt_lake.overfit.ranks import logits
 from bt_lake.overfit.results import (
     FEW_TRIALS,
     ROUGH_RETURNS,
@@ -216,6 +217,7 @@ def _overfitting(
         most_selected=tuple(
             (family.ids[aligned.kept[i]], share) for i, share in found.most_selected()
         ),
+        logits=logits(aligned.returns, splits, found),
     )
 
 

@@ -108,6 +108,29 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """Trials of about one rank in sample, and the quartiles of their logits out of sample."""
+
+    rank: float  # in sample, as a share: near 0 the worst, near 1 the best
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """How the best in sample rank out of sample: log(rank / (trials + 1 - rank)), 0 is the middle.
+
+    Bar i counts the splits whose logit is above edge i and at most edge i + 1, so that those up to
+    0 are the PBO. `by_rank` looks at all trials, not at the best alone.
+    """
+
+    edges: tuple[float, ...]
+    splits: tuple[int, ...]
+    by_rank: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Overfitting:
     """What CSCV says; `splits` is the number of splits, `rows` what they rest on."""
 
@@ -124,6 +147,7 @@ class Overfitting:
     in_sample: float
     out_of_sample: float
     most_selected: tuple[tuple[str, float], ...]
+    logits: Logits
 
 
 @dataclass(frozen=True, slots=True)
