@@ -32,8 +32,8 @@ EMPTY = (None,) * len(COLUMNS)
 def test_csv_bytes():
     assert "".join(csv_text(COLUMNS, [ROW, EMPTY])) == (
         "run_id,sharpe_ratio,created_at,tags,params,extra,ok\n"
-        '"a ""quoted"", id",1.9200000000000002,2026-11-19T14:00:00Z,"[""q4"", ""x""]",'
-        '"{""fast"":10,""nested"":{""a"":[1]}}","{""my_score"": 7.5}",true\n'
+        '"a ""quoted"", id",1.9200000000000002,2026-11-19T14:00:00Z,"[""q4"",""x""]",'
+        '"{""fast"":10,""nested"":{""a"":[1]}}","{""my_score"":7.5}",true\n'
         ",,,,,,\n"
     )
 

@@ -34,9 +34,9 @@ def test_csv(golden, tmp_path):
     assert found.keys() == rows.keys()
     for run_id, row in rows.items():
         mine = found[run_id]
-        assert mine["created_at"] == row["created_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert mine["created_at"] == row["created_at"].replace(tzinfo=None).isoformat() + "Z"
         assert mine["sharpe_ratio"] == (
-            "" if row["sharpe_ratio"] is None else f"{row['sharpe_ratio']:g}"
+            "" if row["sharpe_ratio"] is None else str(row["sharpe_ratio"])
         )
         assert (json.loads(mine["params"]) if mine["params"] else None) == row["params"]
         assert (json.loads(mine["tags"]) if mine["tags"] else None) == row["tags"]

@@ -95,7 +95,7 @@ def test_export_and_answers(lake, tmp_path, capsys, raw):
     (trade,) = rows_of(tmp_path / "runs.trades.csv")
     assert (run["strategy"], run["notes"]) == (f"{mark}=HYPERLINK(1)", f"{mark}+note")
     assert (run["symbol"], run["total_return"]) == ("-1", "-0.5")
-    assert (trade["symbol"], trade["entry_tag"], trade["pnl"]) == (f"{mark}@x", f"{mark}=t", "-1")
+    assert (trade["symbol"], trade["entry_tag"], trade["pnl"]) == (f"{mark}@x", f"{mark}=t", "-1.0")
     said = Cli(lake.path, capsys)("list", "-f", "csv", *["--raw"] * raw)
     (row,) = csv.DictReader(io.StringIO(said.out))
     assert (row["strategy"], row["total_return"]) == (f"{mark}=HYPERLINK(1)", "-0.5")

@@ -101,7 +101,7 @@ def _all_finite(values: Sequence[Any]) -> bool:
 def _csv_value(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value
 
 

@@ -168,7 +168,8 @@ def _text(column: Column) -> str:
     name = identifier(column.name)
     match column.kind:
         case "timestamp":
-            return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ') as {name}"
+            utc = f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+            return f"replace({utc}, '.000000Z', 'Z') as {name}"
         case "list<string>" | "map<string,double>":
             return f"to_json({name})::varchar as {name}"
         case _:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bt_lake.queries.cells import in_cells, inert_table
 from bt_lake.warehouse.errors import BadInput
@@ -113,9 +113,24 @@ class CsvSink(FilesSink):
         return table if self._raw else inert_table(table)
 
     def open(self, path: Path, schema: pa.Schema) -> Any:
-        from pyarrow.csv import CSVWriter, WriteOptions
+        return CsvFile(path)
 
-        return CSVWriter(path, schema, write_options=WriteOptions(quoting_style="needed"))
+
+class CsvFile:
+    """A CSV file in the dialect of `--output`: quotes where they are needed, lines as Unix has them."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def write_table(self, table: pa.Table) -> None:
+        import polars as pl
+
+        first = self._file.tell() == 0
+        frame = cast("pl.DataFrame", pl.from_arrow(table))
+        frame.write_csv(self._file, include_header=first, quote_style="necessary")
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class ParquetSink(FilesSink):
