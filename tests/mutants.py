@@ -35,7 +35,7 @@ MUTANTS = [
     Mutant("queries/filters.py", '("<", last + timedelta(days=1))', '("<=", last + timedelta(days=1))', "test_queries_filters.py::test_a_day_ends_before_midnight"),
     Mutant("metrics/periods.py", "    median = steps.pick(steps.sorted(between), steps.starts + (steps.counts - 1) // 2, NONE)\n", "    median = (np.add.reduceat(between, steps.starts) // steps.counts) if len(between) else between\n", "test_metrics.py::test_a_step_is_the_median_not_the_mean"),
     Mutant("queries/guard.py", '"json_each", "json_tree"', '"json_each", "json_tree", "read_csv", "glob"', "test_guard.py::test_what_is_let_through_is_a_list_that_somebody_looked_at"),
-    Mutant("cli/output.py", "    direct = path.exists() and not path.is_file()\n", "    direct = True\n", "test_cli_writers.py::test_a_file_that_was_there_stays_until_the_new_one_is_whole"),
+    Mutant("warehouse/wholefile.py", "    direct = path.exists() and not path.is_file()\n", "    direct = True\n", "test_cli_writers.py::test_a_file_that_was_there_stays_until_the_new_one_is_whole"),
     Mutant("warehouse/database.py", "    return None if now - max(marks.values()) < tick else marks\n", "    return marks\n", "test_commit_order.py::test_a_snapshot_is_kept_only_where_the_clock_can_tell"),
     Mutant("overfit/sharpe.py", "    luck = np.asarray(deviation, np.float64) * expected_max(trials)\n", "    luck = np.asarray(deviation, np.float64)\n", DSR),
     Mutant("warehouse/values.py", "else bare.lower()", "else bare", "test_values.py::test_a_row_of_a_csv_file_is_found_by_its_own_cells"),

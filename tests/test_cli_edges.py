@@ -261,7 +261,7 @@ def test_one_module_writes_stdout_and_one_stderr():
                 writers.get(stream, set()).add(path.name)
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
                 writers["print"].add(path.name)
-    assert writers == {"stdout": {"output.py"}, "stderr": {"messages.py"}, "print": set()}
+    assert writers == {"stdout": {"stream.py"}, "stderr": {"messages.py"}, "print": set()}
 
 
 def test_files_are_small():

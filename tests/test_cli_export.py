@@ -25,7 +25,8 @@ def test_both_ways_to_a_csv_file_give_the_same_bytes(own, tmp_path):
     assert own("export", exported).code == 0
     columns, *lines = told(exported)
     assert [columns, *sorted(lines)] == [told(listed)[0], *sorted(told(listed)[1:])]
-    assert own("sql", "select * exclude drawdown from equity order by run_id, ts", "-o", asked).code == 0
+    stored = "select * exclude drawdown from equity order by run_id, ts"
+    assert own("sql", stored, "-o", asked).code == 0
     assert own("export", exported, "--curves").code == 0
     assert told(tmp_path / "export.equity.csv") == told(asked)
 

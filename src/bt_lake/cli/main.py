@@ -13,9 +13,10 @@ import typer
 
 from bt_lake.cli import messages, stopping
 from bt_lake.cli.binding import Interrupted
-from bt_lake.cli.output import Output, ReaderGone
+from bt_lake.cli.output import Output
 from bt_lake.cli.registry import SETTINGS, Commands
 from bt_lake.cli.session import Session
+from bt_lake.cli.stream import ReaderGone
 from bt_lake.warehouse import settings
 from bt_lake.warehouse.errors import LakeError, did_you_mean
 

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,7 +17,7 @@ from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import duration, harmless, one_line
 
 if TYPE_CHECKING:
-    from bt_lake.cli.output import Output
+    from bt_lake.cli.output import Shown
     from bt_lake.cli.session import Session
     from bt_lake.queries.answer import Answer
 
@@ -112,21 +112,23 @@ def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
-def shown(session: Session, out: Output, answer: Answer, thing: str) -> None:
+def told(
+    session: Session, shown: Shown, answer: Answer, thing: str, *, in_all: Sequence[str] = ()
+) -> None:
     """How much of what there is was shown, and what of it was not."""
     total = answer.total()
-    count = many(out.shown, thing) if total is None else f"{out.shown:,} of {many(total, thing)}"
-    note(count, _common(out.in_all), hidden(out.dropped), answer.note(), took(session.started))
+    count = many(shown.rows, thing) if total is None else f"{shown.rows:,} of {many(total, thing)}"
+    note(count, _common(in_all), hidden(shown.dropped), answer.note(), took(session.started))
 
 
-def _common(told: list[str]) -> str:
+def _common(told: Sequence[str]) -> str:
     if not told:
         return ""
     named = [shortened(each, _TOLD) for each in told[:_COMMON]]
     return f"{', '.join(named)}{', ...' * (len(told) > _COMMON)} in all"
 
 
-def hidden(dropped: list[str]) -> str:
+def hidden(dropped: Sequence[str]) -> str:
     """What a narrow terminal did not show."""
     if not dropped:
         return ""

@@ -1,25 +1,23 @@
-"""stdout, or the file that stands in for it: the one module that writes data."""
+"""The options of how an answer is written, and answers written so."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import Field, plain
+from bt_lake.cli.stream import stream, write
 from bt_lake.cli.style import PLAIN, Style, style_of
-from bt_lake.warehouse.errors import BadInput, CannotWrite
-from bt_lake.warehouse.wholefile import whole_file
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import harmless
 
 if TYPE_CHECKING:
@@ -56,8 +54,11 @@ def as_it_is(columns: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[Fiel
     return [plain(name) for name in columns], rows
 
 
-class ReaderGone(Exception):
-    """Whoever read stdout has seen enough."""
+class Shown(NamedTuple):
+    """What became of an answer: how many rows were written, and the columns that had no room."""
+
+    rows: int
+    dropped: Sequence[str] = ()
 
 
 @dataclass
@@ -86,10 +87,6 @@ class Output(Options):
             help="CSV for programs: texts like =1+1 as they are.",
         ),
     ] = False
-    # What became of the last answer, for the last line on stderr.
-    shown: int = field(default=0, init=False)
-    dropped: list[str] = field(default_factory=list, init=False)
-    in_all: list[str] = field(default_factory=list, init=False)  # what all rows have in common
 
     def __post_init__(self) -> None:
         if self.format is None:
@@ -119,51 +116,55 @@ class Output(Options):
     def style(self) -> Style:
         return PLAIN if self.path is not None else style_of(sys.stdout)
 
-    def answer(self, answer: Answer, layout: Layout = as_it_is, *, huge: bool = False) -> None:
+    def answer(self, answer: Answer, layout: Layout = as_it_is, *, huge: bool = False) -> Shown:
         """Write an answer in the format asked for; a table and Markdown show it as laid out.
 
         A `huge` one may not fit in memory: it is asked for and written in pieces.
         """
         if self.format is Format.PARQUET:
-            self._parquet(answer)
-            return
+            return self._parquet(answer)
         chunks = answer.chunks() if huge else iter([answer.rows()])
         first = next(chunks, [])  # the columns are known for free once rows were asked for
         columns = answer.columns
         if self.is_text:
             pieces = ((columns, chunk) for chunk in chain([first], chunks))
-            self.tables(layout(*piece) for piece in pieces)
-        else:
-            self.rows(columns, chain(first, chain.from_iterable(chunks)))
+            return self.tables(layout(*piece) for piece in pieces)
+        return self.rows(columns, chain(first, chain.from_iterable(chunks)))
 
-    def rows(self, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    def rows(self, columns: Sequence[str], rows: Iterable[Row]) -> Shown:
         """Rows as they are: raw values, every column."""
         from bt_lake.cli import writers
 
+        counted = _Counted(rows)
         match self.format:
             case Format.CSV:
-                self._raw(writers.csv_text(columns, self._counted(rows), raw=self.raw))
+                self._raw(writers.csv_text(columns, counted, raw=self.raw))
             case Format.JSON:
-                self._raw(writers.json_text(columns, self._counted(rows)))
+                self._raw(writers.json_text(columns, counted))
             case Format.PARQUET:
-                self._parquet_rows(columns, list(rows))
+                return self._parquet_rows(columns, list(rows))
             case _:
-                self.table(*as_it_is(columns, list(rows)))
+                return self.table(*as_it_is(columns, list(rows)))
+        return Shown(counted.count)
 
-    def table(self, fields: Sequence[Field], rows: Sequence[Row]) -> None:
-        self.tables([(fields, rows)])
+    def table(self, fields: Sequence[Field], rows: Sequence[Row]) -> Shown:
+        return self.tables([(fields, rows)])
 
-    def tables(self, pieces: Iterable[tuple[Sequence[Field], Sequence[Row]]]) -> None:
+    def tables(self, pieces: Iterable[tuple[Sequence[Field], Sequence[Row]]]) -> Shown:
         """The pieces of one table."""
         from bt_lake.cli.table import Markdown, Table
 
         drawn = Markdown() if self.format is Format.MD else Table(self.width, self.style)
-        self.lines(line for piece in pieces for line in drawn.lines(*self._piece(*piece)))
-        self.dropped = drawn.dropped
+        rows = 0
 
-    def _piece(self, fields: Sequence[Field], rows: Sequence[Row]) -> Any:
-        self.shown += len(rows)
-        return fields, rows
+        def lines() -> Iterator[str]:
+            nonlocal rows
+            for fields, piece in pieces:
+                rows += len(piece)
+                yield from drawn.lines(fields, piece)
+
+        self.lines(lines())
+        return Shown(rows, drawn.dropped)
 
     def document(self, value: Any) -> None:
         """One thing as JSON, indented for a person who looks at it."""
@@ -174,64 +175,54 @@ class Output(Options):
     def lines(self, lines: Iterable[str]) -> None:
         self.text(line + "\n" for line in lines)
 
+    def text(self, pieces: Iterable[str]) -> None:
+        write(self.path, pieces)
+
     def _raw(self, pieces: Iterable[str]) -> None:
         """Values as they are, but on a terminal without what could steer it."""
         self.text(map(harmless, pieces) if self.on_terminal else pieces)
 
-    def text(self, pieces: Iterable[str]) -> None:
-        with self._open() as stream:
-            for piece in pieces:
-                stream.write(piece.encode("utf-8", "surrogateescape"))
-
-    def _counted(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            self.shown += 1
-            yield row
-
-    def _parquet(self, answer: Answer) -> None:
+    def _parquet(self, answer: Answer) -> Shown:
         batches = iter(answer.batches())
         first = next(batches, None)
         if first is not None:
-            self._arrow(chain([first], batches))
-            return
-        with self._open() as stream:  # no batch, no schema: the frame knows it
-            answer.frame().write_parquet(stream)
+            return self._arrow(chain([first], batches))
+        with stream(self.path) as file:  # no batch, no schema: the frame knows it
+            answer.frame().write_parquet(file)
+        return Shown(0)
 
-    def _parquet_rows(self, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def _parquet_rows(self, columns: Sequence[str], rows: Sequence[Row]) -> Shown:
         import pyarrow as pa
 
         from bt_lake.cli.writers import of_one_kind
 
         values = zip(*rows, strict=True) if rows else [()] * len(columns)
         arrays = [pa.array(of_one_kind(column)) for column in values]
-        self._arrow([pa.record_batch(arrays, names=list(columns))])
+        return self._arrow([pa.record_batch(arrays, names=list(columns))])
 
-    def _arrow(self, batches: Iterable[pa.RecordBatch]) -> None:
+    def _arrow(self, batches: Iterable[pa.RecordBatch]) -> Shown:
         import pyarrow.parquet as pq
 
-        batches = iter(batches)
+        batches, rows = iter(batches), 0
         batch = next(batches)
-        with self._open() as stream, pq.ParquetWriter(stream, batch.schema) as writer:
+        with stream(self.path) as file, pq.ParquetWriter(file, batch.schema) as writer:
             for each in chain([batch], batches):
-                self.shown += each.num_rows
+                rows += each.num_rows
                 writer.write_batch(each)
+        return Shown(rows)
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[IO[bytes]]:
-        """The file appears whole or not at all; a closed pipe ends the command quietly."""
-        if self.path is not None:
-            with whole_file(self.path) as file:
-                yield file
-            return
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            # What is still buffered must not fail again when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):
-                raise ReaderGone from None
-            raise CannotWrite(f"cannot write the answer: {error.strerror}") from None
+
+class _Counted:
+    """Rows that are counted as they go by."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.count += 1
+            yield row
 
 
 def _format_of(path: Path) -> Format:

@@ -71,8 +71,8 @@ def _answer(session: Session, query: str) -> int:
 
     try:
         out = Output()
-        out.answer(session.lake.ask.sql(query), raw_layout(out), huge=True)
-        messages.note(messages.many(out.shown, "row"), messages.hidden(out.dropped))
+        shown = out.answer(session.lake.ask.sql(query), raw_layout(out), huge=True)
+        messages.note(messages.many(shown.rows, "row"), messages.hidden(shown.dropped))
     except LakeError as error:
         messages.error(str(error))
         return error.exit_code

@@ -34,33 +34,56 @@ ASKED = (
 )  # fmt: skip
 
 
-def run_layout(
-    out: Output, *, first: Iterable[str] = (), metric: str = "", last: Iterable[str] = ()
-) -> Layout:
-    """Lays out an answer about runs; `metric` is what they are ranked by."""
+class RunLayout:
+    """Lays out an answer about runs; `metric` is what they are ranked by.
 
-    def layout(columns: Sequence[str], rows: Sequence[Row]) -> tuple[list[Field], list[Row]]:
+    `in_all` says then which parameters they have in common, where all of them were seen together.
+    """
+
+    def __init__(
+        self,
+        out: Output,
+        *,
+        first: Sequence[str] = (),
+        metric: str = "",
+        last: Sequence[str] = (),
+    ) -> None:
+        self._out, self._first, self._metric, self._last = out, first, metric, last
+        self._pieces = 0
+        self.in_all: list[str] = []
+
+    def __call__(
+        self, columns: Sequence[str], rows: Sequence[Row]
+    ) -> tuple[list[Field], list[Row]]:
         if not rows:
             return [field("run_id")], []
         values = {name: [row[n] for row in rows] for n, name in enumerate(columns)}
-        params = _params(values["params"], metric)
-        out.in_all = [] if out.shown else _in_all(values["params"], params)
-        names = [*(n for n in first if n in values), "run_id", *_labels(values, first)]
-        shown = [(_field(name, out, values[name]), values[name]) for name in names]
-        shown += params
+        params = _params(values["params"], self._metric)
+        self.in_all = [] if self._pieces else _in_all(values["params"], params)
+        self._pieces += 1
         years = _years(values)
-        if _differ(years):
-            shown.append((_YEARS, years))
-        ranked = () if metric.startswith(PARAM) else (metric,)
-        names = [n for n in dict.fromkeys((*ranked, *_METRICS)) if n in values]
-        names = list(dict.fromkeys((*names, *(n for n in last if n in values))))
-        names = [n for n in names if n == metric or _worth_showing(n, values[n])]
-        for name in names:
-            made = _field(name, out, values[name])
-            shown.append((made.bold().at(98) if name == metric else made, values[name]))
+        shown = [
+            *(self._shown(name, values) for name in self._names(values)),
+            *params,
+            *([(_YEARS, years)] if _differ(years) else ()),
+            *(self._shown(name, values) for name in self._figures(values)),
+        ]
         return [made for made, _ in shown], list(zip(*(v for _, v in shown), strict=True))
 
-    return layout
+    def _shown(self, name: str, values: Mapping[str, list[Any]]) -> tuple[Field, list[Any]]:
+        made = _field(name, self._out, values[name])
+        return (made.bold().at(98) if name == self._metric else made), values[name]
+
+    def _names(self, values: Mapping[str, list[Any]]) -> list[str]:
+        first = (name for name in self._first if name in values)
+        return [*first, "run_id", *_labels(values, self._first)]
+
+    def _figures(self, values: Mapping[str, list[Any]]) -> list[str]:
+        ranked = () if self._metric.startswith(PARAM) else (self._metric,)
+        names = dict.fromkeys((*ranked, *_METRICS, *self._last))
+        return [
+            n for n in names if n in values and (n == self._metric or _worth_showing(n, values[n]))
+        ]
 
 
 def _year(value: float | None) -> str:

@@ -117,7 +117,7 @@ class CsvSink(FilesSink):
 
 
 class CsvFile:
-    """A CSV file in the dialect of `--output`: quotes where they are needed, lines as Unix has them."""
+    """A CSV file in the dialect of `--output`: quotes only where they are needed."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")

@@ -43,8 +43,8 @@ def sql(
     """
     named = pairs("--value", values or (), "NAME=VALUE, such as symbol=AAPL")
     answer = session.lake.ask.sql(_text(query, file), **dict(named))
-    out.answer(answer, raw_layout(out), huge=True)
-    messages.shown(session, out, answer, "row")
+    shown = out.answer(answer, raw_layout(out), huge=True)
+    messages.told(session, shown, answer, "row")
 
 
 def _text(query: str | None, file: Path | None) -> str:

@@ -50,12 +50,12 @@ def stability(
     if out.is_text:
         show = metric_text(metric)
         fields = [_shown(name, show, out) for name in frame.columns]
-        out.table(fields, frame.rows())
+        shown = out.table(fields, frame.rows())
     else:
-        out.rows(frame.columns, frame.rows())
+        shown = out.rows(frame.columns, frame.rows())
     messages.note(
         messages.many(frame.height, "run"),
-        messages.hidden(out.dropped),
+        messages.hidden(shown.dropped),
         messages.took(session.started),
     )
 

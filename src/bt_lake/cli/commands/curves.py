@@ -46,8 +46,8 @@ def trades(session: Session, runs: Runs, out: Output) -> None:
 def _write(
     session: Session, out: Output, answer: Answer, table: str, thing: str, runs: list[str]
 ) -> None:
-    out.answer(answer, _layout(out, table, several=len(runs) > 1), huge=True)
-    messages.shown(session, out, answer, thing)
+    shown = out.answer(answer, _layout(out, table, several=len(runs) > 1), huge=True)
+    messages.told(session, shown, answer, thing)
 
 
 def _layout(out: Output, table: str, *, several: bool) -> Layout:

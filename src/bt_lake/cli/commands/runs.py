@@ -12,7 +12,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.fields import JUDGED
 from bt_lake.cli.options import Family, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
-from bt_lake.cli.runtable import ASKED, chosen_layout, run_layout
+from bt_lake.cli.runtable import ASKED, RunLayout, chosen_layout
 from bt_lake.cli.session import Session
 from bt_lake.queries.names import PARAM, meant
 from bt_lake.warehouse.errors import NotFound
@@ -84,9 +84,9 @@ def list_runs(
     )
     metric = "" if sort in ASKED else sort
     first, last = ["created_at"], ["status", "error", "tags"]
-    layout = run_layout(out, first=first, metric=metric, last=last)
-    out.answer(answer, chosen_layout(out) if columns else layout, huge=everything)
-    messages.shown(session, out, answer, "run")
+    layout = RunLayout(out, first=first, metric=metric, last=last)
+    shown = out.answer(answer, chosen_layout(out) if columns else layout, huge=everything)
+    messages.told(session, shown, answer, "run", in_all=layout.in_all)
 
 
 def best(
@@ -165,9 +165,9 @@ def best(
         **which.filters(),
     )
     last = [*told[1:], *(JUDGED[:2] if judged else ())]
-    layout = run_layout(out, first=["rank", *groups], metric=ranked, last=last)
-    out.answer(answer, chosen_layout(out) if columns else layout)
-    messages.shown(session, out, answer, "trial")
+    layout = RunLayout(out, first=["rank", *groups], metric=ranked, last=last)
+    shown = out.answer(answer, chosen_layout(out) if columns else layout)
+    messages.told(session, shown, answer, "trial", in_all=layout.in_all)
 
 
 def asked(columns: str | None, out: Output, *metrics: str) -> list[str] | None:
@@ -215,11 +215,11 @@ def lookup(
     if not found and keys is None:
         raise NotFound("no run fits; parameters fit only when all of them are given")
     if out.is_text:
-        out.table(*chosen_layout(out)(answer.columns, rows))
+        shown = out.table(*chosen_layout(out)(answer.columns, rows))
     else:
-        out.answer(answer)
+        shown = out.answer(answer)
     messages.note(
         f"{found:,} of {len(keys_given):,} found",
-        messages.hidden(out.dropped),
+        messages.hidden(shown.dropped),
         messages.took(session.started),
     )

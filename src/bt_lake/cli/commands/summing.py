@@ -70,10 +70,10 @@ def aggregate(
         deflate=deflate,
         **which.filters(),
     )
-    out.answer(answer, _layout(dimensions, metric, above))
+    shown = out.answer(answer, _layout(dimensions, metric, above))
     messages.note(
-        f"{metric_name(metric)} of {messages.many(out.shown, 'group')}",
-        messages.hidden(out.dropped),
+        f"{metric_name(metric)} of {messages.many(shown.rows, 'group')}",
+        messages.hidden(shown.dropped),
         answer.note(),
         messages.took(session.started),
     )

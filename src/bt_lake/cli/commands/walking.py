@@ -65,10 +65,10 @@ def decay(
       bt-lake decay -m total_return --sweep nightly -n 50
     """
     answer = session.lake.ask.decay(metric, limit, **which.filters())
-    out.answer(answer, _layout(metric, out))
+    shown = out.answer(answer, _layout(metric, out))
     messages.note(
-        f"{metric_name(metric)} of {messages.many(out.shown, 'pair')}",
-        messages.hidden(out.dropped),
+        f"{metric_name(metric)} of {messages.many(shown.rows, 'pair')}",
+        messages.hidden(shown.dropped),
         answer.note(),
         messages.took(session.started),
     )
