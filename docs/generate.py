@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bt_lake.metrics.relative import COLUMNS as BESIDE_BENCHMARK
 from bt_lake.warehouse.schema import FILTERS, RUNS, TABLES, TOLD, Column, Table
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +19,7 @@ GROUPS = {
     "money": "Money",
     "curve": "From the equity curve",
     "trade": "From the trades",
+    "benchmark": "Beside the benchmark in the curve",
     "source": "Source",
 }
 
@@ -58,14 +58,6 @@ def metrics_page() -> str:
         for c in RUNS.columns:
             if c.group == group:
                 text += f"| `{c.name}` | {c.unit} | {c.better} | {c.meaning} |\n"
-    text += (
-        "\n## Beside a benchmark\n\n"
-        "Not stored: `lake.relative(runs, benchmark)` computes them of the returns\n"
-        "that both have. NULL under 4 of them, or where the benchmark does not move.\n\n"
-        "| number | unit | better | meaning |\n|---|---|---|---|\n"
-    )
-    for c in BESIDE_BENCHMARK.values():
-        text += f"| `{c.name}` | {c.unit} | {c.better} | {c.meaning} |\n"
     return text
 
 

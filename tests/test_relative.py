@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.lake import Lake
-from bt_lake.metrics.relative import NAMES, relative
+from bt_lake.metrics.relative import NAMES, STORED, relative
 from bt_lake.warehouse.errors import BadInput, NotFound
 
 DAYS = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(700)]
@@ -119,6 +121,84 @@ def test_of_runs_by_the_benchmark_in_their_curves(made):
         months = np.array([day.year * 12 + day.month for day in DAYS[1:]])
         expected = relative(r, b, months, 365.0)
         assert {name: row[name] for name in NAMES} == pytest.approx(expected, rel=1e-9)
+
+
+def test_they_are_stored_when_a_run_is_saved(made):
+    lake, ids = made
+    rows = {row["run_id"]: row for row in lake.runs().to_dicts()}
+    for one in lake.relative(ids[:4]).to_dicts():
+        assert {n: rows[one["run_id"]][n] for n in STORED} == {n: one[n] for n in STORED}
+    for run in ids[4:]:
+        assert {rows[run][name] for name in STORED} == {None}
+    (best,) = lake.best("information_ratio", n=1).to_dicts()
+    assert best["run_id"] == max(ids[:4], key=lambda run: rows[run]["information_ratio"])
+
+
+def test_many_runs_at_once_are_each_as_if_saved_alone(tmp_path):
+    """With gaps in a benchmark, a capital before the curve, months of another zone."""
+    gaps = np.where(np.arange(700) % 9 < 2, np.nan, walk(100))
+    local = [day.astimezone(ZoneInfo("Asia/Tokyo")) for day in DAYS]
+    runs = [
+        {"strategy": "s", "equity": {"ts": DAYS, "equity": walk(0), "benchmark": gaps}},
+        {"strategy": "s", "equity": {"ts": DAYS, "equity": walk(1)}},
+        {"strategy": "s", "equity": {"ts": local, "equity": walk(2), "benchmark": walk(100)}},
+        {"strategy": "s", "equity": {"ts": DAYS[:2], "equity": walk(3, 2), "benchmark": walk(4, 2)}},
+        {"strategy": "s", "metrics": {"beta": 0.7}},
+        {"strategy": "s", "initial_capital": 900.0, "metrics": {"beta": 9.0},
+         "equity": {"ts": DAYS, "equity": walk(5), "benchmark": walk(100)}},
+    ]  # fmt: skip
+    lake = Lake(tmp_path / "lake")
+    together = lake.save(runs)
+    alone = [lake.save([run])[0] for run in runs]
+    rows = {row["run_id"]: [row[name] for name in STORED] for row in lake.runs(n=None).to_dicts()}
+    assert [rows[run] for run in together] == [rows[run] for run in alone]
+    known = [[value is not None for value in rows[run]] for run in together]
+    assert [all(one) for one in known] == [True, False, True, False, False, True]
+    assert not any(known[1]) and rows[together[4]][STORED.index("beta")] == 0.7
+    assert rows[together[5]][STORED.index("beta")] < 1  # computed, whatever is claimed
+    assert lake.run(together[5]).row["reported"] == {"beta": 9.0}
+
+
+def test_of_a_window_they_begin_with_the_last_point_before_it(made):
+    lake, ids = made
+    first, last = 100, 400
+    found = lake.best(
+        "beta", n=4, start=f"{DAYS[first]:%Y-%m-%d}", end=f"{DAYS[last]:%Y-%m-%d}"
+    ).to_dicts()
+    assert len(found) == 4
+    months = np.array([day.year * 12 + day.month for day in DAYS[first : last + 1]])
+    for row in found:
+        n = ids.index(row["run_id"])
+        r, b = (
+            np.diff(each[first - 1 : last + 1]) / each[first - 1 : last]
+            for each in (walk(n), walk(100))
+        )
+        expected = relative(r, b, months, 365.0)
+        assert {n: row[n] for n in STORED} == pytest.approx(
+            {n: expected[n] for n in STORED}, rel=1e-9
+        )
+    whole = lake.best("beta", n=9, start=DAYS[0] - timedelta(days=9), end=DAYS[-1])
+    stored = {row["run_id"]: row["beta"] for row in lake.runs().to_dicts()}
+    assert {row["run_id"]: row["beta"] for row in whole.to_dicts()} == pytest.approx(
+        {run: stored[run] for run in ids[:4]}, rel=1e-9
+    )
+
+
+def test_recompute_fills_them_in_lakes_of_before(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for n in range(3):
+        curve = {"ts": DAYS, "equity": walk(n)}
+        lake.save(strategy="s", equity=curve | ({} if n else {"benchmark": walk(100)}))
+    asked = f"select {', '.join(STORED)} from runs order by run_id"
+    before = lake.sql(asked).rows()
+    for path in lake.path.glob("runs/month=*/*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        old = [name for name in (*STORED, "definitions") if name in table.column_names]
+        pq.write_table(table.drop_columns(old), path)
+    assert {None} == {value for row in lake.sql(asked).rows() for value in row}
+    with pytest.warns(UserWarning, match="bytes"):
+        assert lake.recompute() == 3
+    assert lake.sql(asked).rows() == before and None not in before[0]
 
 
 def test_of_runs_by_a_benchmark_that_is_named(made, tmp_path):

@@ -25,6 +25,7 @@ from bt_lake.metrics import (
     told_by_trades,
     undefined,
 )
+from bt_lake.metrics.beside import Levels, benchmark_metrics
 from bt_lake.warehouse.arrays import array, of_numpy, to_numpy
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
@@ -116,6 +117,8 @@ def _metrics(batch: Gathered) -> Columns:
             claims.get("periods_per_year", nothing),
         )
         _take(columns, computed, curves.given, {**claims, **times})
+        if "benchmark" in curves.extras:
+            _beside_benchmark(columns, batch)
     if batch.trades.given.any():
         told = told_by_trades(
             batch.trades.offsets,
@@ -137,6 +140,22 @@ def _metrics(batch: Gathered) -> Columns:
             # A source may know what its trades do not tell.
             _take(columns, {name: values}, told.where[name], claims)
     return columns
+
+
+def _beside_benchmark(columns: Columns, batch: Gathered) -> None:
+    curves, nothing = batch.curves, np.full(len(batch), np.nan)
+    found = benchmark_metrics(
+        curves.ts,
+        curves.equity,
+        curves.offsets,
+        batch.claims.columns.get("initial_capital", nothing),
+        columns["periods_per_year"],
+        np.full(len(batch), NONE),
+        Levels(curves.ts, curves.extras["benchmark"], curves.offsets),
+        batch.labels.text("time_zone"),
+    )
+    beside = ~np.isnan(found["benchmark_return"])
+    _take(columns, found, beside, batch.claims.columns)
 
 
 def _warn_of_percent(batch: Gathered, columns: Columns) -> None:

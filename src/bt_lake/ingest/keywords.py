@@ -90,6 +90,18 @@ class RunKeywords(TypedDict, total=False):
     max_consecutive_losses: Count
     sqn: Number
     exposure: Number
+    beta: Number
+    alpha: Number
+    correlation: Number
+    r_squared: Number
+    tracking_error: Number
+    information_ratio: Number
+    treynor_ratio: Number
+    up_capture: Number
+    down_capture: Number
+    benchmark_return: Number
+    excess_return: Number
+    months_ahead: Number
     reported: Mapping[str, Any] | None
     extra: Mapping[str, Any] | None
     definitions: Text

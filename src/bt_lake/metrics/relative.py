@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from bt_lake.metrics.segments import ROUNDING, Bools, Floats, Ints
-from bt_lake.warehouse.schema import Column
+from bt_lake.warehouse.schema import RUNS
 
-
-def _column(name: str, unit: str, better: Literal["higher", "lower", ""], meaning: str) -> Column:
-    return Column(name, "double", 0, "benchmark", unit, meaning, better)
-
-
-COLUMNS = {
-    column.name: column
-    for column in (
-        _column("beta", "ratio", "", "slope of the least-squares line of the run's returns on the benchmark's, both less the risk-free rate; empyrical and quantstats agree"),
-        _column("alpha", "fraction", "higher", "intercept of that line a period, times the periods a year; quantstats agrees, empyrical compounds it, backtesting.py takes total returns"),
-        _column("correlation", "ratio", "", "of the two returns (Pearson)"),
-        _column("r_squared", "ratio", "", "square of the correlation"),
-        _column("tracking_error", "fraction", "lower", "standard deviation (ddof 1) of run less benchmark, annualised"),
-        _column("information_ratio", "ratio", "higher", "mean of run less benchmark, annualised, over the tracking error; quantstats and empyrical do not annualise it"),
-        _column("treynor_ratio", "ratio", "higher", "mean return less the risk-free rate, annualised, over beta; quantstats takes the total return"),
-        _column("up_capture", "ratio", "higher", "compound growth a period over that of the benchmark, in the periods in which it rose; empyrical annualises both"),
-        _column("down_capture", "ratio", "lower", "the same where it fell"),
-        _column("benchmark_return", "fraction", "", "compound return of the benchmark over these periods"),
-        _column("excess_return", "fraction", "higher", "compound return of the run over these periods, less that of the benchmark"),
-        _column("months_ahead", "fraction", "higher", "share of calendar months, in the curve's own time zone, in which the run gained more"),
-        _column("returns", "count", "", "returns that both have, which these rest on"),
-    )
-}  # fmt: skip
-NAMES = tuple(COLUMNS)
+STORED = tuple(column.name for column in RUNS.columns if column.group == "benchmark")
+NAMES = (*STORED, "returns")  # how many returns both have
 FEWEST = 4  # returns, as for the Sharpe ratio
 
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from bt_lake.metrics.segments import ROUNDING, Bools, Floats, Segments
+from bt_lake.metrics.segments import NONE, ROUNDING, Bools, Floats, Ints, Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """What was gained from each `before` to each `ts`."""
+
+    before: Ints
+    ts: Ints
+    r: Floats
+
 
 FEWEST = 4  # returns; what fewer say of a year leads every list and means nothing
 
@@ -28,6 +40,21 @@ def simple_returns(
     first = given & (counts > 0)
     before[returns.starts[first]] = capital[first]
     return returns, equity[here] / before - 1.0
+
+
+def returns_of(ts: Ints, equity: Floats, capital: float, since: int = NONE) -> Returns:
+    """Those of one curve. A capital before the first point was there one usual step earlier, unless
+    `since` says when; none where equity was ever below 0."""
+    given = bool(np.isfinite(capital))
+    start = capital if given else equity[0] if equity.size else np.nan
+    void = np.array([bool((equity < 0).any()) or not start > 0])
+    points = Segments(np.array([0, ts.size]))
+    counted, r = simple_returns(points, equity, np.array([capital]), void)
+    ends = ts[int(not given) :][: int(counted.counts[0])]
+    if since == NONE and ts.size:
+        since = int(ts[0]) - (int(np.median(np.diff(ts))) if ts.size > 1 else 0)
+    before = np.concatenate([np.array([since]), ts])[int(not given) :][: ends.size]
+    return Returns(before, ends, r)
 
 
 def describe(returns: Segments, r: Floats, periods_per_year: Floats) -> dict[str, Floats]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bt_lake.metrics.beside import gained
 from bt_lake.metrics.returns import describe
 from bt_lake.metrics.segments import Segments
 from bt_lake.overfit.align import Curves
@@ -29,11 +30,7 @@ class Benchmark:
         """Its return over the time of each of these returns; NaN where it is not known."""
         if self.ts is None or self.level is None:
             return np.asarray((1.0 + self.rate) ** (1.0 / periods_per_year) - 1.0)
-        start, end = (np.searchsorted(self.ts, at, side="right") - 1 for at in (before, ts))
-        known = (start >= 0) & (ts <= self.ts[-1])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gained = self.level[np.maximum(end, 0)] / self.level[np.maximum(start, 0)] - 1.0
-        return np.asarray(np.where(known, gained, np.nan))
+        return gained(self.ts, self.level, before, ts)
 
 
 def above(family: Family, benchmark: Benchmark) -> Family:
@@ -43,10 +40,10 @@ def above(family: Family, benchmark: Benchmark) -> Family:
     """
     own = Own.of(family.curves or _none(len(family)))
     periods = own.points.spread(family.periods_per_year)
-    gained = benchmark.gained(_before(own), own.ts, periods)
-    known = np.isfinite(gained)
+    theirs = benchmark.gained(_before(own), own.ts, periods)
+    known = np.isfinite(theirs)
     points = Segments.of_counts(own.points.count(known))
-    returns, ts = (own.returns - gained)[known], own.ts[known]
+    returns, ts = (own.returns - theirs)[known], own.ts[known]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = describe(points, returns, family.periods_per_year)
     sharpe, skew, kurtosis = (np.where(points.counts > 1, found[name], np.nan) for name in _MOMENTS)

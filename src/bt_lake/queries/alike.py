@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bt_lake.metrics.segments import ROUNDING, Floats, Ints
-from bt_lake.queries.periods import local_days
+from bt_lake.metrics.zones import local_days
 from bt_lake.queries.tracks import Track
 
 FEWEST_DAYS = 3  # in common, for a correlation to say anything

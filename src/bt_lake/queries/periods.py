@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.metrics import NONE, curve_metrics
-from bt_lake.metrics.periods import DAY
 from bt_lake.metrics.segments import Ints
-from bt_lake.queries.points import offsets
+from bt_lake.metrics.zones import local_months
 from bt_lake.queries.tracks import Track
 from bt_lake.warehouse.errors import UnknownName
 
@@ -25,19 +23,6 @@ class ByPeriod:
 
     numbers: Ints
     metrics: dict[str, NDArray[Any]]
-
-
-def local_months(ts: Ints, zone: str | None) -> Ints:
-    """The calendar month in which each time lies, in the curve's own zone."""
-    return _local(ts, zone).astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-
-
-def local_days(ts: Ints, zone: str | None) -> Ints:
-    return _local(ts, zone) // DAY
-
-
-def _local(ts: Ints, zone: str | None) -> Ints:
-    return ts + offsets(ts, str(ZoneInfo(zone))) if zone else ts
 
 
 def by_period(track: Track, period: str) -> ByPeriod:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from bt_lake.metrics import NONE, clean
+from bt_lake.metrics.beside import Levels
+from bt_lake.metrics.periods import DAY
 from bt_lake.metrics.segments import Floats, Ints, Segments
+from bt_lake.metrics.zones import ahead_of_utc
 from bt_lake.queries.livefiles import LiveFiles
 from bt_lake.warehouse.connecting import load_relations
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 AT_ONCE = 2_000_000  # points of a piece; about 20 arrays of that length exist at a time
-DAY = 86_400_000_000
-_QUARTER = 900_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WANTED = "lake_wanted"
 
 
@@ -61,6 +59,7 @@ class Points:
     offsets: Ints
     base: Floats
     base_at: Ints
+    levels: Levels | None = None  # of the benchmark, where wanted
 
     @property
     def runs(self) -> Segments:
@@ -82,7 +81,7 @@ class Points:
         owner = np.repeat(np.arange(self.base.size), self.runs.counts)
         for zone in set(zones) - {None}:
             there = np.array([each == zone for each in zones], bool)[owner]
-            local[there] += offsets(local[there], str(zone))
+            local[there] += ahead_of_utc(local[there], str(zone))
         days = local // DAY
         last = np.ones(days.size, bool)
         last[:-1] = days[1:] != days[:-1]
@@ -120,26 +119,16 @@ class Points:
 
     def _only(self, which: np.ndarray, base: Floats, base_at: Ints) -> Points:
         offsets = np.concatenate(([0], self.runs.count(which).cumsum()))
-        return Points(self.ts[which], self.equity[which], offsets, base, base_at)
+        return Points(self.ts[which], self.equity[which], offsets, base, base_at, self.levels)
 
 
-def offsets(ts: Ints, zone: str) -> Ints:
-    """What a zone's clocks are ahead of UTC; they change at quarters of an hour."""
-    quarters, place = np.unique(ts // _QUARTER, return_inverse=True)
-    clock = ZoneInfo(zone)
-    ahead = [
-        (_EPOCH + timedelta(microseconds=quarter * _QUARTER)).astimezone(clock).utcoffset()
-        for quarter in quarters.tolist()
-    ]
-    micros = [(offset or timedelta()) // timedelta(microseconds=1) for offset in ahead]
-    return np.array(micros, np.int64)[place]
-
-
-def pieces(connection: DuckDBPyConnection, owners: Owners) -> Iterator[Points]:
+def pieces(
+    connection: DuckDBPyConnection, owners: Owners, *, levels: bool = False
+) -> Iterator[Points]:
     """The points of all the runs, of some of them at a time."""
     live = LiveFiles.of(connection)
     for start, stop in pairwise(_bounds(owners.bars)):
-        yield _read(connection, live, owners.slice(start, stop))
+        yield _read(connection, live, owners.slice(start, stop), levels)
 
 
 def joined(parts: list[Points]) -> Points:
@@ -161,28 +150,30 @@ def _bounds(bars: Ints) -> list[int]:
     return [0, *cuts.tolist(), bars.size] if bars.size else []
 
 
-def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners) -> Points:
-    source = live.relation(
-        "equity", owners.ids, commits=set(owners.commits), columns=("run_id", "ts", "equity")
-    )
+def _read(connection: DuckDBPyConnection, live: LiveFiles, owners: Owners, levels: bool) -> Points:
+    names = ("run_id", "ts", "equity", *(("benchmark",) if levels else ()))
+    source = live.relation("equity", owners.ids, commits=set(owners.commits), columns=names)
     places = np.arange(len(owners), dtype=np.int32)
     load_relations()
     connection.register(_WANTED, {"run_id": np.array(owners.ids, object), "place": places})
+    numbers = ", ".join(f"coalesce({name}, 'nan'::double)::double as {name}" for name in names[2:])
     try:
         found = connection.execute(
-            "select place, epoch_us(ts) as ts, equity::double as equity "
+            f"select place, epoch_us(ts) as ts, {numbers} "
             f"from {source} join {_WANTED} using (run_id)"
         ).fetchnumpy()
     finally:
         connection.unregister(_WANTED)
-    place, ts, equity = found["place"], found["ts"], found["equity"]
+    place, ts = found.pop("place"), found.pop("ts")
     if (place[1:] < place[:-1]).any():
         order = np.argsort(place, kind="stable")
-        place, ts, equity = place[order], ts[order], equity[order]
+        place, ts = place[order], ts[order]
+        found = {name: column[order] for name, column in found.items()}
     offsets = np.searchsorted(place, np.arange(len(owners) + 1))
-    ts, equity, offsets, _ = clean(ts, equity, offsets, {})
+    ts, equity, offsets, extras = clean(ts, found.pop("equity"), offsets, found)
     base = given_capital(owners, equity, Segments(offsets))
-    return Points(ts, equity, offsets, base, np.full(len(owners), NONE))
+    beside = Levels(ts, extras["benchmark"], offsets) if levels else None
+    return Points(ts, equity, offsets, base, np.full(len(owners), NONE), beside)
 
 
 def given_capital(owners: Owners, equity: Floats, runs: Segments) -> Floats:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.metrics import NONE, curve_metrics, told_by_trades, undefined
+from bt_lake.metrics import NONE, told_by_trades, undefined
 from bt_lake.metrics.periods import trades_at_weekends
+from bt_lake.metrics.relative import STORED
 from bt_lake.metrics.segments import Bools, Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.points import Owners, Points, pieces
+from bt_lake.queries.windows import metrics_of
 from bt_lake.warehouse.compact import compact
 from bt_lake.warehouse.definitions import DIFFERENT, differs_sql
 from bt_lake.warehouse.maintenance import Task, carry_out, maintenance_lock, opened
@@ -124,7 +126,16 @@ def _older(task: Task, path: str) -> int:
 
 def _read(task: Task, paths: list[str]) -> dict[str, Any]:
     """The stored values of the older runs, by column: numbers and times in numpy."""
-    names = ("run_id", "commit_id", "metrics_from", "engine", "reported", "params", *_COMPUTED)
+    names = (
+        "run_id",
+        "commit_id",
+        "metrics_from",
+        "engine",
+        "reported",
+        "params",
+        "time_zone",
+        *_COMPUTED,
+    )
     rows = plain_rows(
         "runs",
         [task.layout.root / path for path in paths],
@@ -187,17 +198,19 @@ def _by_curves(connection: DuckDBPyConnection, runs: dict[str, Any], values: Col
         np.maximum(runs["bars"][places], 0),
         runs["initial_capital"][places],
         np.where(runs["n_returns"][places] == NONE, np.nan, runs["n_returns"][places]),
-        [None] * len(places),
+        [runs["time_zone"][place] for place in places],
     )
     start = 0
-    for piece in pieces(connection, owners) if len(places) else ():
+    for piece in pieces(connection, owners, levels=True) if len(places) else ():
         stop = start + piece.base.size
         here = places[start:stop]
         periods = _periods(piece, runs["periods_per_year"][here])
-        computed = curve_metrics(piece.ts, piece.equity, piece.offsets, piece.base, periods)
+        computed = metrics_of(piece, periods, owners.zones[start:stop])
         has_curve = piece.runs.counts > 0
+        beside = ~np.isnan(computed["benchmark_return"])
         for name, column in computed.items():
-            values[name][here] = np.where(has_curve, column, values[name][here])
+            told = beside if name in STORED else has_curve
+            values[name][here] = np.where(told, column, values[name][here])
         start = stop
 
 

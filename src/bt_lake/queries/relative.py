@@ -10,9 +10,9 @@ import numpy as np
 
 from bt_lake.metrics.relative import NAMES, relative
 from bt_lake.metrics.segments import Floats, Ints
+from bt_lake.metrics.zones import local_months
 from bt_lake.overfit.benchmark import Benchmark
 from bt_lake.queries.benchmarks import Given, benchmark_of
-from bt_lake.queries.periods import local_months
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find_all
 from bt_lake.queries.tracks import Track, tracks_of

@@ -47,7 +47,8 @@ class Shadow:
             "select run_id, commit_id, coalesce(bars, 0)::bigint as bars, "
             "coalesce(initial_capital, 'nan'::double) as capital, "
             "coalesce(n_returns, 'nan'::double) as n_returns, "
-            "coalesce(periods_per_year, 'nan'::double) as a_year "
+            "coalesce(periods_per_year, 'nan'::double) as a_year, "
+            "coalesce(time_zone, '') as time_zone "
             f"from {source.sql} order by run_id",
             dict(source.values) or None,
         ).fetchnumpy()
@@ -57,6 +58,7 @@ class Shadow:
             found["bars"],
             found["capital"],
             found["n_returns"],
+            [zone or None for zone in found["time_zone"].tolist()],
         )
         metrics = measured(connection, owners, found["a_year"], window)
         columns = {"run_id": found["run_id"].astype(object)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from bt_lake.metrics import clean
 from bt_lake.metrics.drawdowns import Fall, deepest_falls
-from bt_lake.metrics.returns import simple_returns
+from bt_lake.metrics.returns import Returns, returns_of
 from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.points import Owners, given_capital
@@ -20,15 +20,6 @@ from bt_lake.queries.wholerows import Row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-@dataclass(frozen=True)
-class Returns:
-    """What was gained from each `before` to each `ts`."""
-
-    before: Ints
-    ts: Ints
-    r: Floats
 
 
 @dataclass(frozen=True)
@@ -81,14 +72,7 @@ class Track:
     @cached_property
     def returns(self) -> Returns:
         """As the metrics count them: until equity is gone, none where it was ever below 0."""
-        points = Segments(np.array([0, self.ts.size]))
-        void = np.array([bool((self.equity < 0).any()) or not self.start > 0])
-        counted, r = simple_returns(points, self.equity, np.array([self.base]), void)
-        first = int(not np.isfinite(self.base))
-        ts = self.ts[first : first + int(counted.counts[0])]
-        step = int(np.median(np.diff(self.ts))) if self.ts.size > 1 else 0
-        before = np.concatenate([self.ts[:1] - step, self.ts])[first : first + ts.size]
-        return Returns(before, ts, r)
+        return returns_of(self.ts, self.equity, self.base)
 
 
 def tracks(reader: Reader, rows: Sequence[Row]) -> list[Track]:

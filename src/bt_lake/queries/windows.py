@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bt_lake.metrics import NONE, curve_metrics
+from bt_lake.metrics.beside import Levels, benchmark_metrics
 from bt_lake.metrics.segments import Floats
 from bt_lake.queries.filters import Time, is_day, moment
 from bt_lake.queries.points import Owners, Points, pieces
@@ -61,24 +63,39 @@ def measured(
     """
     parts = []
     start = 0
-    for piece in pieces(connection, owners):
+    for piece in pieces(connection, owners, levels=True):
         inside = window.of_points(piece)
         stop = start + inside.base.size
-        parts.append(
-            curve_metrics(
-                inside.ts,
-                inside.equity,
-                inside.offsets,
-                inside.base,
-                periods_per_year[start:stop],
-                inside.base_at,
-            )
-        )
+        parts.append(metrics_of(inside, periods_per_year[start:stop], owners.zones[start:stop]))
         start = stop
     if not parts:
         none, no_time = np.zeros(0), np.zeros(0, np.int64)
-        parts = [curve_metrics(no_time, none, np.zeros(1, np.int64), none, none)]
+        nothing = Levels(no_time, none, np.zeros(1, np.int64))
+        parts = [
+            metrics_of(Points(no_time, none, nothing.offsets, none, no_time, nothing), none, [])
+        ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def metrics_of(
+    points: Points, periods_per_year: Floats, zones: Sequence[str | None]
+) -> dict[str, NDArray[Any]]:
+    """Everything that these curves tell, and the benchmarks in them."""
+    curves = curve_metrics(
+        points.ts, points.equity, points.offsets, points.base, periods_per_year, points.base_at
+    )
+    if points.levels is None:
+        return curves
+    return curves | benchmark_metrics(
+        points.ts,
+        points.equity,
+        points.offsets,
+        points.base,
+        curves["periods_per_year"],
+        points.base_at,
+        points.levels,
+        zones,
+    )
 
 
 def as_floats(values: NDArray[Any]) -> Floats:

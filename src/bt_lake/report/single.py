@@ -11,7 +11,6 @@ from bt_lake.drawing import charts
 from bt_lake.drawing.theme import BAD, SERIES
 from bt_lake.metrics.drawdowns import Fall
 from bt_lake.metrics.periods import DAY
-from bt_lake.metrics.relative import COLUMNS
 from bt_lake.queries.wholerows import flat
 from bt_lake.report.document import (
     Abreast,
@@ -28,7 +27,7 @@ from bt_lake.report.document import (
 from bt_lake.report.subject import Subject, moment
 from bt_lake.report.trades import trade_blocks
 from bt_lake.report.written import Report
-from bt_lake.wording.metrics import SECTIONS, full_name, metric_text, number
+from bt_lake.wording.metrics import BESIDE, SECTIONS, full_name, metric_text
 from bt_lake.wording.values import (
     MISSING,
     count,
@@ -292,6 +291,8 @@ def _metrics(subject: Subject, left: list[str]) -> list[Block]:
     theirs = subject.benchmark_metrics
     tables = []
     for title, names in SECTIONS.items():
+        if title == BESIDE:  # a section of its own, with the benchmark that was named
+            continue
         rows: list[list[str | Cell]] = []
         for name in names:
             value = subject.row[name]
@@ -320,7 +321,7 @@ def _relative(subject: Subject, left: list[str]) -> list[Block]:
         return []
     found = subject.pair.numbers(subject.rf)
     rows: list[list[str | Cell]] = [
-        [name.replace("_", " "), number(COLUMNS[name])(value)]
+        [full_name(name), metric_text(name)(value)]
         for name, value in found.items()
         if value is not None
     ]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 _RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio")
 DIFFERENT: dict[str, tuple[str, ...]] = {
-    # Annual returns are geometric; the profit factor is of returns, not of money.
-    "backtesting.py": (*_RATIOS, "volatility", "profit_factor"),
+    # Annual returns are geometric; the profit factor is of returns, not of money; beta is of log
+    # returns, alpha of total ones.
+    "backtesting.py": (*_RATIOS, "volatility", "profit_factor", "alpha", "beta"),
     "vectorbt": _RATIOS,  # a year has 365 days, whatever is traded
     "freqtrade": _RATIOS,  # of closed trades by day
     "backtrader": ("sharpe_ratio",),  # of yearly returns, ddof 0
     "nautilus_trader": ("sharpe_ratio", "sortino_ratio", "volatility"),  # of closed positions
-    "lean": ("sharpe_ratio", "sortino_ratio"),  # less a risk-free rate
+    # Less a risk-free rate; beside the benchmark of annual returns.
+    "lean": ("sharpe_ratio", "sortino_ratio", "alpha", "information_ratio", "treynor_ratio"),
+    "zipline": ("alpha",),  # compounded
     "pybroker": ("total_return",),  # realised, before fees
     "metatrader4": ("sharpe_ratio",),  # of trades, not of time
     "metatrader5": ("sharpe_ratio",),

@@ -188,6 +188,19 @@ RUNS = Table(
 70  max_consecutive_losses int64 count   _ longest row of losing trades
 71  sqn             double     ratio     + system quality number: sqrt(n) * mean / standard deviation of net profits
 72  exposure        double     fraction  - share of the period with at least one trade open; NULL where the period is not known
+[benchmark]
+81  beta            double     ratio     - slope of the least-squares line of the returns on those of the benchmark in the curve, at the times that both have; NULL under 4 of them or where it does not move
+82  alpha           double     fraction  + intercept of that line, annualised, no risk-free rate
+83  correlation     double     ratio     - Pearson's, of these returns
+84  r_squared       double     ratio     - square of the correlation
+85  tracking_error  double     fraction  _ standard deviation (ddof 1) of returns less the benchmark's, annualised
+86  information_ratio double   ratio     + mean of returns less the benchmark's, annualised, over the tracking error
+87  treynor_ratio   double     ratio     + mean return, annualised, over beta
+88  up_capture      double     ratio     + compound growth a period over the benchmark's, in the periods in which that rose
+89  down_capture    double     ratio     _ compound growth a period over the benchmark's, in the periods in which that fell
+90  benchmark_return double    fraction  - compound return of the benchmark over these periods
+91  excess_return   double     fraction  + compound return over these periods, less the benchmark's
+92  months_ahead    double     fraction  + share of calendar months, in the curve's own time zone, in which the run gained more than the benchmark
 [source]
 73  metrics_from    string     -         - 'curve' where computed by bt-lake from the curve, 'reported' where the source claims it; NULL where neither, trade metrics computed or not
 74  reported        map<string,double> - - what the source itself claimed, in the lake's units
@@ -285,8 +298,9 @@ EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
 # The columns of `runs` that events change.
 EVENT_COLUMNS = ("tags", "notes", "deleted_at")
 # Goes up where the same curve or trades give another number. 2: the time of `cagr`, weekends, trades
-# without profits, `exposure` without a period. `bt-lake recompute` takes runs there.
-DEFINITIONS = "2"
+# without profits, `exposure` without a period. 3: the numbers beside a benchmark. `bt-lake recompute`
+# takes runs there.
+DEFINITIONS = "3"
 
 
 def flagged(*flags: str) -> tuple[str, ...]:
@@ -306,7 +320,9 @@ TOLD = tuple(name for name in LABELS if name != "strategy")
 NAMED = tuple(n for n in SAME_RUN if RUNS[n].group == "label" and n not in TOLD)
 FILTERS = flagged("f")
 SHOWN = flagged("s")
-METRIC_GROUPS = ("money", "curve", "trade")
+METRIC_GROUPS = ("money", "curve", "trade", "benchmark")
+# What follows from the points of a curve.
+BY_CURVE = ("curve", "benchmark")
 
 
 def metrics() -> tuple[Column, ...]:

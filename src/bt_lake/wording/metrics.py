@@ -22,6 +22,7 @@ _FULL = {
     "max_underwater_days": "days under water",
     "max_consecutive_losses": "losses in a row",
     "avg_trade_hours": "hours",
+    "r_squared": "R squared",
 }
 # Shares of a whole: a plus sign would say nothing.
 UNSIGNED = {
@@ -30,6 +31,7 @@ UNSIGNED = {
 # Small by nature: one decimal would show zeros.
 FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
 
+BESIDE = "Benchmark"
 # The metrics of a run, as they stand together.
 SECTIONS = {
     "Returns": ("total_return", "cagr", "best_period", "worst_period"),
@@ -44,6 +46,11 @@ SECTIONS = {
     "Per trade": (
         "avg_win", "avg_loss", "best_trade", "worst_trade", "avg_trade_hours",
         "max_consecutive_losses",
+    ),
+    BESIDE: (
+        "beta", "alpha", "correlation", "r_squared", "tracking_error", "information_ratio",
+        "treynor_ratio", "up_capture", "down_capture", "benchmark_return", "excess_return",
+        "months_ahead",
     ),
 }  # fmt: skip
 

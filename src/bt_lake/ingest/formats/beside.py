@@ -12,12 +12,12 @@ from bt_lake.ingest.run import Run
 from bt_lake.ingest.texts import as_list
 from bt_lake.warehouse.cells import read
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES, Table
+from bt_lake.warehouse.schema import BY_CURVE, EQUITY, RUNS, TRADES, Table
 
 _TABLES = {"equity": EQUITY, "trades": TRADES}
 # What follows from the rows: it is computed again, and what the source said is in `reported`.
 _FOLLOWS = {
-    "equity": {c.name for c in RUNS.columns if c.group in ("money", "curve")}
+    "equity": {c.name for c in RUNS.columns if c.group in ("money", *BY_CURVE)}
     - {"currency", "initial_capital"},
     "trades": {c.name for c in RUNS.columns if c.group == "trade"},
 }

@@ -1,0 +1,52 @@
+"""Numbers of judging a run beside statsmodels, empyrical and Optuna, by their versions of today."""
+
+from __future__ import annotations
+
+import empyrical
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from bt_lake.metrics.relative import relative
+
+SEEDS = range(5)
+
+
+def pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    b = draw.normal(0.0004, 0.01, 500)
+    return 0.6 * b + draw.normal(0.0003, 0.006, b.size), b
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.03])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_line_is_that_of_statsmodels(seed: int, rate: float) -> None:
+    r, b = pair(seed)
+    free = (1 + rate) ** (1 / 252) - 1
+    line = sm.OLS(r - free, sm.add_constant(b - free)).fit()
+    found = relative(r, b, np.arange(500) // 21, 252.0, rate)
+    assert found["beta"] == pytest.approx(line.params[1], rel=1e-9)
+    assert found["alpha"] == pytest.approx(line.params[0] * 252, rel=1e-9)
+    assert found["r_squared"] == pytest.approx(line.rsquared, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_empyrical_agrees_to_and_what_it_makes_otherwise(seed: int) -> None:
+    r, b = pair(seed)
+    found = relative(r, b, np.arange(500) // 21, 252.0)
+    alpha, beta = empyrical.alpha_beta(r, b)
+    assert found["beta"] == pytest.approx(beta, rel=1e-9)
+    assert (1 + found["alpha"] / 252) ** 252 - 1 == pytest.approx(alpha, rel=1e-9)  # compounded
+    error = np.std(r - b, ddof=1) * np.sqrt(252)
+    assert found["tracking_error"] == pytest.approx(error, rel=1e-9)
+    assert found["information_ratio"] == pytest.approx(
+        empyrical.excess_sharpe(r, b) * np.sqrt(252), rel=1e-9
+    )  # theirs is a period's
+    for name, which, theirs in (
+        ("up_capture", b > 0, empyrical.up_capture),
+        ("down_capture", b < 0, empyrical.down_capture),
+    ):
+        ours, led = (np.prod(1 + each[which]) ** (252 / which.sum()) - 1 for each in (r, b))
+        assert theirs(r, b) == pytest.approx(ours / led, rel=1e-9)  # both annualised first
+        once, lead = (np.prod(1 + each[which]) ** (1 / which.sum()) - 1 for each in (r, b))
+        assert found[name] == pytest.approx(once / lead, rel=1e-9)
