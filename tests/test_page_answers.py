@@ -6,10 +6,15 @@ import asyncio
 import csv
 import http.client
 import io
+import json
+import random
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -282,6 +287,40 @@ def test_falls_and_rolling_numbers_of_a_run(page: Server):
     falls = rows(page.get(f"drawdowns/{run_id(7)}"))
     assert [fall["depth"] for fall in falls] == [pytest.approx(-0.1)]
     assert set(page.get(f"rolling/{run_id(7)}")) == {"ts", "sharpe_ratio", "volatility", "ms"}
+
+
+def test_the_returns_of_a_run_are_counted_with_0_as_an_edge(lake: Lake):
+    from bt_lake.page.judged import returns
+
+    rng = random.Random(5)
+    moves = [rng.gauss(0.001, 0.02) for _ in range(400)] + [0.0] * 50
+    equity = list(accumulate(moves, lambda value, move: value * (1 + move), initial=100.0))
+    days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(len(equity))]
+    named = lake.save(strategy="s", equity={"ts": days, "equity": equity})
+    short = lake.save(strategy="s", equity={"ts": days[:5], "equity": equity[:5]})
+    found, few = (returns(lake, SimpleNamespace(path_params={"run": run})) for run in (named, short))
+    assert few == {"returns": 4, "counts": []}
+    assert (found["returns"], found["still"], sum(found["counts"])) == (450, 50, 400)
+    step = (found["high"] - found["low"]) / len(found["counts"])
+    below = round(-found["low"] / step)
+    assert found["low"] + below * step == pytest.approx(0, abs=1e-12)
+    assert sum(found["counts"][:below]) == sum(move < 0 for move in moves)
+    assert found["quantile_05"] == pytest.approx(lake.run(named).row["var_95"])
+    assert found["gains"] == pytest.approx(sum(move > 0 for move in moves) / 450)
+
+
+def test_every_run_of_a_sweep_with_what_varies(page: Server, paged_lake: Path):
+    found = page.get("parallel/sma_cross", metric="total_return", p="fast>=10")
+    runs = Lake(paged_lake).ask.runs(strategy="sma_cross", params={"fast>=": 10}).dicts()
+    assert found["rows"] == found["total"] == len(runs)
+    told = {row["run_id"]: row for row in rows(found)}
+    assert found["columns"][:2] == ["run_id", "total_return"]
+    for run in runs:
+        params, row = json.loads(run["params"]), told[run["run_id"]]
+        for name in found["columns"][2:]:
+            own = run[name] if name in run else params.get(name.removeprefix("param."))
+            assert row[name] == own
+    assert all(len(set(map(str, column))) > 1 for column in found["data"][2:])
 
 
 def test_the_lake_and_a_look_for_damage(page: Server):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, product
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from cli_lake import run_id
 from page_server import TOKEN, Server, server
 
 from bt_lake.ingest.saving import save
+from bt_lake.lake import Lake
 from bt_lake.warehouse.store import Store
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -203,6 +207,52 @@ def test_an_unknown_run_offers_near_ones(tab: Tab):
     page.locator(".empty li a").first.click()
     expect(page.locator(".page.run header h1")).to_be_visible()
     expect(tab.open("/nope").locator("body")).to_contain_text("/nope")
+
+
+@pytest.fixture(scope="module")
+def grid_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on a lake of one strategy over a grid, each run with a curve."""
+    lake, rng = Lake(tmp_path_factory.mktemp("grid") / "lake", wait=0), random.Random(3)
+    days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(100)]
+    with lake.batch() as batch:
+        for fast, slow in product((5, 10, 20), (50, 80, 120, 200)):
+            moves = [rng.gauss(0.0004 * fast, 0.01) for _ in days[1:]]
+            equity = list(accumulate(moves, lambda v, move: v * (1 + move), initial=1000.0))
+            curve = {"ts": days, "equity": equity}
+            batch.save(strategy="grid", params={"fast": fast, "slow": slow}, equity=curve)
+    with server(lake.store.layout.root, "--read-only") as running:
+        yield running
+
+
+def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server):
+    tab = Tab(browser, grid_page)
+    page = tab.open("/sweep/grid")
+    lines = page.get_by_role("img", name="12 runs over fast, slow, sharpe")
+    expect(lines).to_be_visible()
+    lines.scroll_into_view_if_needed()
+    edge = lines.bounding_box()
+    page.mouse.move(edge["x"] + 64, edge["y"] + 25)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 64, edge["y"] + 230)  # fast 10 and 20, not 5
+    page.mouse.up()
+    expect(page.locator(".told")).to_contain_text("8 of 12 runs, the best with sharpe")
+    page.click(".told a")
+    expect(page.locator(".foot")).to_contain_text("8 loaded of 8 that fit, of 12 runs")
+    assert "fast%3E%3D10" in page.url
+    page.go_back()
+    expect(lines).to_be_visible()
+    tab.close()
+
+
+def test_what_is_judged_is_drawn(browser, grid_page: Server):
+    tab = Tab(browser, grid_page)
+    page = tab.open("/overfit?strategy=grid")
+    for name in ("Sharpe ratios of the trials", "Logits of the best in sample", "Logits out of sample by rank"):
+        expect(page.get_by_role("img", name=name)).to_be_visible(timeout=60_000)
+    assert page.locator("circle.middle").count() == 12
+    page.locator("tbody a").first.click()
+    expect(page.get_by_role("img", name="Returns: mean")).to_be_visible()
+    tab.close()
 
 
 def test_without_its_token_the_page_says_what_to_do(browser, page: Server):

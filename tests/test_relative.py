@@ -250,6 +250,19 @@ def test_rolling_is_what_numpy_says_of_each_window(made):
         assert row["beta"] == (None if n == 0 else pytest.approx(beta, rel=1e-9, abs=1e-9))
 
 
+def test_returns_are_those_of_the_metrics(made):
+    lake, ids = made
+    frame = lake.returns([ids[1], ids[0], ids[5]])
+    of = {run: part for (run,), part in frame.group_by("run_id", maintain_order=True)}
+    assert list(of) == [ids[1], ids[0]]  # the last has no curve
+    r = np.diff(walk(1), prepend=1010.0) / np.r_[1010.0, walk(1)[:-1]]
+    assert of[ids[1]]["return"].to_list() == pytest.approx(r.tolist(), rel=1e-12)
+    assert of[ids[1]]["ts"].to_list() == DAYS and of[ids[0]]["ts"].to_list() == DAYS[1:]
+    row = lake.run(ids[0]).row
+    assert of[ids[0]].height == row["n_returns"]
+    assert of[ids[0]]["return"].quantile(0.05, "linear") == pytest.approx(row["var_95"])
+
+
 def test_rolling_takes_half_a_year_or_a_third_of_the_run(made):
     lake, ids = made
     assert lake.rolling(ids[0]).height == 699 - 182 + 1

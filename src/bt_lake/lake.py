@@ -717,6 +717,12 @@ class Lake:
 
         return drawdowns(self.reader, several(runs), n)
 
+    def returns(self, runs: RunIds) -> pl.DataFrame:
+        """run_id, ts, return: every return of the curves, as the metrics count them."""
+        from bt_lake.queries.returns import returns
+
+        return returns(self.reader, several(runs))
+
     def rolling(self, runs: RunIds, window: int | None = None) -> pl.DataFrame:
         """Return, volatility, Sharpe ratio and beta over the last `window` returns, at each time.
 

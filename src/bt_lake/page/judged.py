@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from starlette.requests import Request
@@ -20,6 +23,7 @@ _SAMPLE = 5_000  # of the newest runs: what a strategy's parameters are
 _MOST_BEST = 50
 _FALLS = 5
 _MOST_VALUES = 100
+_FEWEST_RETURNS, _STEPS = 12, 60
 
 
 def compare(lake: Lake, request: Request) -> dict[str, Any]:
@@ -69,22 +73,49 @@ def strategies(lake: Lake, request: Request) -> dict[str, Any]:
 
 def axes(lake: Lake, request: Request) -> dict[str, Any]:
     """What varies among the newest runs of a strategy, parameters first: each with its values."""
-    strategy = request.path_params["strategy"]
     labels = [name for name in SHOWN if name != "strategy"]
-    rows = lake.ask.runs(strategy=strategy, n=_SAMPLE, columns=["params", *labels]).rows()
-    values: dict[str, dict[str, None]] = {}
-    for params, *told in rows:
-        own = flat(json.loads(params)) if params else {}
-        pairs = [(f"param.{name}", json.dumps(value)) for name, value in own.items()]
-        pairs += [(name, text) for name, text in zip(labels, told, strict=True) if text is not None]
-        for name, value in pairs:
-            values.setdefault(name, {})[value] = None
-    varied = {name: list(found) for name, found in values.items() if len(found) > 1}
+    answer = lake.ask.runs(
+        strategy=request.path_params["strategy"], n=_SAMPLE, columns=["params", *labels]
+    )
+    params, *told = columns(answer)["data"]
+    values = {
+        **{f"param.{name}": [json.dumps(value) for value in own if value is not None]
+           for name, own in _flat(params).items()},
+        **{name: [text for text in own if text is not None]
+           for name, own in zip(labels, told, strict=True)},
+    }  # fmt: skip
+    varied = {name: list(dict.fromkeys(own)) for name, own in values.items() if len(set(own)) > 1}
     order = sorted(varied, key=lambda name: (not name.startswith("param."), -len(varied[name])))
     return {
         "axes": [[name, len(varied[name]), varied[name][:_MOST_VALUES]] for name in order],
-        "runs": len(rows),
+        "runs": len(params),
     }
+
+
+def parallel(lake: Lake, request: Request) -> dict[str, Any]:
+    """What the newest runs of a strategy were given where it varies, beside a metric of theirs."""
+    asked = request.query_params
+    filters = given.filters(asked)
+    filters["strategy"] = request.path_params["strategy"]
+    metric = asked.get("metric") or "sharpe_ratio"
+    labels = [name for name in SHOWN if name != "strategy"]
+    answer = lake.ask.runs(n=_SAMPLE, columns=["run_id", metric, "params", *labels], **filters)
+    ids, values, params, *told = columns(answer)["data"]
+    varied = dict(zip(labels, told, strict=True))
+    varied |= {f"param.{name}": own for name, own in _flat(params).items()}
+    varied = {name: own for name, own in varied.items() if len(set(map(json.dumps, own))) > 1}
+    return {
+        "columns": ["run_id", metric, *varied],
+        "data": [ids, values, *varied.values()],
+        "rows": len(ids),
+        "total": answer.total(),
+    }
+
+
+def _flat(params: Sequence[str | None]) -> dict[str, list[Any]]:
+    """Of each parameter its value in every run; None where a run has none of it."""
+    rows = [flat(json.loads(text)) if text else {} for text in params]
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
 
 
 def sweep(lake: Lake, request: Request) -> dict[str, Any]:
@@ -167,3 +198,32 @@ def rolling(lake: Lake, request: Request) -> dict[str, Any]:
     found = {name: frame[name].to_list() for name in ("sharpe_ratio", "volatility")}
     step = max(1, len(times) // POINTS)  # smooth already: every n-th looks the same
     return {"ts": times[::step], **{name: values[::step] for name, values in found.items()}}
+
+
+def returns(lake: Lake, request: Request) -> dict[str, Any]:
+    """How the returns of a run are spread; those of 0, when nothing was held, are counted apart.
+
+    As in a histogram of runs, the outermost half percent at each end is in the outermost steps.
+    """
+    r = lake.returns([request.path_params["run"]])["return"]
+    moved = r.filter(r != 0)
+    if moved.len() < _FEWEST_RETURNS:
+        return {"returns": r.len(), "counts": []}
+    low, high = (moved.quantile(at, "linear") for at in (0.005, 0.995))
+    step = (high - low) / _STEPS or abs(high) or 1.0
+    first, last = math.floor(low / step), math.ceil(high / step)  # so that 0 is an edge
+    steps = max(1, last - first)
+    at = (moved / step).floor().cast(int).clip(first, first + steps - 1) - first
+    counted = dict(at.value_counts().iter_rows())
+    return {
+        "returns": r.len(),
+        "still": r.len() - moved.len(),
+        "counts": [counted.get(place, 0) for place in range(steps)],
+        "low": first * step,
+        "high": (first + steps) * step,
+        "lowest": moved.min(),
+        "highest": moved.max(),
+        "mean": r.mean(),
+        "quantile_05": r.quantile(0.05, "linear"),
+        "gains": float((r > 0).mean()),
+    }

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.metrics.periods import DAY
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.resolving import find_all
-from bt_lake.queries.tracks import Track, tracks_of
-from bt_lake.queries.wholerows import whole_rows
+from bt_lake.queries.tracks import Track, tracks_named
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.forking import refuse_frames
 
 if TYPE_CHECKING:
     import polars as pl
-    from duckdb import DuckDBPyConnection
 
 _TIMES = ("peak_at", "trough_at", "recovered_at")
 
@@ -28,11 +25,7 @@ def drawdowns(reader: Reader, runs: Sequence[str], n: int) -> pl.DataFrame:
     if n < 1:
         raise BadInput(f"drawdowns: n is how many of them, 1 or more, not {n}")
 
-    def question(connection: DuckDBPyConnection) -> list[Track]:
-        ids = list(dict.fromkeys(find_all(connection, runs)))
-        return tracks_of(connection, whole_rows(connection, ids))
-
-    rows = [row for track in reader.ask(question) for row in fall_rows(track, n)]
+    rows = [row for track in tracks_named(reader, runs) for row in fall_rows(track, n)]
     time = pl.Datetime("us", "UTC")
     schema = {
         "run_id": pl.String,

@@ -10,15 +10,12 @@ import numpy as np
 from bt_lake.metrics.segments import ROUNDING
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.relative import beside
-from bt_lake.queries.resolving import find_all
-from bt_lake.queries.tracks import Track, tracks_of
-from bt_lake.queries.wholerows import whole_rows
+from bt_lake.queries.tracks import Track, tracks_named
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.forking import refuse_frames
 
 if TYPE_CHECKING:
     import polars as pl
-    from duckdb import DuckDBPyConnection
 
 FEWEST = 4  # returns in a window, as for the Sharpe ratio
 
@@ -30,11 +27,7 @@ def rolling(reader: Reader, runs: Sequence[str], window: int | None) -> pl.DataF
     if window is not None and window < FEWEST:
         raise BadInput(f"rolling: a window of {window} returns says nothing; take {FEWEST} or more")
 
-    def question(connection: DuckDBPyConnection) -> list[Track]:
-        ids = list(dict.fromkeys(find_all(connection, runs)))
-        return tracks_of(connection, whole_rows(connection, ids))
-
-    frames = [rolled(track, window or half_a_year(track)) for track in reader.ask(question)]
+    frames = [rolled(track, window or half_a_year(track)) for track in tracks_named(reader, runs)]
     return pl.concat(frames)
 
 

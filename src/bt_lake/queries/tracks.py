@@ -16,7 +16,8 @@ from bt_lake.metrics.segments import Floats, Ints, Segments
 from bt_lake.queries.livefiles import LiveFiles, id_list
 from bt_lake.queries.points import Owners, given_capital
 from bt_lake.queries.reading import Reader
-from bt_lake.queries.wholerows import Row
+from bt_lake.queries.resolving import find_all
+from bt_lake.queries.wholerows import Row, whole_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,6 +81,16 @@ def tracks(reader: Reader, rows: Sequence[Row]) -> list[Track]:
     if not rows:
         return []
     return reader.ask(lambda connection: tracks_of(connection, rows))
+
+
+def tracks_named(reader: Reader, runs: Sequence[str]) -> list[Track]:
+    """The curves of runs by what a user calls them, each once."""
+
+    def question(connection: DuckDBPyConnection) -> list[Track]:
+        ids = list(dict.fromkeys(find_all(connection, runs)))
+        return tracks_of(connection, whole_rows(connection, ids))
+
+    return reader.ask(question)
 
 
 def tracks_of(connection: DuckDBPyConnection, rows: Sequence[Row]) -> list[Track]:

@@ -1,8 +1,9 @@
 // What the best of the trials is worth: the verdict, the numbers it rests on, and the best ones.
 
 import { Refused, ask, parse, rowsOf } from "./api.js";
-import { choice, fill, h, svg } from "./dom.js";
+import { choice, fill, h } from "./dom.js";
 import { count, flat, many, percent, ratio, shortId, text, title } from "./format.js";
+import { ranked, spread } from "./spread.js";
 
 export function overfitView(root, app) {
   root.className = "page wide-page";
@@ -36,7 +37,7 @@ export function overfitView(root, app) {
     fill(root, head,
       h("p", { class: `verdict ${report.better === true ? "good" : report.better === false ? "bad" : ""}` }, report.verdict),
       report.notes.map((note) => h("p", { class: "dim" }, note)),
-      spread(histogram, winner?.sharpe_annual, search?.luck_annual),
+      trials(histogram, winner?.sharpe_annual, search?.luck_annual),
       h("dl", { class: "cards six" }, [
         ["trials", count(report.counts.trials), "all that were tried, failed and deleted ones too"],
         ["best sharpe", ratio(winner?.sharpe_annual), "annual, of the best live trial"],
@@ -71,26 +72,31 @@ export function overfitView(root, app) {
 }
 
 /** Where the trials lie, the best of them, and the best that luck alone would bring. */
-function spread({ counts, low, high, lowest, highest, runs }, best, luck) {
+function trials({ counts, low, high, lowest, highest, runs }, best, luck) {
   if (low === null || runs < 2) return null;
-  const marks = [[luck, "luck", "by luck"], [best, "best", "best"]].filter(([value]) => value !== null && value !== undefined);
-  const from = Math.min(low, ...marks.map(([value]) => value)), to = Math.max(high, ...marks.map(([value]) => value));
-  const room = (to - from || 1) * 1.06, start = from - room * 0.03, W = 1000, H = 170, most = Math.max(...counts);
-  const x = (value) => ((value - start) / room) * W, width = x(low + (high - low) / counts.length) - x(low);
-  return h("figure", {}, h("figcaption", {}, `Sharpe ratios of ${many(runs, "trial")}, from ${ratio(lowest)} to ${ratio(highest)}; the outermost half percent at each end stands in the last bar there`),
-    svg("svg", { viewBox: `0 0 ${W} ${H + 34}`, class: "distribution", role: "img", "aria-label": `Sharpe ratios of the trials; the best ${ratio(best)}, by luck ${ratio(luck)}` },
-      counts.map((each, place) => svg("rect", { x: x(low) + place * width + 0.5, y: H - (each / most) * (H - 26), width: Math.max(1, width - 1), height: (each / most) * (H - 26) })),
-      svg("line", { x1: 0, x2: W, y1: H, y2: H, class: "axis" }),
-      marks.map(([value, kind, said], place) => [
-        svg("line", { x1: x(value), x2: x(value), y1: 4 + place * 14, y2: H, class: kind }),
-        svg("text", { x: x(value) + (x(value) > W * 0.8 ? -5 : 5), y: 14 + place * 14, class: kind, "text-anchor": x(value) > W * 0.8 ? "end" : "start" }, `${said} ${ratio(value)}`)]),
-      [0, 0.25, 0.5, 0.75, 1].map((share) => svg("text", { x: share * W, y: H + 20, class: "tick", "text-anchor": share === 0 ? "start" : share === 1 ? "end" : "middle" }, ratio(start + share * room)))));
+  return spread({ counts, low, high, write: ratio, marks: [[luck, "luck", "by luck"], [best, "best", "best"]],
+    caption: `Sharpe ratios of ${many(runs, "trial")}, from ${ratio(lowest)} to ${ratio(highest)}; the outermost half percent at each end stands in the last bar there`,
+    label: `Sharpe ratios of the trials; the best ${ratio(best)}, by luck ${ratio(luck)}` });
+}
+
+/** The rank out of sample of the best in sample, split by split; and of all trials, rank by rank. */
+function ranks({ logits: { edges, splits, by_rank }, pbo }) {
+  const share = percent(pbo, { signed: false, digits: 0 });
+  return [
+    spread({ counts: splits, low: edges[0], high: edges.at(-1), below: 0, write: ratio, height: 140, marks: [[0, "luck", "the middle of all trials,"]],
+      caption: `Where the best of one half ranks in the other, as logits: ${share} of the splits have it at the middle or below (pbo)`,
+      label: `Logits of the best in sample out of sample; ${share} at 0 or below` }),
+    ranked(by_rank.map(({ rank, ...rest }) => ({ at: rank, ...rest })), { write: ratio, zero: "the middle of all trials", ends: ["worst in one half", "best in one half"],
+      caption: "Trials by their rank in one half, and their logits in the other: median and the middle half of them. Where there is something to be found they rise to the right; where there is nothing they are level",
+      label: "Logits out of sample by rank in sample" })];
 }
 
 /** How the choice in one half of the data did in the other. */
-function selection({ pbo, noise, in_sample, out_of_sample, probability_of_loss, splits, rows, rows_dropped }) {
+function selection(found) {
+  const { pbo, noise, in_sample, out_of_sample, probability_of_loss, splits, rows, rows_dropped } = found;
   return h("section", {}, h("h2", {}, "Chosen in one half, seen in the other"),
     h("p", {}, `Over ${many(splits, "split")} of ${many(rows - rows_dropped, "return")} in two halves, the best of one half had a sharpe (a return) of ${fine(in_sample)} there and of ${fine(out_of_sample)} in the other; it lost in ${percent(probability_of_loss, { signed: false, digits: 0 })} of them, and was in the worse half of all trials in ${percent(pbo, { signed: false, digits: 0 })} (pbo)`,
-      noise ? `; nine of ten searches among worthless trials lie between ${percent(noise[0], { signed: false, digits: 0 })} and ${percent(noise[1], { signed: false, digits: 0 })}.` : "."));
+      noise ? `; nine of ten searches among worthless trials lie between ${percent(noise[0], { signed: false, digits: 0 })} and ${percent(noise[1], { signed: false, digits: 0 })}.` : "."),
+    ranks(found));
 }
 const fine = (value) => (value === null ? "–" : value.toFixed(3).replace("-", "−"));

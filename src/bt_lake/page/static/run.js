@@ -3,9 +3,10 @@
 import { Refused, ask, rowsOf } from "./api.js";
 import { Span, lineChart } from "./chart.js";
 import { fill, h } from "./dom.js";
-import { MISSING, column, columns, day, flat, many, percent, ratio, shortId, text, time, title, tradeColumns } from "./format.js";
+import { MISSING, column, columns, count, day, flat, many, percent, ratio, shortId, text, time, title, tradeColumns } from "./format.js";
 import { monthly } from "./monthly.js";
 import { act, actions, cards, withoutCurve } from "./panel.js";
+import { spread } from "./spread.js";
 import { Table } from "./table.js";
 
 const LABELS = ["strategy_type", "strategy_version", "exit_rule", "engine", "engine_version", "data_source", "model_path", "sweep", "fold", "sample", "currency"];
@@ -99,8 +100,8 @@ export function runView(root, app, id) {
 
   async function drawFalls(place, row) {
     const name = encodeURIComponent(row.run_id);
-    const [deep, rolling] = await Promise.all([
-      ask(`drawdowns/${name}`, {}, { key: "falls" }).catch(() => null), ask(`rolling/${name}`, {}, { key: "rolling" }).catch(() => null)]);
+    const [deep, rolling, returns] = await Promise.all(["drawdowns", "rolling", "returns"].map((what) =>
+      ask(`${what}/${name}`, {}, { key: what }).catch(() => null)));
     const rows = deep ? rowsOf(deep) : [];
     const smooth = rolling?.ts.length > 1 && rolling.sharpe_ratio.some((value) => value !== null);
     const span = new Span();
@@ -108,6 +109,7 @@ export function runView(root, app, id) {
     fill(place,
       smooth ? [h("h2", {}, "Rolling sharpe"), lineChart(line(rolling.sharpe_ratio, "--line-1"), { height: 120, write: ratio, span, label: "Rolling sharpe" }),
         h("h2", {}, "Rolling volatility"), lineChart(line(rolling.volatility, "--line-2"), { height: 110, write: (value) => percent(value, { signed: false }), span, label: "Rolling volatility" })] : null,
+      returns?.counts.length ? [h("h2", {}, "Returns"), distribution(returns)] : null,
       rows.length ? [h("h2", {}, "Deepest drawdowns"), h("div", { class: "scroll" }, h("table", { class: "small beside" },
         h("thead", {}, h("tr", {}, ["depth", "from", "lowest", "back", "days", "days down"].map((name) => h("th", { scope: "col", class: "right" }, name)))),
         h("tbody", {}, rows.map((fall) => h("tr", {}, [percent(fall.depth), fall.peak_at === null ? "the start" : time(fall.peak_at), time(fall.trough_at), fall.recovered_at === null ? "not yet" : time(fall.recovered_at), text("", fall.days), text("", fall.days_down)].map((value) => h("td", { class: "right" }, value)))))))] : null);
@@ -155,6 +157,15 @@ export function runView(root, app, id) {
 
   load();
   return { repaint: () => state.repaint?.(), keys: { Escape: () => history.back() } };
+}
+
+/** How its returns are spread, with those that nothing was held for left out. */
+function distribution({ returns, still, counts, low, high, lowest, highest, mean, quantile_05, gains }) {
+  const fine = (value) => percent(value, { digits: 2 });
+  const parts = [`${many(returns, "return")} from ${fine(lowest)} to ${fine(highest)}`, `${percent(gains, { signed: false, digits: 0 })} gains`];
+  if (still) parts.push(`${count(still)} of 0 not drawn`);
+  return spread({ counts, low, high, below: 0, write: fine, height: 130, marks: [[mean, "best", "mean"], [quantile_05, "luck", "worst of twenty"]],
+    caption: parts.join(" · "), label: `Returns: mean ${fine(mean)}, one of twenty below ${fine(quantile_05)}` });
 }
 
 /** What the run is worth beside the luck of its family. */

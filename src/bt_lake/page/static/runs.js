@@ -3,7 +3,7 @@
 import { Refused, ask, drop, rowsOf } from "./api.js";
 import { chosenColumns, columnsOf, pickColumns } from "./columns.js";
 import { fill, h, say, svg } from "./dom.js";
-import { column, compact, count, isNumber, many, text, title, took } from "./format.js";
+import { column, compact, count, isNumber, many, spelt, text, title, took } from "./format.js";
 import { MOST_BESIDE, act, panel } from "./panel.js";
 import { Table } from "./table.js";
 
@@ -237,10 +237,9 @@ export function runsView(root, app) {
       shade.hidden = true;
       if (right - left < 0.01) return;
       const at = (part) => low + part * (high - low);
-      const spelt = column(name) || name.startsWith("param.") ? name : `extra['${name.replaceAll("'", "''")}']`;
       const parts = [];
-      if (left > 0.005) parts.push(`${spelt} >= ${Number(at(left).toPrecision(4))}`);
-      if (right < 0.995) parts.push(`${spelt} <= ${Number(at(right).toPrecision(4))}`);
+      if (left > 0.005) parts.push(`${spelt(name)} >= ${Number(at(left).toPrecision(4))}`);
+      if (right < 0.995) parts.push(`${spelt(name)} <= ${Number(at(right).toPrecision(4))}`);
       const own = filter.value.trim();
       if (parts.length) change({ where: [own && `(${own})`, ...parts].filter(Boolean).join(" and ") });
     };

@@ -2,7 +2,8 @@
 
 import { Refused, ask } from "./api.js";
 import { choice, fill, h } from "./dom.js";
-import { column, columns, count, isNumber, many, percent, text, title } from "./format.js";
+import { column, columns, count, isNumber, many, percent, spelt, text, title } from "./format.js";
+import { parallel } from "./parallel.js";
 
 const HOW = ["mean", "median", "min", "max", "std", "count"];
 const MOST_CELLS = 40_000, BREATH_MS = 1500;
@@ -27,7 +28,7 @@ function list(root) {
 }
 
 function grid(root, app, strategy, shown) {
-  let axes = [], own = [], values = {};
+  let axes = [], own = [], values = {}, lines = null;
   const go = (changes) => {
     const next = new URLSearchParams(location.search);
     for (const [name, value] of Object.entries(changes)) value ? next.set(name, value) : next.delete(name);
@@ -97,8 +98,9 @@ function grid(root, app, strategy, shown) {
     const fixed = [...shown].filter(([name]) => !["x", "y", "metric", "how"].includes(name));
     const known = (made.data.at(-2) ?? []).filter((value) => value !== null);
     const say = (value) => (at.how === "count" ? count(value) : text(at.metric, value));
-    const place = made.plateau, weight = h("section", {});
+    const place = made.plateau, weight = h("section", {}), every = h("section", {});
     drawImportance(weight, at);
+    drawLines(every, at);
     fill(root,
       h("h1", {}, strategy, " ", h("span", { class: "dim" }, many(made.runs, "run"))),
       controls(at),
@@ -109,9 +111,37 @@ function grid(root, app, strategy, shown) {
       !known.length ? h("p", { class: "dim" }, "No run here has both.")
         : at.y ? heatmap(made, known, say) : bars(made, known, say),
       place ? h("p", {}, `Best plateau: ${short(made.x)} ${place.x[0]} to ${place.x[1]}, ${short(made.y)} ${place.y[0]} to ${place.y[1]}, with a median of ${say(place.median)}: better founded than the best single cell. It is framed.`) : null,
-      weight,
+      every, weight,
       h("p", {}, h("a", { href: `/overfit?strategy=${encodeURIComponent(strategy)}` }, "What is the best of these worth?"), " · ",
         h("a", { href: `/runs?strategy=${encodeURIComponent(strategy)}` }, "All its runs")));
+  }
+
+  /** All parameters at once, a line for each run. */
+  async function drawLines(place, at) {
+    const asked = new URLSearchParams(shown);
+    for (const name of ["x", "y", "how"]) asked.delete(name);
+    asked.set("metric", at.metric);
+    const found = await ask(`parallel/${encodeURIComponent(strategy)}`, asked, { key: "parallel" }).catch((error) => error);
+    if (!found) return;
+    lines = found instanceof Error ? h("p", { class: "dim" }, found.message)
+      : parallel(found, { shades: SHADES, open: (id) => app.go(`/run/${encodeURIComponent(id)}`), address: (conditions) => runsWithin(conditions, at) });
+    fill(place, h("h2", {}, "Every run"), lines);
+  }
+
+  /** The address of the runs that ranges of axes leave. */
+  function runsWithin(conditions, at) {
+    const query = new URLSearchParams(shown), where = [query.get("where") ?? ""].filter(Boolean).map((own) => `(${own})`);
+    for (const name of ["x", "y", "metric", "how", "where"]) query.delete(name);
+    query.set("strategy", strategy);
+    for (const [name, from, to] of conditions) {
+      if (Array.isArray(from) && !name.startsWith("param.")) for (const value of from) query.append(name, JSON.parse(value));
+      else if (!name.startsWith("param.")) where.push(`${spelt(name)} >= ${from}`, `${spelt(name)} <= ${to}`);
+      else if (Array.isArray(from)) for (const value of from) query.append("p", `${short(name)}=${value}`);
+      else { query.append("p", `${short(name)}>=${from}`); query.append("p", `${short(name)}<=${to}`); }
+    }
+    if (where.length) query.set("where", where.join(" and "));
+    query.set("sort", at.metric);
+    return `/runs?${query}`;
   }
 
   /** Which parameters matter, where the grid is full. */
@@ -172,5 +202,5 @@ function grid(root, app, strategy, shown) {
   load();
   let timer = null;
   const later = () => { timer ??= setTimeout(() => { timer = null; if (!document.activeElement?.closest("select")) load(); }, BREATH_MS); };
-  return { changed: later, close: () => clearTimeout(timer), keys: { Escape: () => history.back() } };
+  return { changed: later, repaint: () => lines?.chart?.draw(), close: () => clearTimeout(timer), keys: { Escape: () => history.back() } };
 }
