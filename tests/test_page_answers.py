@@ -298,7 +298,9 @@ def test_the_returns_of_a_run_are_counted_with_0_as_an_edge(lake: Lake):
     days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(len(equity))]
     named = lake.save(strategy="s", equity={"ts": days, "equity": equity})
     short = lake.save(strategy="s", equity={"ts": days[:5], "equity": equity[:5]})
-    found, few = (returns(lake, SimpleNamespace(path_params={"run": run})) for run in (named, short))
+    found, few = (
+        returns(lake, SimpleNamespace(path_params={"run": run})) for run in (named, short)
+    )
     assert few == {"returns": 4, "counts": []}
     assert (found["returns"], found["still"], sum(found["counts"])) == (450, 50, 400)
     step = (found["high"] - found["low"]) / len(found["counts"])

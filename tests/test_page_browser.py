@@ -247,7 +247,11 @@ def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server)
 def test_what_is_judged_is_drawn(browser, grid_page: Server):
     tab = Tab(browser, grid_page)
     page = tab.open("/overfit?strategy=grid")
-    for name in ("Sharpe ratios of the trials", "Logits of the best in sample", "Logits out of sample by rank"):
+    for name in (
+        "Sharpe ratios of the trials",
+        "Logits of the best in sample",
+        "Logits out of sample by rank",
+    ):
         expect(page.get_by_role("img", name=name)).to_be_visible(timeout=60_000)
     assert page.locator("circle.middle").count() == 12
     page.locator("tbody a").first.click()
