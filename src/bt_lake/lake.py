@@ -18,6 +18,8 @@ from bt_lake.warehouse.layout import WAIT_S
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import polars as pl
     from duckdb import DuckDBPyConnection
 
@@ -319,6 +321,9 @@ class Lake:
         fresh: bool = False,
         metric: str = "sharpe_ratio",
         progress: Callable[[Swept], None] | None = None,
+        executor: Executor | str | None = None,
+        save_by: Literal["workers", "driver"] = "workers",
+        executor_options: Mapping[str, Any] | None = None,
         **options: Unpack[Options],
     ) -> Swept:
         """Call a function with every combination of a grid that the lake does not hold yet.
@@ -330,6 +335,11 @@ class Lake:
         Where the first ten runs fail with one error, the rest is tried only to `keep_going`.
         `fresh` gives each call a process of its own. `random` and numpy are seeded for each call
         from its arguments and `seed`.
+
+        `executor` has the calls made elsewhere: any concurrent.futures.Executor, or "ray", "dask"
+        or "slurm" with `executor_options`; `jobs` is then how many pieces of work it does at once.
+        The workers save what they finish, or this process does with save_by="driver", where they
+        do not see the lake.
         """
         from bt_lake.running.sweep import run
 
@@ -343,6 +353,9 @@ class Lake:
             fresh=fresh,
             metric=metric,
             progress=progress,
+            executor=executor,
+            save_by=save_by,
+            executor_options=executor_options,
         )
 
     def running(self) -> list[Running]:

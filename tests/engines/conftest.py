@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-ENGINES = ("backtesting", "backtrader", "bt", "pybroker", "vectorbt")
+# The package that stands for each.
+ENGINES = dict.fromkeys(("backtesting", "backtrader", "bt", "pybroker", "vectorbt"))
+ENGINES |= {"clusters": "ray"}
 
-collect_ignore = [f"test_{name}_live.py" for name in ENGINES if find_spec(name) is None]
+collect_ignore = [
+    f"test_{name}_live.py"
+    for name, package in ENGINES.items()
+    if find_spec(package or name) is None
+]

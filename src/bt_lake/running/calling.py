@@ -160,6 +160,11 @@ def failed(job: Job, trial: Trial, why: BaseException | str, known: Mapping[str,
     return _outcome([_run(Run(error=why), job, trial, known)])
 
 
+def crashed(job: Job, trial: Trial, how: str) -> Outcome:
+    """A call whose process ended before it did."""
+    return failed(job, trial, f"the worker process {how}", {"created_at": datetime.now(UTC)})
+
+
 def _runs_in(result: Any) -> list[Run]:
     if result is None:
         raise BadInput("the function returned None; return anything that `lake.save` takes")

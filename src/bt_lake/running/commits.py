@@ -35,7 +35,7 @@ class Commits:
 
     def __init__(self, store: Store, job: Job) -> None:
         self._store = store
-        self._job = job
+        self.job = job
         self._pending: list[tuple[Trial, Outcome]] = []
         self._bytes = 0
         self._since = 0.0
@@ -68,7 +68,7 @@ class Commits:
     def _look_and_commit(
         self, lock: Lock
     ) -> tuple[dict[int, Held], list[tuple[Trial, Outcome]], pa.Table | None]:
-        there = held(self._store, self._job, [trial for trial, _ in self._pending])
+        there = held(self._store, self.job, [trial for trial, _ in self._pending])
         fresh = [each for place, each in enumerate(self._pending) if place not in there]
         runs = self._commit([outcome for _, outcome in fresh], lock) if fresh else None
         return there, fresh, runs

@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import Empty, Queue
 from threading import Lock, Thread
 from typing import Any, Self
@@ -44,7 +44,14 @@ class Killed(Exception):
 class Worker:
     """One process; ready when the constructor returns."""
 
-    def __init__(self, job: Job, threads: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        threads: int,
+        *,
+        imports: Sequence[str] | None = None,
+        folder: str | None = None,
+    ) -> None:
         limits = {name: str(threads) for name in _THREADS}
         # A group of its own: Ctrl-C is for the employer, and what the worker starts ends with it.
         apart: dict[str, Any] = (
@@ -59,16 +66,19 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.printed.stderr,
             env={**limits, **os.environ},
+            cwd=folder,
             **apart,
         )
         self._job = job
+        self._imports = [*sys.path] if imports is None else [*imports]
+        self.is_over: Callable[[], bool] = bool  # asked while a run takes long: False
         if _POSIX:
             self._readable = select.poll()
             self._readable.register(self.process.stdout, select.POLLIN)  # type: ignore[arg-type]
 
     def introduce(self) -> None:
         """Say what the work is; raises what the worker cannot do without."""
-        self._send(sys.path)
+        self._send(self._imports)
         self._send(self._job)
         problem = self._receive()
         if problem is not None:
@@ -101,7 +111,7 @@ class Worker:
             return
         while not self._readable.poll(1000 * _LOOK_EVERY_S):
             self.printed.pass_on()
-            if self.process.poll() is not None:
+            if self.process.poll() is not None or self.is_over():
                 raise EOFError
 
     def _end(self) -> str:

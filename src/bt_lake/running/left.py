@@ -27,6 +27,21 @@ class Left:
                 raise StopIteration
             return self._trials.pop()
 
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def take(self, count: int) -> list[Trial]:
+        """The next ones, as many as there are."""
+        with self._lock:
+            taken = self._trials[: -count - 1 : -1]
+            del self._trials[len(self._trials) - len(taken) :]
+        return taken
+
+    def give_back(self, trials: Sequence[Trial]) -> None:
+        """These were not begun: they are the next ones again."""
+        with self._lock:
+            self._trials += trials[::-1]
+
     def leave_out(self, held: Callable[[Sequence[Trial]], Mapping[int, Held]]) -> list[Held]:
         """Drop what another process has run, and go on in an order of our own beside it."""
         with self._lock:

@@ -66,6 +66,11 @@ class Live:
         """Not if it was said just now; no lake, no word."""
         return time.monotonic() - self._told >= _EVERY_S and self._layout.exists
 
+    @property
+    def path(self) -> str | None:
+        """The file, once something was said."""
+        return None if self._path is None else str(self._path)
+
     def tell(self, printed: bytes = b"", **how: Any) -> None:
         """Say how far it is."""
         self._told = time.monotonic()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bt_lake.running import worker
-from bt_lake.running.calling import Outcome, Trial, failed
+from bt_lake.running.away import Away
+from bt_lake.running.calling import Outcome, Trial, crashed
+from bt_lake.running.chunk import Place, Report, values_of
+from bt_lake.running.clusters import Crowd, crowd
 from bt_lake.running.commits import Commits
-from bt_lake.running.crew import Crew
+from bt_lake.running.crew import Crew, Finished
 from bt_lake.running.held import Held, best_held, held
 from bt_lake.running.left import Left
 from bt_lake.running.live import Live
@@ -23,6 +26,8 @@ from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pyarrow as pa
 
 _LOOK_EVERY_S = 0.2
@@ -95,12 +100,12 @@ class Swept:
             self.sweeps.add(each.sweep)
             self.held_ids += each.run_ids
 
-    def count(self, trial: Trial, outcome: Outcome) -> None:
+    def count(self, trial: Trial, error: str | None) -> None:
         self.done += 1
-        if outcome.error is not None:
+        if error is not None:
             self.failed += 1
-            self.error = self.error or f"{trial}: {outcome.error}"
-            said = outcome.error.splitlines()[0]
+            self.error = self.error or f"{trial}: {error}"
+            said = error.splitlines()[0]
             self._first = said if self.done == 1 else self._first
             self.alike += said == self._first
 
@@ -109,12 +114,8 @@ class Swept:
         return self.done >= ALIKE and self.alike == self.done
 
     def judge(self, trials: Sequence[Trial], runs: pa.Table) -> None:
-        """See whether the best is among these runs; own metrics count."""
-        if self.metric in runs.column_names:
-            values = runs[self.metric].to_pylist()
-        else:
-            values = [dict(own or ()).get(self.metric) for own in runs["extra"].to_pylist()]
-        for trial, value in zip(trials, values, strict=True):
+        """See whether the best is among these runs."""
+        for trial, value in zip(trials, values_of(runs, self.metric), strict=True):
             self.see(value, trial.params)
 
     def see(self, value: object, params: Mapping[str, Any] | None) -> None:
@@ -125,6 +126,7 @@ class Swept:
 
 
 Progress = Callable[[Swept], None]
+SaveBy = Literal["workers", "driver"]
 
 
 def run(
@@ -137,13 +139,19 @@ def run(
     fresh: bool = False,
     metric: str = "sharpe_ratio",
     progress: Progress | None = None,
+    executor: Executor | str | None = None,
+    save_by: SaveBy = "workers",
+    executor_options: Mapping[str, Any] | None = None,
 ) -> Swept:
     """Run what is missing; a failure is saved as a failed run, and raised if `fail_fast`.
 
     Where the first ones all fail with one error the rest is not tried, unless to `keep_going`.
     Ctrl-C or SIGTERM ends it with what is finished in the lake. `fresh` gives each call a process
-    of its own.
+    of its own. An `executor` has the calls made elsewhere, and the results saved there, or here
+    where that does not see the lake.
     """
+    if save_by not in get_args(SaveBy):
+        raise BadInput(f"save_by: {save_by!r}; one of {', '.join(get_args(SaveBy))}")
     if worker.inside:
         raise BadInput(
             "a sweep began while a worker imported its file: start sweeps below "
@@ -156,8 +164,15 @@ def run(
     swept.meet(there.values())
     if missing:
         sweep = _Sweep(store, plan, missing, swept, progress)
-        with heeded() as stop:
-            sweep.run(min(count, len(missing)), stop, fail_fast, keep_going, fresh)
+        with heeded() as stop, contextlib.ExitStack() as stack:
+            if executor is None:
+                hands: Crew | Away = Crew(
+                    plan.job, sweep.left, min(count, len(missing)), fresh=fresh
+                )
+            else:
+                hired = stack.enter_context(crowd(executor, jobs, executor_options))
+                hands = sweep.away(hired, fresh, by_workers=save_by == "workers")
+            sweep.run(hands, stop, fail_fast, keep_going)
     if swept.held_ids:
         swept.see(*best_held(store, metric, swept.held_ids))
     return swept
@@ -176,17 +191,39 @@ class _Sweep:
     ) -> None:
         self._store = store
         self._job = plan.job
-        self._left = Left(missing)
+        self.left = Left(missing)
         self._commits = Commits(store, plan.job)
         self._swept = swept
         self._progress = progress
-        self._began = time.perf_counter()
+        self._began = 0.0
         self._live = Live(store.layout, plan.job.entrypoint, plan.sweep)
+        self._saved_away: list[str] = []
         self._printed = b""  # by the run that ended last
 
-    def run(self, jobs: int, stop: Stop, fail_fast: bool, keep_going: bool, fresh: bool) -> None:
+    def away(self, hired: Crowd, fresh: bool, *, by_workers: bool) -> Away:
+        """Hands that work elsewhere; those that save look whether we are still there."""
+        place = None
+        if by_workers:
+            layout = self._store.layout
+            self._store.create()
+            self._live.tell(**self._swept.so_far)
+            card = layout.read_card()
+            place = Place(str(layout.root), card.lake_id, layout.wait_s, self._live.path)
+        return Away(
+            self._job,
+            self.left,
+            hired.executor,
+            slots=hired.slots,
+            metric=self._swept.metric,
+            place=place,
+            fresh=fresh,
+            chunk_s=hired.chunk_s,
+        )
+
+    def run(self, hands: Crew | Away, stop: Stop, fail_fast: bool, keep_going: bool) -> None:
         swept = self._swept
-        with Crew(self._job, self._left, jobs, fresh=fresh) as crew:
+        self._began = time.perf_counter()
+        with hands as crew:
             try:
                 while crew.busy and stop.number is None and not (fail_fast and swept.failed):
                     self._step(crew)
@@ -203,11 +240,11 @@ class _Sweep:
         if stop.number is not None:
             raise stop.raised(f"{swept}; start it again to go on")
 
-    def _step(self, crew: Crew) -> None:
+    def _step(self, crew: Crew | Away) -> None:
         found = crew.next(_LOOK_EVERY_S)
         self._swept.seconds = time.perf_counter() - self._began
         if found is not None:
-            self._take(*found)
+            self._hear(found)
         if self._commits.due:
             self._commit()
         if self._progress is not None:
@@ -217,19 +254,33 @@ class _Sweep:
         if self._live.due:
             self._live.tell(crew.printing() or self._printed, **self._swept.so_far)
 
-    def _end(self, crew: Crew) -> str:
+    def _end(self, crew: Crew | Away) -> str:
         """Keep what is finished; says how much that is."""
-        for finished in crew.stop():
-            self._take(*finished)
+        for found in crew.stop():
+            self._hear(found)
         self._commit()
-        self._swept.run_ids = self._commits.saved
+        self._swept.run_ids = [*self._saved_away, *self._commits.saved]
         return f"{self._swept}; start it again to go on"
+
+    def _hear(self, found: Finished | Report) -> None:
+        if not isinstance(found, Report):
+            self._take(*found)
+            return
+        for finished in found.finished:
+            self._take(*finished)
+        for trial, error in found.done:
+            self._swept.count(trial, error)
+        for trial, value in found.values:
+            self._swept.see(value, trial.params)
+        self._saved_away += found.run_ids
+        self._come_late(found.late)
+        if found.lost or found.late:
+            self._look_again()
 
     def _take(self, trial: Trial, outcome: Outcome | str, printed: str | None) -> None:
         if isinstance(outcome, str):
-            now = {"created_at": datetime.now(UTC)}
-            outcome = failed(self._job, trial, f"the worker process {outcome}", now)
-        self._swept.count(trial, outcome)
+            outcome = crashed(self._job, trial, outcome)
+        self._swept.count(trial, outcome.error)
         if printed is not None:
             self._printed = printed.encode()
         self._commits.add(trial, replace(outcome, log=printed))
@@ -238,12 +289,19 @@ class _Sweep:
         runs, trials, late = self._commits.flush()
         if runs is not None:
             self._swept.judge(trials, runs)
-        if late:
-            self._swept.done -= len(late)
-            self._swept.failed -= sum(outcome.error is not None for outcome, _ in late)
-            self._meet([there for _, there in late])
+        self._come_late([(outcome.error, there) for outcome, there in late])
         if self._swept.elsewhere:
-            self._meet(self._left.leave_out(lambda left: held(self._store, self._job, left)))
+            self._look_again()
+
+    def _come_late(self, late: Sequence[tuple[str | None, Held]]) -> None:
+        """Others were faster with these."""
+        self._swept.done -= len(late)
+        self._swept.failed -= sum(error is not None for error, _ in late)
+        self._meet([there for _, there in late])
+
+    def _look_again(self) -> None:
+        """Leave to others what they have saved meanwhile."""
+        self._meet(self.left.leave_out(lambda left: held(self._store, self._job, left)))
 
     def _meet(self, there: Sequence[Held]) -> None:
         self._swept.elsewhere += len(there)

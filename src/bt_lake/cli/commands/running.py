@@ -15,6 +15,7 @@ from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Which, labels
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import TOLD
 from bt_lake.wording.metrics import metric_name, metric_text
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FAILED = 2
 _GRID, _FOLDS, _LABELS = "Sweep", "Walk-forward", "Labels"
+_ON = "NAME=VALUE, where NAME is an option of the cluster's own"
 _WRITE = "NAME=VALUE, where NAME is a parameter's name"
 
 
@@ -110,6 +112,29 @@ def run(
         bool,
         typer.Option("--fresh", rich_help_panel=_GRID, help="Each run in a process of its own."),
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLUSTER", rich_help_panel=_GRID, help="Call elsewhere: ray, dask or slurm."
+        ),
+    ] = None,
+    on_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on-option",
+            metavar="NAME=VALUE",
+            rich_help_panel=_GRID,
+            help="Of ray.init, Dask's Client, or a job of submitit: slurm_partition=short.",
+        ),
+    ] = None,
+    save_by: Annotated[
+        str,
+        typer.Option(
+            metavar="WHO",
+            rich_help_panel=_GRID,
+            help="With --on: workers, or the driver where they do not see the lake.",
+        ),
+    ] = "workers",
     sweep: Annotated[
         str | None,
         typer.Option(
@@ -159,12 +184,18 @@ def run(
       bt-lake run my.strategies:breakout --grid n=5:50:5 --grid stop=0.01:0.1:log5
       bt-lake run s.py:run -g fast=5:50:5 -g slow=20:200:20 --if "fast < slow" --symbol AAPL
       bt-lake run s.py:run -g fast=5:50:1 -g slow=20:200:1 --random 200 --seed 7
+      bt-lake run s.py:run -g n=5:50:5 --on slurm --jobs 20 --on-option timeout_min=60
       bt-lake run s.py:run -g n=5:50:5 --folds 5 --train 0.7 --start 2019-01-01 --end 2024-12-31
     """
     if help_function:
         return _described(session, out, target)
-    from bt_lake.warehouse.values import Typed, named
+    from bt_lake.warehouse.values import Typed, named, value
 
+    if on is None and (on_option or save_by != "workers"):
+        raise BadInput("--on-option and --save-by go with --on")
+    options = {
+        name: value(text) for name, text in named("--on-option", on_option or (), _ON).items()
+    }
     with stdout_kept_clean():  # it imports the user's file
         made = session.lake.plan(
             target,
@@ -182,8 +213,11 @@ def run(
             **{name: _each(given) for name, given in vars(told).items()},
         )
     if made.sweep is None:
+        if on is not None:
+            raise BadInput("--on is for sweeps: give a --grid (one of one value will do)")
         return _once(session, out, made)
-    how = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going, "fresh": fresh}
+    how: dict[str, Any] = {"jobs": jobs, "fail_fast": fail_fast, "keep_going": keep_going}
+    how |= {"fresh": fresh, "executor": on, "save_by": save_by, "executor_options": options or None}
     return _swept(session, out, made, how, metric, limit)
 
 
@@ -266,10 +300,7 @@ def sweep_with_bar(
     plan: Plan,
     *,
     metric: str,
-    jobs: int | None = None,
-    fail_fast: bool = False,
-    keep_going: bool = False,
-    fresh: bool = False,
+    **how: Any,
 ) -> Swept:
     with messages.progress("runs") as bar:
 
@@ -279,12 +310,9 @@ def sweep_with_bar(
 
         return session.lake.run_sweep(
             plan,
-            jobs=jobs,
-            fail_fast=fail_fast,
-            keep_going=keep_going,
-            fresh=fresh,
             metric=metric,
             progress=tell,
+            **how,
         )
 
 
