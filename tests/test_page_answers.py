@@ -68,6 +68,9 @@ def test_facets_follow_the_other_filters(page: Server, paged_lake: Path):
     lake = Lake(paged_lake)
     assert lake.facets(["tag"], strategy="rsi") == {"tag": []}
     assert lake.facets("symbol", most=1) == {"symbol": [("SYNTH", 6)]}
+    assert lake.facets(["symbol", "tag"], containing="wa") == {"symbol": [("WAVE", 2)], "tag": []}
+    assert page.get("facets", label="symbol", like="nth")["facets"] == {"symbol": [["SYNTH", 6]]}
+    assert page.get("facets", label="symbol", like="%")["facets"] == {"symbol": []}
     with pytest.raises(UnknownName, match="Did you mean symbol"):
         lake.facets(["sybol"])
 
@@ -119,6 +122,27 @@ def test_a_long_curve_keeps_its_ends_and_extremes(lake: Lake):
     assert (curve["equity"][0], curve["equity"][-1]) == (equity[0], equity[-1])
     assert (max(curve["equity"]), min(curve["equity"])) == (5000, 1)
     assert curve["ts"] == sorted(curve["ts"])
+    start, end = curve["ts"][0] + 1_000_500, curve["ts"][0] + 1_100_000
+    (part,) = curves(lake, [saved], points=200, within=(start, end))
+    assert part["equity"] == equity[1000:1101] and part["points"] == 5000
+
+
+def test_a_very_long_curve_is_the_same_by_arrays(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    from bt_lake.page import curves
+
+    equity = [1000.0 + (n * 7919) % 997 for n in range(300)]
+    ids = [
+        lake.save(
+            strategy="long",
+            equity={"ts": [f"20{n // 12:02d}-{n % 12 + 1:02d}-03" for n in range(300)],
+                    "equity": equity, **more},
+        )
+        for more in ({}, {"benchmark": equity[::-1]})
+    ]  # fmt: skip
+    by_rows = curves.curves(lake, [*ids, ids[0][-8:]], points=100)
+    monkeypatch.setattr(curves, "_LONG", 100)
+    assert curves.curves(lake, ids, points=100) == by_rows
+    assert ["benchmark" in one for one in by_rows] == [False, True]
 
 
 def test_an_unknown_run_is_not_found_and_near_ones_are_told(page: Server):

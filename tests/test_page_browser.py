@@ -244,6 +244,66 @@ def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server)
     tab.close()
 
 
+def test_a_zoom_of_a_long_curve_fetches_finer_points(browser, tmp_path: Path):
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    curve = {
+        "ts": [start + timedelta(minutes=n) for n in range(6000)],
+        "equity": [1000.0 + n * 7919 % 997 for n in range(6000)],
+    }
+    lake = Lake(tmp_path / "lake", wait=0)
+    saved = lake.save(strategy="minutes", equity=curve)
+    with server(lake.store.layout.root, "--read-only") as running:
+        tab = Tab(browser, running)
+        page = tab.open(f"/run/{saved}")
+        chart = page.get_by_role("img", name="Equity", exact=True)
+        expect(chart).to_be_visible()
+        edge = chart.bounding_box()
+        page.mouse.move(edge["x"] + 300, edge["y"] + 100)
+        page.mouse.down()
+        with page.expect_response(lambda answer: "from=" in answer.url) as found:
+            page.mouse.move(edge["x"] + 400, edge["y"] + 100)
+            page.mouse.up()
+        (part,) = found.value.json()["curves"]
+        assert part["within"] == len(part["ts"]) < 1000
+        shown = "() => document.querySelector('[aria-label=Equity]').chart.series[0].ts.length"
+        page.wait_for_function(f"({shown})() === {part['within']}")
+        page.mouse.dblclick(edge["x"] + 300, edge["y"] + 100)
+        page.wait_for_function(f"({shown})() > 1500")
+        tab.close()
+
+
+def test_values_beyond_the_commonest_are_found(browser, tmp_path: Path):
+    lake = Lake(tmp_path / "lake", wait=0)
+    with lake.batch() as batch:
+        for n in range(45):
+            batch.save(strategy="s", symbol=f"SYM{n:02d}", metrics={"sharpe_ratio": n / 10})
+    with server(lake.store.layout.root, "--read-only") as running:
+        tab = Tab(browser, running)
+        page = tab.open("/runs")
+        symbols = page.locator("details[data-label=symbol]")
+        expect(symbols.locator("label")).to_have_count(30)
+        page.get_by_label("Find a symbol").fill("m4")
+        expect(symbols.locator("label")).to_have_count(5)
+        symbols.locator("label", has_text="SYM44").click()
+        expect(page.locator(".foot")).to_contain_text("1 loaded of 1 that fit, of 45 runs")
+        assert "symbol=SYM44" in page.url
+        tab.close()
+
+
+def test_with_a_run_beside_its_row_is_marked_and_numbers_come_first(tab: Tab):
+    page = tab.open("/runs?sort=sharpe_ratio")
+    heads = page.locator("[role=columnheader]")
+    expect(row(page, 0)).to_be_visible()
+    before = heads.all_inner_texts()
+    page.goto(f"{page.url}&show={row(page, 1).locator('a').get_attribute('href').split('/')[-1]}")
+    expect(page.locator(".row.current")).to_have_attribute("data-place", "1")
+    assert sorted(heads.all_inner_texts()) == sorted(before)
+    assert heads.all_inner_texts().index("sharpe ↓") < heads.all_inner_texts().index("fast")
+    page.keyboard.press("Escape")
+    expect(page.locator(".side")).to_be_hidden()
+    assert heads.all_inner_texts() == before
+
+
 def test_what_is_judged_is_drawn(browser, grid_page: Server):
     tab = Tab(browser, grid_page)
     page = tab.open("/overfit?strategy=grid")

@@ -915,16 +915,19 @@ class Lake:
         labels: Sequence[str] | None = None,
         *,
         most: int = 50,
+        containing: str = "",
         **filters: Unpack[Given],
     ) -> dict[str, Counted]:
         """The commonest values of labels (and of `tag`) with their number of runs.
 
-        The counts of each label follow all filters but those by the label itself.
+        The counts of each label follow all filters but those by the label itself; `containing` is
+        a part of the values that are wanted, in any case.
         """
         from bt_lake.queries.facets import facets
 
         chosen = {} if labels is None else {"labels": several(labels)}
-        return facets(self.reader, most=most, filters=Filters.of(filters), **chosen)
+        picked = Filters.of(filters)
+        return facets(self.reader, most=most, containing=containing, filters=picked, **chosen)
 
     def histogram(
         self, metric: str = "sharpe_ratio", *, bins: int = 40, **filters: Unpack[Given]

@@ -109,8 +109,14 @@ def count(lake: Lake, request: Request) -> dict[str, Any]:
 
 
 def facets(lake: Lake, request: Request) -> dict[str, Any]:
-    """The commonest values of each label, counted under the filters by the other labels."""
-    return {"facets": lake.facets(most=30, **given.filters(request.query_params))}
+    """The commonest values of each label, counted under the filters by the other labels.
+
+    Of one `label` alone, those that contain `like`.
+    """
+    asked = request.query_params
+    labels = [asked["label"]] if asked.get("label") else None
+    like = asked.get("like", "")
+    return {"facets": lake.facets(labels, most=30, containing=like, **given.filters(asked))}
 
 
 def histogram(lake: Lake, request: Request) -> dict[str, Any]:
@@ -160,7 +166,11 @@ def near(lake: Lake, request: Request) -> dict[str, Any]:
 def curve(lake: Lake, request: Request) -> dict[str, Any]:
     asked = request.query_params
     points = max(8, given.number(asked, "points", POINTS, most=50_000))
-    return {"curves": curves(lake, given.runs(asked), points)}
+    start, end = (
+        given.number(asked, name, 0, kind=float) if asked.get(name) else None
+        for name in ("from", "to")
+    )
+    return {"curves": curves(lake, given.runs(asked), points, (start, end))}
 
 
 def trades(lake: Lake, request: Request) -> dict[str, Any]:

@@ -45,9 +45,16 @@ class Histogram:
 
 
 def facets(
-    reader: Reader, labels: Sequence[str] = _ALL, *, most: int = _MOST, filters: Filters = ALL
+    reader: Reader,
+    labels: Sequence[str] = _ALL,
+    *,
+    most: int = _MOST,
+    containing: str = "",
+    filters: Filters = ALL,
 ) -> dict[str, Counted]:
     """The `most` frequent values of labels and of `tag`, each with its number of runs.
+
+    With `containing` only of values that have this in them, in any case.
 
     The counts of a label follow all filters but those by the label itself, so that they say what
     choosing another value would bring.
@@ -59,28 +66,42 @@ def facets(
     free = [label for label in labels if getattr(filters, label) is None]
 
     def question(connection: DuckDBPyConnection) -> dict[str, Counted]:
-        found = _counted(connection, filters, free, most) if free else {}
+        def counted(filters: Filters, labels: Sequence[str]) -> dict[str, Counted]:
+            return _counted(connection, filters, labels, most, containing)
+
+        found = counted(filters, free) if free else {}
         for label in labels:
             if label not in found:
                 others = replace(filters, **{label: None})
-                found |= _counted(connection, others, [label], most)
+                found |= counted(others, [label])
         return {label: found[label] for label in labels}
 
     return reader.ask(question, user_sql=filters.user_sql)
 
 
 def _counted(
-    connection: DuckDBPyConnection, filters: Filters, labels: Sequence[str], most: int
+    connection: DuckDBPyConnection,
+    filters: Filters,
+    labels: Sequence[str],
+    most: int,
+    containing: str,
 ) -> dict[str, Counted]:
     condition = filters.condition(connection)
     columns = ["tags" if label == TAG else identifier(label) for label in labels]
+    # After the grouping: each value is looked at once.
+    fits = "having contains(lower(value), lower($containing)) " if containing else ""
     counts = " union all ".join(
         f"(select {literal(label)}, {_value(label)} as value, count(*) as runs from picked "
-        "group by value order by runs desc, value limit $most)"
+        f"group by value {fits}order by runs desc, value limit $most)"
         for label in labels
     )
     text = sql("facets", columns=", ".join(columns), condition=condition.sql, counts=counts)
-    rows = connection.execute(text, {**condition.values, "most": most}).fetchall()
+    values = {
+        **condition.values,
+        "most": most,
+        **({"containing": containing} if containing else {}),
+    }
+    rows = connection.execute(text, values).fetchall()
     found: dict[str, Counted] = {label: [] for label in labels}
     for label, value, runs in rows:
         if label != TAG or value is not None:

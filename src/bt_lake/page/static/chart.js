@@ -15,7 +15,7 @@ export const lookOf = (place) =>
 /** What several charts share: the stretch of time they show, and where the pointer is. */
 export class Span {
   constructor() { this.charts = []; this.from = null; this.to = null; this.at = null; }
-  zoom(from, to) { this.from = from; this.to = to; this.draw(); }
+  zoom(from, to) { this.from = from; this.to = to; this.draw(); this.zoomed?.(from, to); }
   point(at) { this.at = at; this.draw(); }
   draw() { for (const chart of this.charts) chart.draw(); }
 }

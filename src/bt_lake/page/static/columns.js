@@ -12,8 +12,8 @@ const KEPT = "bt-lake.columns";
 /** The names that the address gives, or somebody chose before; none: as usual. */
 export const chosenColumns = (address) => address.get("columns") ?? localStorage.getItem(KEPT) ?? "";
 
-/** The columns of a table for these rows. */
-export function columnsOf(rows, address) {
+/** The columns of a table for these rows; where there is little room its numbers come first. */
+export function columnsOf(rows, address, beside = false) {
   const chosen = chosenColumns(address);
   if (chosen) return chosen.split(",").map(made);
   for (const row of rows) row.flat = row.params ? flat(parse(row.params)) : {};
@@ -26,7 +26,7 @@ export function columnsOf(rows, address) {
   const numbers = [...extra, ...metrics], varied = params(rows).map((name) => `param.${name}`);
   const found = matchMedia("(max-width: 820px)").matches
     ? [labels[0], ...numbers.slice(0, 3), ...labels.slice(1), ...varied, ...numbers.slice(3)]
-    : [...labels, ...varied, ...numbers];
+    : beside ? [...labels, ...numbers, ...varied] : [...labels, ...varied, ...numbers];
   return [...found, "created_at"].filter(Boolean).map(made);
 }
 

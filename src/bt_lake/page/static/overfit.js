@@ -83,10 +83,10 @@ function trials({ counts, low, high, lowest, highest, runs }, best, luck) {
 function ranks({ logits: { edges, splits, by_rank }, pbo }) {
   const share = percent(pbo, { signed: false, digits: 0 });
   return [
-    spread({ counts: splits, low: edges[0], high: edges.at(-1), below: 0, write: ratio, height: 140, marks: [[0, "luck", "the middle of all trials,"]],
+    spread({ counts: splits, low: edges[0], high: edges.at(-1), below: 0, write: ratio, height: 140, marks: [[0, "luck", "middle of all trials"]],
       caption: `Where the best of one half ranks in the other, as logits: ${share} of the splits have it at the middle or below (pbo)`,
       label: `Logits of the best in sample out of sample; ${share} at 0 or below` }),
-    ranked(by_rank.map(({ rank, ...rest }) => ({ at: rank, ...rest })), { write: ratio, zero: "the middle of all trials", ends: ["worst in one half", "best in one half"],
+    ranked(by_rank.map(({ rank, ...rest }) => ({ at: rank, ...rest })), { write: ratio, ends: ["worst in one half", "best in one half"],
       caption: "Trials by their rank in one half, and their logits in the other: median and the middle half of them. Where there is something to be found they rise to the right; where there is nothing they are level",
       label: "Logits out of sample by rank in sample" })];
 }

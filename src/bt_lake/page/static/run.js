@@ -1,6 +1,6 @@
 // One run in full: cards, luck, curve, months, metrics, trades, what made it, what became of it.
 
-import { Refused, ask, rowsOf } from "./api.js";
+import { Refused, ask, drop, rowsOf } from "./api.js";
 import { Span, lineChart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { MISSING, column, columns, count, day, flat, many, percent, ratio, shortId, text, time, title, tradeColumns } from "./format.js";
@@ -76,18 +76,17 @@ export function runView(root, app, id) {
 
   function charts(place, curve, trades) {
     const span = new Span();
-    const lines = [{ ts: curve.ts, values: curve.equity, colour: "--line-1", name: "equity" }];
-    if (curve.benchmark) {
-      const first = curve.benchmark.find((value) => value !== null);
-      lines.push({ ts: curve.ts, values: curve.benchmark.map((value) => (value === null ? null : (value / first) * curve.base)), colour: "--line-2", name: "benchmark" });
-    }
+    const first = curve.benchmark?.find((value) => value !== null);
+    const linesOf = ({ ts, equity, benchmark }) => [{ ts, values: equity, colour: "--line-1", name: "equity" },
+      ...(benchmark ? [{ ts, values: benchmark.map((value) => (value === null ? null : (value / first) * curve.base)), colour: "--line-2", name: "benchmark" }] : [])];
+    const fallsOf = ({ ts, drawdown }) => [{ ts, values: drawdown, colour: "--bad", area: true, name: "" }];
     const few = trades.length <= MARKS_UP_TO;
     const marks = few ? trades.flatMap((trade) => [
       { at: trade.entry_at, up: true, colour: "--good" },
       ...(trade.exit_at === null ? [] : [{ at: trade.exit_at, up: false, colour: "--bad" }])]) : [];
-    const equity = lineChart(lines, { height: 260, write: money, span, marks, label: "Equity" });
+    const equity = lineChart(linesOf(curve), { height: 260, write: money, span, marks, label: "Equity" });
     equity.chart.log = state.log;
-    const down = lineChart([{ ts: curve.ts, values: curve.drawdown, colour: "--bad", area: true, name: "" }], { height: 110, write: whole, span, label: "Drawdown" });
+    const down = lineChart(fallsOf(curve), { height: 110, write: whole, span, label: "Drawdown" });
     const toggle = h("label", {}, h("input", { type: "checkbox", checked: state.log, onchange: (event) => {
       state.log = equity.chart.log = event.target.checked;
       equity.chart.draw();
@@ -96,6 +95,13 @@ export function runView(root, app, id) {
       h("span", { class: "dim for-wide" }, `${many(curve.points, "point")}${marks.length ? ", trades marked" : ""} · drag to zoom, double-click for all`))),
       equity, h("h2", {}, "Drawdown"), down);
     state.repaint = () => span.draw();
+    const draw = (part) => { equity.chart.series = linesOf(part); down.chart.series = fallsOf(part); span.draw(); };
+    if (curve.points > curve.ts.length) span.zoomed = async (from, to) => {
+      // Few points stood for many: those of the stretch that is shown now come after.
+      if (from === null) { drop("run-zoom"); draw(curve); return; }
+      const found = await ask("curve", { runs: curve.run_id, from, to }, { key: "run-zoom" }).catch(() => null);
+      if (found?.curves.length && span.from === from && span.to === to) draw(found.curves[0]);
+    };
   }
 
   async function drawFalls(place, row) {

@@ -7,7 +7,7 @@ import { column, compact, count, isNumber, many, spelt, text, title, took } from
 import { MOST_BESIDE, act, panel } from "./panel.js";
 import { Table } from "./table.js";
 
-const PAGE = 200, MOST = 2000, BREATH_MS = 1000;
+const PAGE = 200, MOST = 2000, BREATH_MS = 1000, MOST_FACETS = 30;
 const FILTERS = ["tag", "where", "since", "until", "min_trades", "min_days", "p"];
 const EMPTY = ["bt-lake demo", "bt-lake ingest results/", "bt-lake run your_file.py:function"];
 
@@ -15,6 +15,7 @@ export function runsView(root, app) {
   const labels = app.about.facets;
   let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null;
   let shown = address();
+  const looked = {};  // what is typed to find values of a label
 
   const filter = h("input", {
     type: "text", id: "filter", spellcheck: "false", autocomplete: "off", "aria-label": "Filter in SQL", "aria-describedby": "filter-error",
@@ -103,7 +104,7 @@ export function runsView(root, app) {
     rows = rowsOf(answer);
     ms = answer.ms;
     whole = rows.length < n;
-    columns = columnsOf(rows, shown);
+    columns = columnsOf(rows, shown, root.classList.contains("beside"));
     table.element.scrollTop = keepPlace ? table.element.scrollTop : 0;
     draw();
     tell(answer.note, answer.left_out);
@@ -115,6 +116,7 @@ export function runsView(root, app) {
     table.show(rows, columns, {
       keyOf: (row) => row.run_id, total: matched,
       sorted: { name: shown.get("sort") ?? "created_at", ascending: shown.get("order") === "asc" },
+      current: table.selected.size ? null : shown.get("show"),
     });
     footer();
   }
@@ -185,21 +187,41 @@ export function runsView(root, app) {
 
   function drawFacets(found) {
     const open = new Set([...facets.querySelectorAll("details[open]")].map((each) => each.dataset.label));
-    const first = !facets.children.length;
+    const first = !facets.children.length, typing = document.activeElement?.closest(".facets input[type=search]")?.name;
     fill(facets, labels.map((label, place) => {
       const values = found[label].filter(([value]) => value !== null), chosen = shown.getAll(label);
       for (const value of chosen) if (!values.some(([each]) => each === value)) values.push([value, 0]);
       if (values.length < 2 && !chosen.length) return null;
       const show = chosen.length || (first ? place < 3 || label === "status" : open.has(label));
+      const list = h("div", {}, values.map((each) => facet(label, each)));
+      const more = found[label].length < MOST_FACETS ? null
+        : h("input", { type: "search", name: label, value: looked[label] ?? "", placeholder: "find others", "aria-label": `Find a ${title(label)}`,
+                       oninput: (event) => { looked[label] = event.target.value; look(label, list, values); } });
+      if (more && looked[label]) look(label, list, values);
       return h("details", { open: show, "data-label": label },
-        h("summary", {}, title(label), chosen.length ? h("b", {}, ` ${chosen.length}`) : ""),
-        values.map(([value, runs]) => h("label", { class: chosen.includes(value) ? "chosen" : "" },
-          h("input", { type: "checkbox", checked: chosen.includes(value), onchange: () => change({
-            [label]: chosen.includes(value) ? chosen.filter((each) => each !== value) : [...chosen, value] }) }),
-          h("span", { class: "cut", title: value }, value),
-          h("span", { class: "number" }, compact(runs)))));
+        h("summary", {}, title(label), chosen.length ? h("b", {}, ` ${chosen.length}`) : ""), more, list);
     }));
+    if (typing) facets.querySelector(`input[name="${typing}"]`)?.focus();
     root.classList.toggle("bare", !facets.children.length);
+  }
+
+  const facet = (label, [value, runs]) => {
+    const chosen = shown.getAll(label), here = chosen.includes(value);
+    return h("label", { class: here ? "chosen" : "" },
+      h("input", { type: "checkbox", checked: here, onchange: () => change({
+        [label]: here ? chosen.filter((each) => each !== value) : [...chosen, value] }) }),
+      h("span", { class: "cut", title: value }, value),
+      h("span", { class: "number" }, compact(runs)));
+  };
+
+  /** Values beyond the commonest ones, by a part of them. */
+  async function look(label, list, usual) {
+    const like = looked[label].trim(), asked = filters();
+    if (!like) { drop("facet"); fill(list, usual.map((each) => facet(label, each))); return; }
+    asked.set("label", label);
+    asked.set("like", like);
+    const found = await ask("facets", asked, { key: "facet" });
+    if (found) fill(list, found.facets[label].length ? found.facets[label].map((each) => facet(label, each)) : h("p", { class: "dim none" }, "none is called so"));
   }
 
   function drawChips() {
@@ -259,9 +281,12 @@ export function runsView(root, app) {
   }
 
   function beside() {
-    const ids = chosen();
+    const ids = chosen(), was = root.classList.contains("beside");
     side.hidden = !ids.length;
-    root.classList.toggle("beside", ids.length > 0);
+    if (root.classList.toggle("beside", ids.length > 0) !== was && rows.length) {
+      columns = columnsOf(rows, shown, !was);
+      draw();
+    }
     if (ids.length > MOST_BESIDE) say(`the panel shows the first ${MOST_BESIDE} of ${ids.length}`);
     if (ids.length) panel(side, app, ids.slice(0, MOST_BESIDE), { all: ids, done, away });
   }

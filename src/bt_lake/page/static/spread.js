@@ -26,8 +26,8 @@ export function spread({ counts, low, high, marks = [], write, caption, label, b
       [0, 0.25, 0.5, 0.75, 1].map((share) => svg("text", { x: share * W, y: height + 20, class: "tick", "text-anchor": share === 0 ? "start" : share === 1 ? "end" : "middle" }, write(start + share * room)))));
 }
 
-/** points: [{at, low, middle, high}] with `at` from 0 to 1, left to right; `zero` is ruled and named. */
-export function ranked(points, { write, caption, label, ends, zero, height = 200 }) {
+/** points: [{at, low, middle, high}] with `at` from 0 to 1, left to right; 0 is ruled. */
+export function ranked(points, { write, caption, label, ends, height = 200 }) {
   const values = points.flatMap(({ low, high }) => [low, high]).concat(0);
   const top = Math.max(...values), bottom = Math.min(...values), LEFT = 56, room = top - bottom || 1;
   const y = (value) => 8 + ((top - value) / room) * (height - 16);
@@ -36,7 +36,7 @@ export function ranked(points, { write, caption, label, ends, zero, height = 200
     svg("svg", { viewBox: `0 0 ${W} ${height + 24}`, class: "distribution", role: "img", "aria-label": label },
       [bottom, top].map((value) => svg("text", { x: LEFT - 8, y: y(value) + 4, class: "tick", "text-anchor": "end" }, write(value))),
       svg("line", { x1: LEFT, x2: W, y1: y(0), y2: y(0), class: "luck" }),
-      svg("text", { x: W, y: y(0) - 5, class: "luck", "text-anchor": "end" }, zero),
+      svg("text", { x: LEFT - 8, y: y(0) + 4, class: "luck", "text-anchor": "end" }, write(0)),
       points.map(({ at, low, middle, high }) => [
         svg("line", { class: "range", x1: x(at), x2: x(at), y1: y(low), y2: y(high) }),
         svg("circle", { class: "middle", cx: x(at), cy: y(middle), r: 4 },

@@ -20,9 +20,9 @@ export class Table {
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
-  /** `keyOf` tells rows apart; `sorted` is {name, ascending}. */
-  show(rows, columns, { keyOf, sorted, total = null }) {
-    const key = this.current >= 0 && this.rows[this.current] ? this.keyOf(this.rows[this.current]) : null;
+  /** `keyOf` tells rows apart; `sorted` is {name, ascending}; `current` is the key of a row that is chosen. */
+  show(rows, columns, { keyOf, sorted, total = null, current = null }) {
+    const key = this.current >= 0 && this.rows[this.current] ? this.keyOf(this.rows[this.current]) : current;
     Object.assign(this, { rows, columns, keyOf, sorted, total });
     this.current = key === null ? -1 : rows.findIndex((row) => keyOf(row) === key);
     this.element.setAttribute("aria-rowcount", total ?? rows.length);
