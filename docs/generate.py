@@ -71,7 +71,7 @@ TYPES = {
     "list<string>": "Sequence[str] | None",
 }
 OTHER_TYPES = {"error": "BaseException | str | None"}
-DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
+DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from", "sealed"}
 # What a run is given beside its columns; `metric` is what the cells of an engine's heat map hold.
 BESIDE = (
     "    equity: Any\n    trades: Any\n    metrics: Mapping[str, Any] | None\n    metric: str\n"

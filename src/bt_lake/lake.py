@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bt_lake.running.reproduce import Call, Reproduction
     from bt_lake.running.sweep import Swept
     from bt_lake.running.target import Function
+    from bt_lake.study.studying import Study
     from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.findings import Report as Found
     from bt_lake.warehouse.merge import Merged
@@ -188,6 +189,7 @@ class Lake:
         trades: bool = False,
         returns: bool = False,
         columns: Mapping[str, str] | str | None = None,
+        study: str | None = None,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Take in files, folders or other lakes, each run once.
@@ -196,7 +198,8 @@ class Lake:
         `set_columns` such as {"symbol": "AAPL"} override what the files say. `dry_run` reads
         everything and adds nothing. `time_zone`, `day_first` and `decimal` say how to read the
         exports of trading platforms; with `trades` the files are lists of trades, whose `columns`
-        are named as {"pnl": "Net profit"}, with `returns` dates and returns.
+        are named as {"pnl": "Net profit"}, with `returns` dates and returns. `study` is the one
+        whose budget the runs spend.
         """
         from bt_lake.ingest.pipeline import ingest
         from bt_lake.ingest.sheets.hints import hints
@@ -204,7 +207,7 @@ class Lake:
         return ingest(
             self.store,
             paths,
-            set_columns=set_columns,
+            set_columns={**(set_columns or {}), **({"study": study} if study else {})},
             on_error=on_error,
             unique=unique,
             dry_run=dry_run,
@@ -771,6 +774,21 @@ class Lake:
         else:
             ids = resolving.resolve_all(self.reader, several(runs))
         return stability(self.reader, ids, metric, by)
+
+    def study(self, name: str, /, **opening: Any) -> Study:
+        """A study: `print` it, or take `.standing`, `.best`, `.look(run)`, `.decide()`.
+
+        It is opened by a hypothesis="..." and a budget=200 of trials, and what else is fixed
+        beforehand: holdout="2024-01-01:", metric, alpha=0.05, looks=1 (how many candidates may see
+        the holdout), overrun="refuse" or "record". Runs are saved to it with study=NAME.
+        """
+        from bt_lake.study import study
+
+        return study(self.store, self.reader, name, opening)
+
+    def studies(self) -> pl.DataFrame:
+        """All studies: budget, trials used and left, verdict."""
+        return self.sql("from studies order by opened_at, study")
 
     def pick(
         self,

@@ -26,6 +26,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "Run": {
         "run": "running:run",
         "reproduce": "reproducing:reproduce",
+        "study": "studying:study",
         "demo": "demo:demo",
     },
     "Ask": {

@@ -14,6 +14,7 @@ from bt_lake.ingest.assemble import created_at, frames_of, ids_for
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.joining import joined
 from bt_lake.ingest.saving import commit, has_own_id, ids_of, some_runs_of
+from bt_lake.ingest.sealing import sealed
 from bt_lake.ingest.times import Micros
 from bt_lake.warehouse.errors import Duplicate
 from bt_lake.warehouse.store import Store
@@ -68,7 +69,7 @@ class Batch:
     def save(self, obj: Any = ..., **columns: Unpack[RunKeywords]) -> Any:
         """Take in what `obj` holds; a bad run raises here and leaves the batch as it was."""
         runs = some_runs_of(obj, columns)
-        gathered = gather(runs)
+        gathered = sealed(self._store, gather(runs))
         run_ids = ids_for(gathered)
         if has_own_id(runs):
             self._name(run_ids)

@@ -30,6 +30,7 @@ class RunKeywords(TypedDict, total=False):
     engine: Text
     engine_version: Text
     sweep: Text
+    study: Text
     fold: Text
     sample: Text
     tags: Sequence[str] | None

@@ -22,7 +22,7 @@ from bt_lake.warehouse.schema import RUNS, SAMPLES, STATUSES
 T = TypeVar("T")
 
 # The lake fills these in itself; rows that were exported from a lake carry them.
-_DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
+_DERIVED = {"commit_id", "ingested_at", "params_hash", "metrics_from", "sealed"}
 _OF_RUN = {"strategy", "error"}
 _TEXTS = {c.name for c in RUNS.columns if c.kind == "string"} - _DERIVED - _OF_RUN
 _TIMES = {c.name for c in RUNS.columns if c.kind == "timestamp"} - _DERIVED

@@ -24,6 +24,7 @@ from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.identity import Failures, content_ids, run_ids
 from bt_lake.ingest.report import BadRow, IngestReport, IngestStopped
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.sealing import sealed
 from bt_lake.ingest.settling import LAST_LINE_HAS_NO_END, has_a_writer, is_cut, is_table
 from bt_lake.ingest.sheets import hints as hinted
 from bt_lake.ingest.sheets.hints import Hints
@@ -135,7 +136,7 @@ class _Ingest:
             if isinstance(found, BadRow):
                 self._fail(found)
             elif isinstance(found, Frames):
-                self._commit(found)
+                self._commit(found, of_lake=True)
             else:
                 self._current.add(found.with_columns(self._set) if self._set else found, source)
                 if self._current.full:
@@ -243,7 +244,7 @@ class _Ingest:
             gathered = gather([item.run for item in items])
         if self._unique:
             self._places |= {run_id: item.bad("") for run_id, item in zip(ids, items, strict=True)}
-        return in_order(frames_of(gathered, ids, made_at=_made_at(items)))
+        return in_order(frames_of(sealed(self._store, gathered), ids, made_at=_made_at(items)))
 
     def _repeated(self, items: Sequence[Item], ids: Sequence[str], made: Sequence[str]) -> None:
         """Tell the runs that are here already; of one id, there may be one content only."""
@@ -260,7 +261,7 @@ class _Ingest:
             elif before != place:
                 self.report.skipped.append(run_id)
 
-    def _commit(self, frames: Frames | None) -> None:
+    def _commit(self, frames: Frames | None, *, of_lake: bool = False) -> None:
         if frames is None:
             return
         if self._dry_run:
@@ -271,6 +272,7 @@ class _Ingest:
                 unique=self._unique,
                 all_unique=not self._skip,
                 order=list(self._places),
+                of_lake=of_lake,
             )
         self.report.added += appended.added
         self.report.skipped += appended.already

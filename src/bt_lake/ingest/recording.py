@@ -13,6 +13,7 @@ from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.studies import left_for
 
 if TYPE_CHECKING:
     from bt_lake.ingest.keywords import RunKeywords
@@ -42,6 +43,8 @@ def record(store: Store, **columns: Any) -> Iterator[Recording]:
     given here is checked before the body begins: a misspelt name must not cost a backtest.
     """
     gather([Run.from_document({**columns, "strategy": columns.get("strategy") or "unnamed"})])
+    if columns.get("study") is not None:
+        left_for(store, columns["study"], 1)
     run = Recording({"created_at": datetime.now(UTC), **columns})
     begin = time.perf_counter()
     try:

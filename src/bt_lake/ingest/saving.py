@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bt_lake.ingest.assemble import assemble
+from bt_lake.ingest.assemble import frames_of, ids_for
 from bt_lake.ingest.claims import METRICS
+from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.run import Run, adapt
+from bt_lake.ingest.sealing import sealed
 from bt_lake.warehouse.errors import BadInput, Duplicate
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.schema import SAME_RUN
@@ -21,7 +23,8 @@ _SAME = ", ".join(name.removesuffix("_hash") for name in SAME_RUN)
 def save(store: Store, obj: Any = ..., *, unique: bool = False, **columns: Any) -> Any:
     """Commit what `obj` holds; gives the run id, or a list of them where it holds several runs."""
     runs = some_runs_of(obj, columns)
-    frames = assemble(runs)
+    batch = sealed(store, gather(runs))
+    frames = frames_of(batch, ids_for(batch))
     commit(store, frames, named=has_own_id(runs), unique=unique, whole=True)
     return ids_of(frames.runs["run_id"].to_pylist(), obj)
 
@@ -97,7 +100,7 @@ def commit(
     The others go in, unless the commit is to be `whole`.
     """
     if not (named or unique):
-        store.append(frames)
+        store.append(frames, whole=whole)
         return
     appended = store.append_new(frames, unique=unique, whole=whole)
     others = f"; the other {len(appended.added)} are saved" if appended.added else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bt_lake.metrics.segments import ROUNDING
@@ -87,8 +89,40 @@ def stepped_down(family: Family) -> Floats:
     return found.p if found is not None else np.full(len(family), np.nan)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A trial beside what luck brings to all trials that were allowed."""
+
+    run_id: str
+    sharpe: float  # annual, or per period where a year's periods are unknown
+    p: float  # its own in the step-down: share of such searches that show one as good
+    luck: float  # as the Sharpe ratio: what the best of the search reaches on average
+
+
+def counted(family: Family, chosen: str | None = None, unmade: int = 0) -> Counted | None:
+    """The best trial, or the one chosen, in a search of which `unmade` trials are still to come.
+
+    Each of those counts as one more unrelated try. So the p-value holds whenever it is asked for:
+    the largest t of the trials made so far is never above that of all of them.
+    """
+    place = family.best() if chosen is None else list(family.ids).index(chosen)
+    if place is None:
+        return None
+    found = _worlds(family, BOOTSTRAPS, None, 0, unmade)[2]
+    if found is None or not np.isfinite(found.p[place]):
+        return None
+    n, a_year = float(family.n_returns[place]), number(family.periods_per_year[place])
+    year = np.sqrt(a_year) if a_year else 1.0
+    return Counted(
+        run_id=family.ids[place],
+        sharpe=float(family.sharpe_period[place] * year),
+        p=float(found.p[place]),
+        luck=float(found.largest / np.sqrt(n) * year),
+    )
+
+
 def _worlds(
-    family: Family, bootstraps: int, block: float | None, seed: int
+    family: Family, bootstraps: int, block: float | None, seed: int, unmade: int = 0
 ) -> tuple[Floats, Floats, Worlds | None]:
     """Lo's factor and the t-value of each trial by itself, and the search in worthless worlds."""
     own = Own.of(family.curves) if family.curves is not None else None
@@ -101,7 +135,7 @@ def _worlds(
         block=block,
         seed=seed,
         memory=memory,
-        unseen=_unseen(family, t),
+        unseen=_unseen(family, t) + unmade,
     )
     return memory, t, found
 

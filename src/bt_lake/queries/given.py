@@ -16,6 +16,7 @@ class GivenLabels(TypedDict, total=False):
     exit_rule: Texts
     engine: Texts
     sweep: Texts
+    study: Texts
     fold: Texts
     sample: Texts
     status: Texts
@@ -29,6 +30,7 @@ class ByLabel:
     exit_rule: Texts = None
     engine: Texts = None
     sweep: Texts = None
+    study: Texts = None
     fold: Texts = None
     sample: Texts = None
     status: Texts = None

@@ -71,6 +71,15 @@ def overfit(
     return replace(report, decay=held)
 
 
+def family(reader: Reader, filters: Filters = ALL) -> Family:
+    """The trials that the filters select, as `overfit` judges them."""
+
+    def question(connection: DuckDBPyConnection) -> Family:
+        return _gather(connection, filters, None, None)[0]
+
+    return reader.ask(question, user_sql=filters.user_sql)
+
+
 def overfit_per(
     reader: Reader, per: Sequence[str], *, filters: Filters = ALL, **options: Any
 ) -> dict[tuple[str | None, ...], OverfitReport]:

@@ -11,7 +11,7 @@ from bt_lake.queries.filters import Filters
 from bt_lake.queries.names import EXTRA, PARAM, metric, param, require
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.quoting import identifier, own
-from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.schema import HIDDEN, RUNS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,11 +27,12 @@ def picked(
 ) -> dict[str, str]:
     """The SQL of each column by its name: columns of `runs`, parameters, metrics of one's own.
 
-    All of `runs` where none are named, led by `first` if it is not among them; `without` are
-    given by other means. A metric of one's own that is called like a column `beside` these is
-    told as `extra.NAME`.
+    All of `runs` but the hidden ones where none are named, led by `first` if it is not among them;
+    `without` are given by other means. A metric of one's own that is called like a column `beside`
+    these is told as `extra.NAME`.
     """
-    names = [name for name in columns or RUNS.names if name not in without]
+    usual = [name for name in RUNS.names if name not in HIDDEN]
+    names = [name for name in columns or usual if name not in without]
     if columns is None and first is not None and first not in RUNS and first not in without:
         names.insert(0, first)
     require(connection, *(metric(name) for name in columns or () if name not in RUNS))

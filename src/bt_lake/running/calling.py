@@ -15,6 +15,7 @@ from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.joining import joined
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import runs_of
+from bt_lake.ingest.sealing import sealed
 from bt_lake.ingest.secrets import without_secrets
 from bt_lake.running.alone import Exited, apart
 from bt_lake.running.stopping import Stopped
@@ -23,6 +24,7 @@ from bt_lake.running.windows import Window
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.params import canonical, params_hash
+from bt_lake.warehouse.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Trial:
     def span(self) -> dict[str, str]:
         ends = {"start": self.window.start, "end": self.window.end}
         return {name: text for name, text in ends.items() if text is not None}
+
+    @property
+    def configuration(self) -> str:
+        """The same in all folds."""
+        return canonical({"params": params_hash(self.params), **self.labels})
 
     def seeded(self, seed: int) -> int:
         """The seed of this call: the same wherever and whenever it is made."""
@@ -92,10 +99,10 @@ class Outcome:
     log: str | None = None  # the last of what the call printed
 
 
-def frames_of_all(outcomes: Sequence[Outcome]) -> Frames:
+def frames_of_all(store: Store, outcomes: Sequence[Outcome]) -> Frames:
     """Their runs with their metrics, computed over all of them at once."""
     run_ids = list(chain.from_iterable(outcome.run_ids for outcome in outcomes))
-    frames = frames_of(joined([outcome.gathered for outcome in outcomes]), run_ids)
+    frames = frames_of(sealed(store, joined([outcome.gathered for outcome in outcomes])), run_ids)
     logs = [outcome.log for outcome in outcomes for _ in outcome.run_ids]
     if not any(logs):
         return frames

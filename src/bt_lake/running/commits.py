@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
 from bt_lake.running.calling import Job, Outcome, Trial, frames_of_all
 from bt_lake.running.held import Held, held
+from bt_lake.warehouse.errors import BudgetSpent
 from bt_lake.warehouse.locks import Lock, alone
 from bt_lake.warehouse.store import Store
 
@@ -58,7 +59,12 @@ class Commits:
         if not self._pending:
             return Flushed(None, [], [])
         self._store.create()
-        there, fresh, runs = alone(self._store.layout, "sweep", self._look_and_commit)
+        try:
+            there, fresh, runs = alone(self._store.layout, "sweep", self._look_and_commit)
+        except BudgetSpent as spent:
+            self.saved += spent.saved
+            self._pending.clear()
+            raise
         trials = [trial for trial, outcome in fresh for _ in outcome.run_ids]
         late = [(self._pending[place][1], found) for place, found in there.items()]
         self._pending.clear()
@@ -74,7 +80,7 @@ class Commits:
         return there, fresh, runs
 
     def _commit(self, outcomes: list[Outcome], lock: Lock) -> pa.Table:
-        frames = frames_of_all(outcomes)
+        frames = frames_of_all(self._store, outcomes)
         self._store.append(frames, lock)
         self.saved += frames.runs["run_id"].to_pylist()
         return frames.runs

@@ -34,7 +34,8 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
 
     A run is the same if function, code, arguments, window and data are, and each label: what was
     asked for is there, and what was not asked for was not then (`schema.SAME_RUN`). Where the
-    function does not name its data, data is not compared, nor the seed where it drew nothing.
+    function does not name its data, data is not compared, nor the seed where it drew nothing. A
+    study has trials of its own.
     """
     if not store.layout.exists or not trials:
         return {}
@@ -46,6 +47,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
             config -> '/run' as run
           from runs
           where list_contains($names, entrypoint) and code_hash is not distinct from $code_hash
+            and study is not distinct from $study
             -- few rows, so that little JSON is read
             and (params_hash in (select params_hash from wanted)
                  or contains(config, '"arguments_hash"'))
@@ -68,6 +70,7 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
         "names": list(job.names),
         "code_hash": job.code_hash,
         "sweep": job.columns.get("sweep"),
+        "study": job.columns.get("study"),
         "seed": str(job.seed),
     }
 

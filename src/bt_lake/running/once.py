@@ -11,11 +11,14 @@ from bt_lake.running.printed import kept
 from bt_lake.running.stopping import heeded
 from bt_lake.running.watching import watched
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.studies import left_for
 
 
 def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
     """Run the first trial and save it: the ids of its runs, and why it failed if it did."""
     trial = plan.trials[0]
+    if (study := plan.job.columns.get("study")) is not None:
+        left_for(store, study, 1)
     live = Live(store.layout, plan.job.entrypoint, None)
     if live.due:
         live.tell()
@@ -27,5 +30,5 @@ def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:
             raise
         finally:
             live.end()
-    store.append(frames_of_all([replace(outcome, log=said.text)]))
+    store.append(frames_of_all(store, [replace(outcome, log=said.text)]))
     return outcome.run_ids, outcome.error

@@ -44,6 +44,7 @@ class Options(ToldKeywords, total=False):
     end: Moment
     strategy: str | None
     sweep: str | None
+    study: str | None
 
 
 def plan(
@@ -60,6 +61,7 @@ def plan(
     end: Moment = None,
     strategy: str | None = None,
     sweep: str | None = None,
+    study: str | None = None,
     **told: OneOrMore,
 ) -> Plan:
     """Everything that can be known before the first run; mistakes show here."""
@@ -94,7 +96,8 @@ def plan(
             "windows": [asdict(span) for span in spans],
         }
         sweep = f"{strategy or target.name}-{sha256(canonical(asked).encode()).hexdigest()[:6]}"
-    job = job_of(target, strategy, {"sweep": sweep} if sweep else {}, seed)
+    known = {"sweep": sweep, "study": study}
+    job = job_of(target, strategy, {name: text for name, text in known.items() if text}, seed)
     return Plan(target, job, trials, sweep)
 
 

@@ -23,6 +23,7 @@ METRICS = tuple(c.name for c in RUNS.columns if c.group in METRIC_GROUPS)
 _ASKED = (
     "run_id",
     "strategy",
+    "study",
     "entrypoint",
     "code_hash",
     "data_hash",
@@ -101,10 +102,11 @@ def reproduce(
     call.code.confirm(target)
     target.check_arguments(call.trial.arguments(target))
     data = data_hash(target.function, call.trial.arguments(target))
-    job = job_of(target, old["strategy"], {"reproduced_from": run_id}, made.seed)
+    known = {"reproduced_from": run_id, "study": old["study"]}  # whose holdout stays out of sight
+    job = job_of(target, old["strategy"], {n: v for n, v in known.items() if v}, made.seed)
     with kept() as said:
         outcome = execute(target, job, replace(call.trial, data_hash=data), only=made.part)
-    store.append(frames_of_all([replace(outcome, log=said.text)]))
+    store.append(frames_of_all(store, [replace(outcome, log=said.text)]))
     new_id = outcome.run_ids[0]
     new = _row(store, new_id)
     return Reproduction(

@@ -24,6 +24,7 @@ from bt_lake.running.stopping import Stop, heeded
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.studies import left_for
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -163,6 +164,7 @@ def run(
     swept = Swept(plan.sweep, metric, len(plan.trials), already=len(there))
     swept.meet(there.values())
     if missing:
+        _check_budget(store, plan, missing, there)
         sweep = _Sweep(store, plan, missing, swept, progress)
         with heeded() as stop, contextlib.ExitStack() as stack:
             if executor is None:
@@ -306,6 +308,16 @@ class _Sweep:
     def _meet(self, there: Sequence[Held]) -> None:
         self._swept.elsewhere += len(there)
         self._swept.meet(there)
+
+
+def _check_budget(
+    store: Store, plan: Plan, missing: Sequence[Trial], there: Mapping[int, Held]
+) -> None:
+    """Run nothing that the study would refuse; folds of a configuration are one trial."""
+    study = plan.job.columns.get("study")
+    if study is not None:
+        paid = {plan.trials[place].configuration for place in there}
+        left_for(store, study, len({trial.configuration for trial in missing} - paid))
 
 
 def _better(metric: str, value: float, other: float) -> bool:

@@ -60,5 +60,6 @@ def save(path: str, existing: bool, wait_s: float, job: Job, trial: Trial, began
         "duration_s": time.time() - began,
     }
     outcome = failed(job, trial, why, known)
-    Store(path, existing=existing, wait_s=wait_s).append(frames_of_all([outcome]))
+    store = Store(path, existing=existing, wait_s=wait_s)
+    store.append(frames_of_all(store, [outcome]))
     sys.stderr.write(f"error: {trial} failed, and is saved as {outcome.run_ids[0]}\n       {why}\n")

@@ -24,14 +24,14 @@ from bt_lake.warehouse.schema import arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bt_lake.warehouse.locks import Lock
+    from bt_lake.warehouse.locks import Held
 
 # From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
 _LARGE = 8_192
 WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(layout: Layout, frames: Frames, lock: Lock | None = None) -> str:
+def append(layout: Layout, frames: Frames, lock: Held | None = None) -> str:
     """Commit the frames; when this returns they are durable and visible. Gives the commit id.
 
     Nothing is committed once another process has taken over the lock.
@@ -82,7 +82,7 @@ def _write(
     commit: str,
     now: datetime,
     tables: dict[str, pa.Table],
-    lock: Lock | None = None,
+    lock: Held | None = None,
 ) -> None:
     if lock is not None:
         lock.before_staging(commit)

@@ -54,6 +54,12 @@ class Duplicate(BadInput):
     saved: Sequence[str] = ()
 
 
+class BudgetSpent(BadInput):
+    """A study has no trials left; `saved` are the ids of the runs that still went in."""
+
+    saved: Sequence[str] = ()
+
+
 class MissingExtra(BadInput):
     """An optional dependency is needed and not installed."""
 

@@ -60,7 +60,7 @@ def _gone(
             found["runs"] |= _ids(
                 connection,
                 "select run_id from (select run_id from lake_curves union select run_id from "
-                "lake_trade_rows union select run_id from events) "
+                "lake_trade_rows union select run_id from events where kind <> 'study') "
                 "where run_id not in (select run_id from lake_rows)",
             )
     return found

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from bt_lake.warehouse import bounds
 from bt_lake.warehouse.errors import Busy, CannotWrite, Damaged, Unconfirmed
@@ -29,7 +29,7 @@ from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.layout import Layout
 
 T = TypeVar("T")
-NAMES = ("ingest", "maintenance", "sweep")
+NAMES = ("ingest", "maintenance", "study", "sweep")
 SAY_AFTER_S = 3.0
 _LOOK_EVERY_S = 0.05
 _COMMIT = re.compile(r"[0-9a-f]{32}")
@@ -106,6 +106,29 @@ def alone(layout: Layout, name: str, act: Callable[[Lock], T]) -> T:
             except (Taken, CannotWrite) as error:
                 if lock.is_ours or isinstance(error, Unconfirmed):
                     raise
+
+
+class Held(Protocol):
+    """What a commit tells of, so that it is none once another process has taken over."""
+
+    def before_staging(self, commit: str) -> None: ...
+
+    def before_publishing(self) -> None: ...
+
+
+class Both:
+    """One lock inside another: neither may have been taken over."""
+
+    def __init__(self, *locks: Held | None) -> None:
+        self._locks = [lock for lock in locks if lock is not None]
+
+    def before_staging(self, commit: str) -> None:
+        for lock in self._locks:
+            lock.before_staging(commit)
+
+    def before_publishing(self) -> None:
+        for lock in self._locks:
+            lock.before_publishing()
 
 
 class Lock:

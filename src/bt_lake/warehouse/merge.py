@@ -53,7 +53,7 @@ def merge(store: Store, folder: Path, *, dry_run: bool = False) -> Merged:
             merged.added += frames.runs["run_id"].to_pylist()
         else:
             store.create()
-            merged.added += store.append_new(frames).added
+            merged.added += store.append_new(frames, of_lake=True).added
     return merged
 
 
@@ -134,13 +134,15 @@ def _take_events(task: Task, events: Sequence[Event], merged: Merged) -> set[str
     rows = _rows_here(task, {event["run_id"] for event in events})
     here = _events_here(task)
     known = {event["event_id"] for event in here}
-    new = [e for e in events if e["event_id"] not in known and e["run_id"] in rows]
+    fresh = [e for e in events if e["event_id"] not in known]
+    of_studies = [e for e in fresh if e["kind"] == "study"]
+    new = [e for e in fresh if e["kind"] != "study" and e["run_id"] in rows]
     concerned = {event["run_id"] for event in new}
     told, done = _sorted_out(new, [e for e in here if e["run_id"] in concerned], rows)
-    for some, folded in ((told, False), (done, True)):
+    for some, folded in ((told, False), ([*done, *of_studies], True)):
         if some:
             task.rewriter.write_frame("events", _table(some), folded=folded)
-    merged.events += len(told)
+    merged.events += len(told) + len(of_studies)
     return _hidden(task, told)
 
 

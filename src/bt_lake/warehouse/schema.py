@@ -101,7 +101,8 @@ def _columns(text: str) -> tuple[Column, ...]:
 # A field id is never reused or renumbered: old files are read by it. New columns take new ids.
 # `!` marks a column that is never NULL; `+` more is better, `_` less is better, `-` neither.
 # Behind these: `i` says what was tried, `p` which part of the data it was tried on (together they
-# are the same run), `f` a filter of every question, `s` shown wherever the shown runs differ in it.
+# are the same run), `f` a filter of every question, `s` shown wherever the shown runs differ in it,
+# `h` told only to who names it.
 RUNS = Table(
     "runs",
     sort_by=("run_id",),
@@ -128,6 +129,7 @@ RUNS = Table(
 16  engine          string     -         -fs backtest engine
 17  engine_version  string     -         - version of the engine
 18  sweep           string     -         -fs label of the sweep the run belongs to
+81  study           string     -         -fs study whose budget the run spends
 19  fold            string     -         -pfs walk-forward fold
 20  sample          string     -         -pfs 'in' or 'out' of sample
 21  tags            list<string> -       - free labels
@@ -205,6 +207,7 @@ RUNS = Table(
 73  metrics_from    string     -         - 'curve' where computed by bt-lake from the curve, 'reported' where the source claims it; NULL where neither, trade metrics computed or not
 74  reported        map<string,double> - - what the source itself claimed, in the lake's units
 75  extra           map<string,double> - - metrics of the user's own
+82  sealed          string     -         -h what the run showed of its study's holdout, which no number here has seen: JSON, zlib, base64
 79  definitions     string     -         - version of the definitions by which bt-lake computed the metrics; NULL for the first
 76  deleted_at      timestamp  UTC       - when the run was deleted; NULL for a live run
 """),
@@ -259,9 +262,9 @@ EVENTS = Table(
 [event]
 1   event_id!       string     -         - the event
 2   at!             timestamp  UTC       - when it happened
-3   run_id!         string     -         - the run it concerns
-4   kind!           string     -         - note, tag, untag, delete or restore
-5   value           string     -         - text of the note, or the tag
+3   run_id!         string     -         - the run it concerns, or study:NAME
+4   kind!           string     -         - note, tag, untag, delete or restore; or study
+5   value           string     -         - text of the note, or the tag; of a study what was done, as JSON
 """),
 )
 
@@ -294,7 +297,7 @@ TITLES = {
 }
 STATUSES = ("ok", "failed")
 SAMPLES = ("in", "out", "live")
-EVENT_KINDS = ("note", "tag", "untag", "delete", "restore")
+EVENT_KINDS = ("note", "tag", "untag", "delete", "restore", "study")
 # The columns of `runs` that events change.
 EVENT_COLUMNS = ("tags", "notes", "deleted_at")
 # Goes up where the same curve or trades give another number. 2: the time of `cagr`, weekends, trades
@@ -320,6 +323,7 @@ TOLD = tuple(name for name in LABELS if name != "strategy")
 NAMED = tuple(n for n in SAME_RUN if RUNS[n].group == "label" and n not in TOLD)
 FILTERS = flagged("f")
 SHOWN = flagged("s")
+HIDDEN = flagged("h")
 METRIC_GROUPS = ("money", "curve", "trade", "benchmark")
 # What follows from the points of a curve.
 BY_CURVE = ("curve", "benchmark")

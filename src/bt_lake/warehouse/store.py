@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.findings import Report
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
-    from bt_lake.warehouse.locks import Lock
+    from bt_lake.warehouse.locks import Held, Lock
     from bt_lake.warehouse.merge import Merged
     from bt_lake.warehouse.rot import Progress
 
@@ -47,6 +47,7 @@ class Store:
         self.existing = existing
         self._announce = announce or _log
         self._checked = False
+        self.holdouts: dict[str, datetime | None] = {}  # of studies that were asked for
 
     def create(self, *, shared: bool = False) -> None:
         """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
@@ -69,15 +70,27 @@ class Store:
                 "Nothing was saved."
             )
 
-    def append(self, frames: Frames, lock: Lock | None = None) -> str:
-        """Commit new runs; when this returns they are on disk and every reader sees them."""
-        from bt_lake.warehouse.commit import append
+    def append(self, frames: Frames, lock: Held | None = None, *, whole: bool = False) -> str:
+        """Commit new runs, give the commit; when this returns every reader sees them, on disk.
+
+        Of runs that spend the budget of a study those that it has trials for go in; if `whole`, all
+        or none.
+        """
         from bt_lake.warehouse.compact import fold_if_due
 
         self.create()
-        commit = append(self.layout, frames, lock=lock)
+        commit = self._append(frames, lock, whole)
         fold_if_due(self.layout)
         return commit
+
+    def _append(self, frames: Frames, lock: Held | None, whole: bool) -> str:
+        from bt_lake.warehouse.commit import append
+
+        if "study" not in frames.runs.column_names:
+            return append(self.layout, frames, lock)
+        from bt_lake.warehouse.studies import within_budget
+
+        return within_budget(self, frames, lock, whole=whole)
 
     def append_new(
         self,
@@ -87,11 +100,13 @@ class Store:
         whole: bool = False,
         all_unique: bool = False,
         order: Sequence[str] = (),
+        of_lake: bool = False,
     ) -> Appended:
         """Commit those runs that the lake does not hold yet; if `whole`, all or none of them.
 
         `all_unique` commits none where one is another's duplicate; of runs that repeat each other
-        the first in `order` counts, a list of their ids, or in these frames.
+        the first in `order` counts, a list of their ids, or in these frames. What another lake
+        holds (`of_lake`) was tried already, whatever budget its study has.
 
         The look and the commit happen under a lock of their own: two processes may read the
         same files in different batches. The lock ends with its process.
@@ -107,8 +122,10 @@ class Store:
                 none = whole or (all_unique and appended.duplicates)
                 appended = replace(appended, added=[]) if none else appended
                 new = frames.only(set(appended.added))
-            if len(new.runs):
+            if len(new.runs) and of_lake:
                 append(self.layout, new, lock=lock)
+            elif len(new.runs):
+                self._append(new, lock, whole)
             return appended
 
         self.create()
@@ -180,8 +197,11 @@ class Store:
 
     def forget(self, run_ids: Iterable[str]) -> bool:
         from bt_lake.warehouse.purge import forget
+        from bt_lake.warehouse.studies import remember_forgotten
 
         self.layout.check_writable()
+        run_ids = list(run_ids)
+        remember_forgotten(self, run_ids)
         return forget(self.layout, run_ids)
 
     def replace(self, frames: Frames) -> bool:

@@ -14,14 +14,17 @@ from bt_lake.warehouse.values import MOST_PARTS, NUMBER
 
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
--- Views: runs, trials, equity, trades, events, monthly_returns. Macros: best, aggregate, sweep,
--- history, deflated. What others add after you opened it shows after:   .read {file}
+-- Views: runs, trials, equity, trades, events, monthly_returns, studies, study_trials.
+-- Macros: best, aggregate, sweep, history, deflated.
+-- What others add after you opened it shows after:   .read {file}
 """
 
 
 _PERIODS = ("day", "week", "month", "year")
 # What the macro `deflated` can be narrowed by.
-_NARROWS = (*("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "fold", "sample"),)
+_NARROWS = (
+    *("strategy", "symbol", "timeframe", "exit_rule", "engine", "sweep", "study", "fold", "sample"),
+)
 _FAMILY = "lake_family(family, tried.strategy, tried.sweep, tried.symbol)"
 _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
@@ -55,7 +58,7 @@ def views_sql() -> str:
 
 @cache
 def rest_sql() -> str:
-    return "\n".join(map(_render, ("curves.sql", "macros.sql", "deflated.sql")))
+    return "\n".join(map(_render, ("curves.sql", "macros.sql", "deflated.sql", "studies.sql")))
 
 
 def rows_with_events(rows: str = "lake_rows") -> str:
@@ -100,6 +103,7 @@ def _values() -> dict[str, str]:
     return {
         "format": str(FORMAT_VERSION),
         "rows_with_events": rows_with_events(),
+        "configuration": ", ".join(IDENTITY),
         "tries.family": tries("query_table(source)", _FAMILY),
         "tries.deflated": tries(f"(from trials where {_narrowed()})", _FAMILY),
         "schema.shown": read_schema(RUNS[name] for name in _SHOWN),

@@ -85,6 +85,9 @@ def ingest(
             "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
         ),
     ] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The study whose budget the runs spend.")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
     ] = False,
@@ -116,6 +119,7 @@ def ingest(
         "trades": trades,
         "returns": returns,
         "columns": names,
+        "study": study,
     }
     if watch:
         return _watch(session, paths, options)

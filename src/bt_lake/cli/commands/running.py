@@ -163,6 +163,12 @@ def run(
             show_default="0.7",
         ),
     ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_LABELS, help="The study whose budget this spends."
+        ),
+    ] = None,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -210,6 +216,7 @@ def run(
             end=end,
             strategy=strategy,
             sweep=sweep,
+            study=study,
             **{name: _each(given) for name, given in vars(told).items()},
         )
     if made.sweep is None:

@@ -12,6 +12,7 @@ from bt_lake.ingest.assemble import frames_of
 from bt_lake.ingest.formats.rows import typed
 from bt_lake.ingest.gathering import Gathered, gather
 from bt_lake.ingest.run import Run
+from bt_lake.ingest.sealing import sealed
 from bt_lake.ingest.stores import planning, versions
 from bt_lake.ingest.stores.building import UNFINISHED, drafts, run_of
 from bt_lake.ingest.stores.draft import Draft, kept
@@ -188,7 +189,7 @@ class _Import:
         taken = [ids[place] for number, place in enumerate(good) if number not in bad]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "max_drawdown ")  # it is listed with its row
-            return frames_of(gathered, taken) if taken else None
+            return frames_of(sealed(self._store, gathered), taken) if taken else None
 
     def _note(self, rows: Rows, place: int, draft: Draft) -> None:
         if draft.fault:

@@ -84,7 +84,7 @@ create or replace temp macro lake_families(family, source := 'trials') as table
 -- One step a level: a macro's argument is evaluated wherever it stands.
 create or replace temp macro deflated(
   family := 'strategy', strategy := null, symbol := null, timeframe := null, exit_rule := null,
-  engine := null, sweep := null, fold := null, "sample" := null, run_ids := null
+  engine := null, sweep := null, study := null, fold := null, "sample" := null, run_ids := null
 ) as table
   with
 {{tries.deflated}},

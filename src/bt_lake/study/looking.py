@@ -1,0 +1,95 @@
+"""What a candidate did in the holdout: the only window on it, and each look is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bt_lake.ingest.sealing import opened
+from bt_lake.metrics import NONE, curve_metrics
+from bt_lake.metrics.segments import Segments
+from bt_lake.overfit import sharpe
+from bt_lake.overfit.arrays import number
+from bt_lake.overfit.memory import inflation
+from bt_lake.overfit.results import FEW_RETURNS
+from bt_lake.warehouse import studies
+from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.studies import Standing
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.store import Store
+
+SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "volatility", "n_returns")
+
+
+def looks(store: Store, name: str) -> list[Mapping[str, Any]]:
+    """What was seen of the holdout so far, each candidate once."""
+    found = [act.told for act in studies.acts(store, name) if act.act == "look"]
+    return list({told["run"]: told for told in reversed(found)}.values())[::-1]
+
+
+def look(store: Store, study: Standing, run_id: str) -> Mapping[str, Any]:
+    """The metrics of a run in the holdout, and how likely luck alone does as well there."""
+    if study.holdout_from is None:
+        raise BadInput(f"study '{study.study}' has no holdout: it was opened without one")
+    seen = looks(store, study.study)
+    for told in seen:
+        if told["run"] == run_id:
+            return told
+    if study.decided_at is not None:
+        raise BadInput(f"study '{study.study}' is decided; nobody looks at its holdout any more")
+    if len(seen) >= study.looks:
+        raise BadInput(
+            f"study '{study.study}' allows {study.looks} candidate{'s' * (study.looks != 1)} to "
+            f"see its holdout, and {', '.join(told['run'] for told in seen)} did"
+        )
+    found = _measured(store, study, run_id)
+    studies.tell(store, study.study, "look", found)
+    return found
+
+
+def _measured(store: Store, study: Standing, run_id: str) -> dict[str, Any]:
+    assert study.holdout_from is not None
+    text, capital, periods = _row(store, study.study, run_id)
+    part = opened(text) if text else {"ts": []}
+    ts = np.asarray(part["ts"], np.int64)
+    if study.holdout_to is not None:
+        ts = ts[ts <= int(study.holdout_to.timestamp() * 1e6)]
+    if not ts.size:
+        raise BadInput(f"run {run_id} ends before the holdout, so there is nothing to see of it")
+    equity = np.asarray(part["equity"][: ts.size], np.float64)
+    one = (np.array([0, ts.size]), np.array([capital or np.nan]), np.array([periods or np.nan]))
+    found = curve_metrics(ts, equity, *one)
+    values = {name: number(float(found[name][0])) for name in SHOWN if found[name][0] != NONE}
+    returns = np.diff(np.concatenate(([capital], equity)) if capital else equity)
+    returns = returns / (np.concatenate(([capital], equity))[:-1] if capital else equity[:-1])
+    memory = inflation(Segments(np.array([0, returns.size])), returns)
+    n = float(found["n_returns"][0])
+    psr = sharpe.probabilistic(
+        float(found["sharpe_period"][0]),
+        n,
+        float(found["skew"][0]),
+        float(found["kurtosis"][0]),
+        memory=float(memory[0]),
+    )
+    p = number(1.0 - float(psr)) if n >= FEW_RETURNS else None
+    return {"run": run_id, "p": p, **values, "n_returns": int(n)}
+
+
+def _row(store: Store, name: str, run_id: str) -> tuple[str | None, float | None, float | None]:
+    def question(connection: DuckDBPyConnection) -> tuple[Any, ...] | None:
+        rows = connection.execute(
+            "select sealed, final_equity, periods_per_year from runs "
+            "where run_id = $1 and study = $2",
+            [run_id, name],
+        ).fetchall()
+        return rows[0] if rows else None
+
+    found = store.ask(question)
+    if found is None:
+        raise BadInput(f"run {run_id} is none of study '{name}'")
+    return found
