@@ -122,4 +122,8 @@ From = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", metavar="TIME", help="Only equity up to then; a whole day.")
 ]
+Spends = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The study whose budget this spends.", show_default=False),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

@@ -129,7 +129,7 @@ RUNS = Table(
 16  engine          string     -         -fs backtest engine
 17  engine_version  string     -         - version of the engine
 18  sweep           string     -         -fs label of the sweep the run belongs to
-81  study           string     -         -fs study whose budget the run spends
+101 study           string     -         -fs study whose budget the run spends
 19  fold            string     -         -pfs walk-forward fold
 20  sample          string     -         -pfs 'in' or 'out' of sample
 21  tags            list<string> -       - free labels
@@ -207,7 +207,7 @@ RUNS = Table(
 73  metrics_from    string     -         - 'curve' where computed by bt-lake from the curve, 'reported' where the source claims it; NULL where neither, trade metrics computed or not
 74  reported        map<string,double> - - what the source itself claimed, in the lake's units
 75  extra           map<string,double> - - metrics of the user's own
-82  sealed          string     -         -h what the run showed of its study's holdout, which no number here has seen: JSON, zlib, base64
+102 sealed         string     -         -h what the run showed of its study's holdout, which no number here has seen: JSON, zlib, base64
 79  definitions     string     -         - version of the definitions by which bt-lake computed the metrics; NULL for the first
 76  deleted_at      timestamp  UTC       - when the run was deleted; NULL for a live run
 """),

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from bt_lake.warehouse.layout import FORMAT_VERSION
 from bt_lake.warehouse.quoting import literal
-from bt_lake.warehouse.schema import EQUITY, EVENTS, IDENTITY, RUNS, TRADES, Column, Table, metrics
+from bt_lake.warehouse.schema import (
+    EQUITY,
+    EVENTS,
+    HIDDEN,
+    IDENTITY,
+    RUNS,
+    TRADES,
+    Column,
+    Table,
+    metrics,
+)
 from bt_lake.warehouse.unknown import Unknown
 from bt_lake.warehouse.values import MOST_PARTS, NUMBER
 
@@ -103,6 +113,7 @@ def _values() -> dict[str, str]:
     return {
         "format": str(FORMAT_VERSION),
         "rows_with_events": rows_with_events(),
+        "hidden": ", ".join(HIDDEN),
         "configuration": ", ".join(IDENTITY),
         "tries.family": tries("query_table(source)", _FAMILY),
         "tries.deflated": tries(f"(from trials where {_narrowed()})", _FAMILY),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.options import Spends
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.values import named
@@ -85,9 +86,7 @@ def ingest(
             "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
         ),
     ] = None,
-    study: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The study whose budget the runs spend.")
-    ] = None,
+    study: Spends = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
     ] = False,

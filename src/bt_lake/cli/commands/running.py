@@ -12,7 +12,7 @@ import typer
 from bt_lake.cli import messages
 from bt_lake.cli.binding import Options
 from bt_lake.cli.foreign import stdout_kept_clean
-from bt_lake.cli.options import Limit, MetricOption, Which, labels
+from bt_lake.cli.options import Limit, MetricOption, Spends, Which, labels
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -163,12 +163,7 @@ def run(
             show_default="0.7",
         ),
     ] = None,
-    study: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", rich_help_panel=_LABELS, help="The study whose budget this spends."
-        ),
-    ] = None,
+    study: Spends = None,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -273,23 +268,19 @@ def _swept(
     if swept.error is not None:
         messages.warn(f"the first failure was {swept.error.splitlines()[0]}")
     if swept.failed or swept.already_failed:
-        sweeps = " ".join(f"--sweep {shlex.quote(name)}" for name in _sweeps(swept))
+        # and those that ran some of its trials before
+        names = sorted(name for name in {swept.sweep, *swept.sweeps} if name is not None)
+        sweeps = " ".join(f"--sweep {shlex.quote(name)}" for name in names)
         messages.say(
             f"`bt-lake list {sweeps} --status failed` shows what failed; deleted, it runs again"
         )
-    rate = f"{swept.per_s:,.0f}/s" if swept.done else ""
-    messages.note(str(swept), rate, f"sweep {plan.sweep}")
+    messages.note(str(swept), f"{swept.per_s:,.0f}/s" if swept.done else "", f"sweep {plan.sweep}")
     if swept.gave_up:
         messages.say("--keep-going tries the others as well")
     if swept.gave_up or swept.failed + swept.already_failed == swept.total:
         return _FAILED
     best(session, _Asked(run_ids=[*swept.held_ids, *swept.run_ids]), out, metric, limit)
     return 0
-
-
-def _sweeps(swept: Swept) -> list[str]:
-    """The sweep, and those that ran some of its trials before."""
-    return sorted({swept.sweep, *swept.sweeps} - {None})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

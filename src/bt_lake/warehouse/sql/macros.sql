@@ -81,7 +81,7 @@ with
   found as (
     select
       "rank", run_id, {{metric}}::double as "value", runs.strategy, runs.symbol, runs.timeframe,
-      params, runs.* exclude (run_id, strategy, symbol, timeframe, params)
+      params, runs.* exclude (run_id, strategy, symbol, timeframe, params, {{hidden}})
     from picked join runs using (run_id)
     union all by name
     select error(refusal)::varchar as run_id from lake_unknown_metric(metric)
@@ -158,6 +158,7 @@ with newest as materialized (
 select
   created_at, run_id, strategy, symbol, timeframe, status, total_return, sharpe_ratio,
   max_drawdown, total_trades, params, runs.* exclude (
+    {{hidden}},
     created_at, run_id, strategy, symbol, timeframe, status, total_return, sharpe_ratio,
     max_drawdown, total_trades, params)
 from runs join newest using (run_id)
