@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import polars as pl
 import pytest
 from factory import frames
 
@@ -42,6 +44,31 @@ def test_curves_are_as_saved_with_their_drawdown(golden):
         assert list(zip(mine["ts"], mine["equity"], strict=True)) == points
         want = drawdowns(points, row["initial_capital"])
         assert mine["drawdown"].to_list() == pytest.approx(want, abs=1e-15)
+
+
+def test_a_frame_is_what_the_rows_are(tmp_path):
+    """Of several files and row groups, of a capital above the curve, of a curve below 0, of none."""
+    lake = Lake(tmp_path / "lake")
+    rng = np.random.default_rng(3)
+    ts = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(34_000)]
+    runs = [
+        {"strategy": "s", "equity": {"ts": ts, "equity": 100 + np.cumsum(rng.normal(0, 9, 34_000))}}
+    ]
+    runs += [
+        {"strategy": "s", "initial_capital": 500.0,
+         "equity": {"ts": ts[:30], "equity": rng.uniform(-50, 200, 30), "benchmark": rng.uniform(1, 2, 30)}}
+        for _ in range(5)
+    ]  # fmt: skip
+    ids = lake.save(runs + runs)
+    lake.compact()
+    ids += lake.save([*runs[1:], {"strategy": "s", "metrics": {"sharpe_ratio": 1.0}}])
+    ids += [lake.save(strategy="s", initial_capital=5.0, equity={"ts": ts[:2], "equity": [-1.0, 9.0]})]
+    for asked in (ids, ids[:1], ids[-2:-1], ids[-1:], ids[::-2]):
+        answer = lake.ask.equity(asked)
+        frame = answer.frame()
+        rows = [(run, at.replace(tzinfo=None), *more) for run, at, *more in frame.rows()]
+        assert rows == answer.rows()
+        assert frame.schema["drawdown"] == pl.Float64 and frame.schema["run_id"] == pl.String
 
 
 def months(points, capital, zone):

@@ -33,7 +33,8 @@ class Query:
     """One SELECT, its named values, and tables of the asker's that it mentions.
 
     `times` are the columns with a time zone; None means to find out. When fewer than `enough`
-    rows come back, `otherwise` may give another query, nothing, or an error.
+    rows come back, `otherwise` may give another query, nothing, or an error. `finish` makes the
+    frame of `sooner`, a SELECT without values that is quicker where all is wanted as one frame.
     """
 
     sql: str
@@ -42,6 +43,8 @@ class Query:
     tables: Mapping[str, Any] = field(default_factory=dict)
     enough: int = 0
     otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
+    sooner: str = ""
+    finish: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
     def relation(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         load_relations()
@@ -74,10 +77,11 @@ class Query:
             plain: pl.DataFrame = self.relation(connection).pl()
             return plain
         self._register(connection)
-        rows = submit(self.sql, dict(self.values) or None, "arrow", _FRAME_ROWS)
+        values = None if self.sooner else dict(self.values) or None
+        rows = submit(self.sooner or self.sql, values, "arrow", _FRAME_ROWS)
         frame = pl.from_arrow(rows.arrow_table(to_polars=True), rechunk=False)
         assert isinstance(frame, pl.DataFrame)
-        return frame
+        return self.finish(frame) if self.finish else frame
 
     def _register(self, connection: DuckDBPyConnection) -> None:
         if self.tables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer, Query
@@ -14,6 +14,7 @@ from bt_lake.queries.text import sql
 from bt_lake.warehouse.held import all_held
 
 if TYPE_CHECKING:
+    import polars as pl
     from duckdb import DuckDBPyConnection
 
 _OWNER = ("run_id", "commit_id", "initial_capital", "time_zone")
@@ -24,7 +25,12 @@ def equity(reader: Reader, run_ids: Sequence[str]) -> Answer:
 
     def plan(connection: DuckDBPyConnection) -> Query:
         owners = _Owners.of(connection, run_ids, "equity")
-        return Query(sql("curves", points=owners.rows("equity")), owners.values, ("ts",))
+        points = owners.rows("equity")
+        query = Query(sql("curves", points=points), owners.values, ("ts",))
+        if not owners.runs:
+            return query
+        sooner = sql("curves_unordered", points=points, ids=id_list(owners.ids))
+        return replace(query, sooner=sooner, finish=owners.in_order)
 
     return Answer(reader, plan)
 
@@ -96,12 +102,42 @@ class _Owners:
 
     def rows(self, table: str) -> str:
         """The rows of a child table that belong to the runs."""
-        ids = [run[0] for run in self.runs]
-        source = self.live.relation(table, ids, commits={run[1] for run in self.runs})
-        return f"(from {source} where run_id in ({id_list(ids)}))"
+        source = self.live.relation(table, self.ids, commits={run[1] for run in self.runs})
+        return f"(from {source} where run_id in ({id_list(self.ids)}))"
+
+    @property
+    def ids(self) -> list[str]:
+        return [run[0] for run in self.runs]
 
     @property
     def values(self) -> dict[str, Any]:
         """What curves need of their runs, for the relation `owners` of the SQL files."""
         ids, _, capitals, zones = zip(*self.runs, strict=True) if self.runs else [()] * 4
         return {"ids": list(ids), "capitals": list(capitals), "zones": list(zones)}
+
+    def in_order(self, points: pl.DataFrame) -> pl.DataFrame:
+        """What `curves.sql` gives, of the rows of `curves_unordered.sql`: no window is as quick."""
+        import numpy as np
+        import polars as pl
+
+        from bt_lake.metrics.segments import Segments
+
+        place, ts = points["place"].to_numpy(), points["ts"].to_physical().to_numpy()
+        order = np.argsort(place, kind="stable")
+        runs = Segments(np.searchsorted(place[order], np.arange(len(self.runs) + 1)))
+        back = np.flatnonzero((np.diff(ts[order]) < 0) & (np.diff(place[order]) == 0))
+        for run in np.unique(place[order][back]).tolist():  # of which a part was read before
+            here = slice(runs.starts[run], runs.ends[run])
+            order[here] = order[here][np.argsort(ts[order[here]], kind="stable")]
+        points, place = points[order], place[order]
+        equity = points["equity"].to_numpy()
+        capital = np.array([np.nan if run[2] is None else run[2] for run in self.runs])
+        peak = np.fmax(runs.running_max(equity), runs.spread(capital))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawdown = np.where(peak > 0, equity / peak - 1.0, np.nan)
+        ids = pl.Series(self.ids, dtype=pl.String)
+        return points.select(
+            ids.gather(place).alias("run_id"),
+            pl.exclude("place"),
+            pl.Series("drawdown", drawdown, nan_to_null=True),
+        )
