@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bt_lake.metrics.more import MORE
 from bt_lake.warehouse.schema import FILTERS, RUNS, TABLES, TOLD, Column, Table
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +59,14 @@ def metrics_page() -> str:
         for c in RUNS.columns:
             if c.group == group:
                 text += f"| `{c.name}` | {c.unit} | {c.better} | {c.meaning} |\n"
+    text += (
+        "\n## On request\n\n"
+        "Not stored: `lake.more(runs, rf=0.03)`, `bt-lake show RUN --more --rf 0.03` and the\n"
+        "report of a run compute them. The risk-free rate is one a year, 0 unless it is given.\n\n"
+        "| number | unit | better | meaning |\n|---|---|---|---|\n"
+    )
+    for c in MORE.values():
+        text += f"| `{c.name}` | {c.unit} | {c.better} | {c.meaning} |\n"
     return text
 
 

@@ -311,8 +311,8 @@ def test_what_is_let_through_is_a_list_that_somebody_looked_at():
     from bt_lake.queries.guard import _EXTRACTORS, _TABLE_FUNCTIONS
 
     assert sorted(_TABLE_FUNCTIONS) == [
-        "aggregate", "best", "deflated", "duckdb_columns", "duckdb_functions", "duckdb_tables",
-        "duckdb_views", "generate_series", "history", "json_each", "json_tree", "pragma_table_info",
+        "aggregate", "best", "deflated", "drawdowns", "duckdb_columns", "duckdb_functions",
+        "duckdb_tables", "duckdb_views", "generate_series", "history", "json_each", "json_tree", "pragma_table_info",
         "range", "repeat", "sweep", "unnest",
     ]  # fmt: skip
     assert sorted(_EXTRACTORS) == ["->>", "json_extract_string"]

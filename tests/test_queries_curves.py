@@ -62,7 +62,9 @@ def test_a_frame_is_what_the_rows_are(tmp_path):
     ids = lake.save(runs + runs)
     lake.compact()
     ids += lake.save([*runs[1:], {"strategy": "s", "metrics": {"sharpe_ratio": 1.0}}])
-    ids += [lake.save(strategy="s", initial_capital=5.0, equity={"ts": ts[:2], "equity": [-1.0, 9.0]})]
+    ids += [
+        lake.save(strategy="s", initial_capital=5.0, equity={"ts": ts[:2], "equity": [-1.0, 9.0]})
+    ]
     for asked in (ids, ids[:1], ids[-2:-1], ids[-1:], ids[::-2]):
         answer = lake.ask.equity(asked)
         frame = answer.frame()

@@ -749,6 +749,20 @@ class Lake:
 
         return rolling(self.reader, several(runs), window)
 
+    def more(self, runs: RunIds, *, rf: float = 0.0) -> pl.DataFrame:
+        """Numbers that are stored nowhere: the Sharpe ratio's interval, Omega, gain-to-pain,
+        recovery factor, turnover, payoff ratio, Kelly and more; `rf` is the risk-free rate a year.
+        """
+        from bt_lake.queries.more import more_frame
+
+        return more_frame(self.reader, several(runs), rf)
+
+    def seasons(self, runs: RunIds) -> pl.DataFrame:
+        """What each month of the year and each weekday brought: mean, quantiles, share of gains."""
+        from bt_lake.queries.more import seasons_frame
+
+        return seasons_frame(self.reader, several(runs))
+
     def stability(
         self,
         runs: RunIds | None = None,

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from bt_lake.metrics.more import Trades, more, sharpe_error
 from bt_lake.metrics.relative import relative
+from bt_lake.metrics.returns import Returns
 
 SEEDS = range(5)
 
@@ -50,3 +52,30 @@ def test_what_empyrical_agrees_to_and_what_it_makes_otherwise(seed: int) -> None
         assert theirs(r, b) == pytest.approx(ours / led, rel=1e-9)  # both annualised first
         once, lead = (np.prod(1 + each[which]) ** (1 / which.sum()) - 1 for each in (r, b))
         assert found[name] == pytest.approx(once / lead, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_sharpe_ratio_s_error_is_that_of_newey_and_west(seed: int) -> None:
+    """The error of a mean of what each return adds, with as many lags and no correction."""
+    r, _ = pair(seed)
+    x = (r - r.mean()) / r.std()
+    adds = x - r.mean() / r.std() / 2 * (x**2 - 1)
+    lags = int(4 * (r.size / 100) ** (2 / 9))
+    mean = sm.OLS(adds, np.ones(r.size)).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    assert sharpe_error(r) == pytest.approx(mean.bse[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_omega_and_sortino_are_those_of_empyrical(seed: int) -> None:
+    r, _ = pair(seed)
+    nothing = Trades(*[np.zeros(0)] * 5, np.zeros(0, bool))
+    summary = {
+        "periods_per_year": 252.0,
+        "total_return": 0.1,
+        "max_drawdown": -0.2,
+        "win_rate": 0.5,
+    }
+    at = np.arange(r.size) * 86_400_000_000
+    found = more(Returns(at, at, r), np.ones(r.size), r, summary, nothing, draws=0)
+    assert found["omega"] == pytest.approx(empyrical.omega_ratio(r), rel=1e-9)
+    assert found["sortino_ratio"] == pytest.approx(empyrical.sortino_ratio(r), rel=1e-9)

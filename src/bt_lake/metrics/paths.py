@@ -37,34 +37,36 @@ def paths(gains: Floats, how: How, n: int, seed: int, block: float) -> Paths:
     steps = np.unique(np.linspace(0, size, min(size, _KEPT) + 1).round().astype(np.int64))
     growth, final, lowest, fall = np.empty((n, steps.size)), *(np.empty(n) for _ in range(3))
     done = 0
-    for drawn in _drawn(rng, size, how, n, block):
-        part = slice(done, done + len(drawn))
-        done += len(drawn)
-        equity = np.ones((len(drawn), size + 1))
-        np.cumprod(np.maximum(1.0 + gains[drawn], 0.0), axis=1, out=equity[:, 1:])
+    for taken in drawn(rng, size, how, n, block):
+        part = slice(done, done + len(taken))
+        done += len(taken)
+        equity = np.ones((len(taken), size + 1))
+        np.cumprod(np.maximum(1.0 + gains[taken], 0.0), axis=1, out=equity[:, 1:])
         growth[part], final[part] = equity[:, steps], equity[:, -1]
         lowest[part] = equity.min(axis=1)
         fall[part] = (equity / np.maximum.accumulate(equity, axis=1)).min(axis=1) - 1.0
     return Paths(steps, growth, final, lowest, fall)
 
 
-def _drawn(rng: np.random.Generator, size: int, how: How, n: int, block: float) -> Iterator[Ints]:
-    """Places of gains, a row a path."""
-    lines = max(1, _AT_ONCE // size)
+def drawn(
+    rng: np.random.Generator, size: int, how: How, n: int, block: float, length: int | None = None
+) -> Iterator[Ints]:
+    """Places of gains, a row a path; of `length` steps where that is given, by blocks only."""
+    lines = max(1, _AT_ONCE // (length or size))
     for start in range(0, n, lines):
-        shape = min(lines, n - start), size
+        rows = min(lines, n - start)
         if how == "shuffle":
-            yield rng.permuted(np.tile(np.arange(size), (shape[0], 1)), axis=1)
+            yield rng.permuted(np.tile(np.arange(size), (rows, 1)), axis=1)
         elif how == "resample":
-            yield rng.integers(size, size=shape)
+            yield rng.integers(size, size=(rows, size))
         else:
-            yield _blocks(rng, shape, block)
+            yield _blocks(rng, (rows, length or size), size, block)
 
 
-def _blocks(rng: np.random.Generator, shape: tuple[int, int], block: float) -> Ints:
+def _blocks(rng: np.random.Generator, shape: tuple[int, int], size: int, block: float) -> Ints:
     begins = rng.random(shape) < 1.0 / block
     begins[:, 0] = True
     here = np.arange(shape[1])
     since = np.maximum.accumulate(np.where(begins, here, 0), axis=1)
-    first = np.take_along_axis(rng.integers(shape[1], size=shape), since, axis=1)
-    return np.asarray((first + here - since) % shape[1])
+    first = np.take_along_axis(rng.integers(size, size=shape), since, axis=1)
+    return np.asarray((first + here - since) % size)

@@ -67,8 +67,7 @@ def relative_frame(
     refuse_frames()
     import polars as pl
 
-    if not -1.0 < rate < 1.0:
-        raise BadInput(f"rf: a rate a year is a fraction, as 0.03 for 3%, not {rate}")
+    check_rate(rate)
 
     def question(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
         ids = list(dict.fromkeys(find_all(connection, runs)))
@@ -85,6 +84,11 @@ def relative_frame(
     numbers = dict.fromkeys(NAMES, pl.Float64())
     texts = {"run_id": pl.String(), "benchmark": pl.String()}
     return pl.DataFrame(rows, schema={**texts, **numbers}).cast({"returns": pl.Int64})
+
+
+def check_rate(rate: float) -> None:
+    if not -1.0 < rate < 1.0:
+        raise BadInput(f"rf: a rate a year is a fraction, as 0.03 for 3%, not {rate}")
 
 
 def _none(track: Track, against: Benchmark | None) -> str:

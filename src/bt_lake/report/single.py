@@ -10,7 +10,9 @@ import numpy as np
 from bt_lake.drawing import charts
 from bt_lake.drawing.theme import BAD, SERIES
 from bt_lake.metrics.drawdowns import Fall
+from bt_lake.metrics.more import MORE
 from bt_lake.metrics.periods import DAY
+from bt_lake.queries.more import QUANTILES, more_of, seasons_of
 from bt_lake.queries.wholerows import flat
 from bt_lake.report.document import (
     Abreast,
@@ -27,7 +29,7 @@ from bt_lake.report.document import (
 from bt_lake.report.subject import Subject, moment
 from bt_lake.report.trades import trade_blocks
 from bt_lake.report.written import Report
-from bt_lake.wording.metrics import BESIDE, SECTIONS, full_name, metric_text
+from bt_lake.wording.metrics import BESIDE, SECTIONS, full_name, metric_text, number
 from bt_lake.wording.values import (
     MISSING,
     count,
@@ -67,8 +69,10 @@ def single(subject: Subject) -> Report:
         ("Monthly returns", _monthly),
         (f"Rolling, {subject.window:,} returns" if subject.has_curve else "Rolling", _rolling),
         ("Returns", _distribution),
+        ("Seasons", _seasons),
         ("Deepest drawdowns", _falls),
         ("Metrics", _metrics),
+        ("More numbers", _more_numbers),
         ("Beside the benchmark", _relative),
         ("Trades", trade_blocks),
         ("Parameters", _params),
@@ -272,6 +276,19 @@ def _quantiles(name: str, values: Any) -> list[str | Cell]:
     return [name, count(values.size), gains, *shown]
 
 
+def _seasons(subject: Subject, left: list[str]) -> list[Block]:
+    """What months of the year and weekdays brought."""
+    head = ["number", "gains", "mean", "worst", "5%", "25%", "median", "75%", "95%", "best"]
+    names = ("mean", "worst", *QUANTILES, "best")
+    tables: dict[str, list[list[str | Cell]]] = {}
+    for row in seasons_of(subject.track):
+        shown = [percent(row[name], sign="-", digits=2) for name in names]
+        gains = percent(row["gains"], sign="", digits=0)
+        line: list[str | Cell] = [row["season"], count(row["returns"]), gains, *shown]
+        tables.setdefault(row["by"], []).append(line)
+    return [Table([by, *head], rows) for by, rows in tables.items()]
+
+
 def _falls(subject: Subject, left: list[str]) -> list[Block]:
     if not subject.has_curve or not subject.falls:
         return []
@@ -314,6 +331,20 @@ def _metrics(subject: Subject, left: list[str]) -> list[Block]:
         rows = [[name, general(value)] for name, value in own.items()]
         tables.append(Table(["", ""], rows, caption="Your own"))
     return [Abreast(tables)] if tables else []
+
+
+def _more_numbers(subject: Subject, left: list[str]) -> list[Block]:
+    if not subject.has_curve:
+        return []
+    found = more_of(subject.track, subject.detail.trade_log.frame(), subject.rf, draws=0)
+    rows: list[list[str | Cell]] = [
+        [name.replace("_", " "), number(MORE[name])(value)]
+        for name, value in found.items()
+        if value is not None
+    ]
+    half = (len(rows) + 1) // 2
+    tables = [Table(["", ""], part) for part in (rows[:half], rows[half:]) if part]
+    return [Words(f"Risk-free rate: {percent(subject.rf, sign='')} a year."), Abreast(tables)]
 
 
 def _relative(subject: Subject, left: list[str]) -> list[Block]:

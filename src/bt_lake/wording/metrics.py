@@ -27,9 +27,18 @@ _FULL = {
 # Shares of a whole: a plus sign would say nothing.
 UNSIGNED = {
     "win_rate", "exposure", "volatility", "ulcer_index", "tracking_error", "months_ahead",
+    "time_in_market", "gains",
 }  # fmt: skip
 # Small by nature: one decimal would show zeros.
-FINE = {"best_period", "worst_period", "var_95", "cvar_95", "avg_trade_return", "ulcer_index"}
+FINE = {
+    "best_period",
+    "worst_period",
+    "var_95",
+    "cvar_95",
+    "avg_trade_return",
+    "ulcer_index",
+    "trade_cvar_95",
+}
 
 BESIDE = "Benchmark"
 # The metrics of a run, as they stand together.

@@ -13,6 +13,7 @@ from bt_lake.cli.options import Family, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.drawing.picture import check_kind
+from bt_lake.errors import BadInput
 from bt_lake.wording.values import harmless
 
 _PIPED_WIDTH = 80
@@ -28,6 +29,15 @@ def show(
     log: Annotated[
         bool, typer.Option("--log", help="What the run printed (its last 64 KB), and nothing else.")
     ] = False,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--more", help="Numbers that are stored nowhere: intervals, Omega, Kelly, seasons."
+        ),
+    ] = False,
+    rf: Annotated[
+        float, typer.Option("--rf", metavar="RATE", help="Risk-free rate a year, with --more.")
+    ] = 0.0,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg or .html."),
@@ -40,10 +50,19 @@ def show(
       bt-lake show b7d2f19a
       bt-lake show b7d2f19a --format json
       bt-lake show b7d2f19a --log
+      bt-lake show b7d2f19a --more --rf 0.03
       bt-lake show b7d2f19a --plot equity.svg
     """
     if plot is not None:
         check_kind(plot)
+    if rf and not more:
+        raise BadInput("--rf is for the numbers of --more")
+    if more:
+        from bt_lake.cli.extras import write_more
+
+        write_more(session, run, rf, out)
+        messages.note(messages.took(session.started))
+        return
     detail = session.lake.run(run)
     if log:
         said = detail.row["log"] or ""

@@ -3,7 +3,7 @@
 --      from best('sharpe_ratio', n := 5, strategy := 'sma_cross', min_trades := 30);
 --      from aggregate('strategy');   from aggregate('param.fast', metric := 'my_score');
 --      from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio');
---      from history(n := 20);
+--      from history(n := 20);   from drawdowns('<run_id>', n := 5);
 
 -- Where a name with dots may lead: 'a.b' to a parameter of that name, or to b in a; first to the
 -- longest names. Of many parts only to such a name, or all the way in. chr(1) is between the places.
@@ -163,3 +163,45 @@ select
     max_drawdown, total_trades, params)
 from runs join newest using (run_id)
 order by created_at desc, run_id desc;
+
+-- The deepest falls of a run, by its whole id: from the last point at the peak (NULL: from the
+-- capital before the curve), to the first at the bottom, until the first back at the peak.
+create or replace temp macro drawdowns(run, n := 10) as table
+with
+  points as (
+    select
+      ts, drawdown,
+      sum((drawdown >= 0)::bigint) over (order by ts rows unbounded preceding) as peaks
+    from equity where run_id = run and drawdown is not null
+  ),
+  bottoms as (
+    select
+      peaks,
+      min(ts) filter (drawdown >= 0) as peak_at,
+      min(ts) as since,
+      min(drawdown) as depth
+    from points group by peaks
+  ),
+  falls as (
+    select
+      *,
+      lead(peak_at) over (order by peaks) as recovered_at,
+      (select max(ts) from points) as ending
+    from bottoms
+  ),
+  found as (
+    select
+      row_number() over (order by depth, trough_at) as "rank", depth, peak_at, trough_at,
+      recovered_at,
+      (epoch_us(coalesce(recovered_at, ending)) - epoch_us(since)) / 86400000000.0 as days,
+      (epoch_us(trough_at) - epoch_us(since)) / 86400000000.0 as days_down
+    from (
+      select falls.*, min(points.ts) as trough_at
+      from falls join points on points.peaks = falls.peaks and points.drawdown = falls.depth
+      where depth < 0 group by all
+    )
+    union all by name
+    select error('no run ''' || coalesce(run, 'NULL') || ''': drawdowns takes a whole id')::bigint as "rank"
+    where not exists (from lake_shown where run_id = run)
+  )
+from found where "rank" is not null order by "rank" limit n;
