@@ -103,8 +103,8 @@ def test_one_run_has_every_part(made):
     found = lake.report(ids[0])
     page = Page(found.html())
     assert page.heads == [
-        "Return", "Drawdown", "Monthly returns", "Rolling, 126 returns", "Returns", "Deepest drawdowns",
-        "Metrics", "Beside the benchmark", "Trades", "Parameters", "The source says otherwise", "Origin",
+        "Return", "Drawdown", "Monthly returns", "Rolling, 126 returns", "Returns", "Seasons", "Regimes",
+        "Deepest drawdowns", "Metrics", "More numbers", "Beside the benchmark", "Trades", "Parameters", "The source says otherwise", "Origin",
     ]  # fmt: skip
     assert found.left_out == []
     assert page.texts[0] == "sma SPY 1d" and f"run {ids[0]}" in page.texts[2]

@@ -763,6 +763,23 @@ class Lake:
 
         return seasons_frame(self.reader, several(runs))
 
+    def regimes(
+        self,
+        runs: RunIds,
+        *,
+        by: Literal["year", "volatility"] = "year",
+        spans: str | os.PathLike[str] | pl.DataFrame | None = None,
+        benchmark: str | float | os.PathLike[str] | None = None,
+    ) -> pl.DataFrame:
+        """Metrics of runs by regime: by calendar year, by how wild the benchmark was (terciles of
+        the deviation of its last 21 returns), or in `spans`: a frame or CSV of from, to and name.
+
+        The returns of a regime count one after the other, as if nothing lay between.
+        """
+        from bt_lake.queries.regimes import regimes_frame
+
+        return regimes_frame(self.reader, several(runs), by, spans, benchmark)
+
     def stability(
         self,
         runs: RunIds | None = None,

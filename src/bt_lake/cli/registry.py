@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "compare": "comparing:compare",
         "report": "reporting:report",
         "stability": "choosing:stability",
+        "regimes": "judging:regimes",
         "pick": "choosing:pick",
         "portfolio": "mixing:portfolio",
         "simulate": "simulating:simulate",

@@ -76,7 +76,7 @@ def relative_frame(
         for track in tracks_of(connection, whole_rows(connection, ids)):
             found = beside(track, against)
             if found is None:
-                raise NotFound(_none(track, against))
+                raise NotFound(none_beside(track, against))
             rows.append({"run_id": track.run_id, "benchmark": found.name, **found.numbers(rate)})
         return rows
 
@@ -91,7 +91,8 @@ def check_rate(rate: float) -> None:
         raise BadInput(f"rf: a rate a year is a fraction, as 0.03 for 3%, not {rate}")
 
 
-def _none(track: Track, against: Benchmark | None) -> str:
+def none_beside(track: Track, against: Benchmark | None) -> str:
+    """Why a run has no returns beside a benchmark."""
     run = f"run {short_id(track.run_id)}"
     if against is not None:
         return f"{run} has no returns at the times of {against.name}"

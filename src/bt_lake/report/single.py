@@ -13,6 +13,7 @@ from bt_lake.metrics.drawdowns import Fall
 from bt_lake.metrics.more import MORE
 from bt_lake.metrics.periods import DAY
 from bt_lake.queries.more import QUANTILES, more_of, seasons_of
+from bt_lake.queries.regimes import WINDOW, regimes_of
 from bt_lake.queries.wholerows import flat
 from bt_lake.report.document import (
     Abreast,
@@ -70,6 +71,7 @@ def single(subject: Subject) -> Report:
         (f"Rolling, {subject.window:,} returns" if subject.has_curve else "Rolling", _rolling),
         ("Returns", _distribution),
         ("Seasons", _seasons),
+        ("Regimes", _regimes),
         ("Deepest drawdowns", _falls),
         ("Metrics", _metrics),
         ("More numbers", _more_numbers),
@@ -287,6 +289,32 @@ def _seasons(subject: Subject, left: list[str]) -> list[Block]:
         line: list[str | Cell] = [row["season"], count(row["returns"]), gains, *shown]
         tables.setdefault(row["by"], []).append(line)
     return [Table([by, *head], rows) for by, rows in tables.items()]
+
+
+def _regimes(subject: Subject, left: list[str]) -> list[Block]:
+    """Calendar years, and thirds of how wild the benchmark was."""
+    if not subject.has_curve:
+        return []
+    made = [("year", regimes_of(subject.track, "year", None, None))]
+    if subject.pair is not None and subject.pair.b.size >= 3 * WINDOW:
+        made.append(("benchmark", regimes_of(subject.track, "volatility", None, subject.against)))
+    tables = []
+    for head, regimes in made:
+        rows: list[list[str | Cell]] = [
+            [
+                each.name,
+                count(each.r.size),
+                *(
+                    MISSING if value != value else metric_text(name)(value)
+                    for name, value in each.metrics.items()
+                ),
+            ]
+            for each in regimes
+        ]
+        if len(rows) > 1:
+            names = [full_name(name) for name in regimes[0].metrics]
+            tables.append(Table([head, "returns", *names], rows))
+    return [*tables]
 
 
 def _falls(subject: Subject, left: list[str]) -> list[Block]:

@@ -1,0 +1,82 @@
+"""regimes: when a run was good, and when not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bt_lake.cli import messages
+from bt_lake.cli.fields import Field, field, plain, run_field
+from bt_lake.cli.output import Output
+from bt_lake.cli.session import Session
+from bt_lake.wording.values import MISSING, percent
+
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
+]
+
+
+class Way(StrEnum):
+    YEAR = "year"
+    VOLATILITY = "volatility"
+
+
+def regimes(
+    session: Session,
+    runs: Runs,
+    out: Output,
+    by: Annotated[
+        Way, typer.Option(help="Calendar years, or thirds of how wild the benchmark was.")
+    ] = Way.YEAR,
+    by_regime: Annotated[
+        Path | None,
+        typer.Option("--by-regime", metavar="FILE.csv", help="Spans of your own: from, to, name."),
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            "--benchmark", metavar="RUN|FILE.csv", help="Whose volatility; else the curve's own."
+        ),
+    ] = None,
+) -> None:
+    """Runs by regime: years, calm and wild markets, or spans of your own.
+
+    The returns of a regime count one after the other, as if nothing lay between.
+
+    \b
+    Examples:
+      bt-lake regimes b7d2f19a
+      bt-lake regimes b7d2f19a 03c8aa41 --by volatility --benchmark spy.csv
+      bt-lake regimes b7d2f19a --by-regime regimes.csv
+    """
+    frame = session.lake.regimes(runs, by=by.value, spans=by_regime, benchmark=benchmark)
+    if frame["run_id"].n_unique() < 2 and out.is_text:
+        frame = frame.drop("run_id")
+    if out.is_text:
+        out.table([_shown(name, out) for name in frame.columns], frame.rows())
+    else:
+        out.rows(frame.columns, frame.rows())
+    messages.note(messages.many(frame.height, "regime"), messages.took(session.started))
+
+
+def _shown(name: str, out: Output) -> Field:
+    if name == "run_id":
+        return run_field(not out.on_terminal)
+    if name == "regime":
+        return plain(name).at(98)
+    if name == "returns":
+        return plain(name).at(60)
+    if name == "share":
+        return _right(name, lambda value: percent(value, sign="", digits=0)).at(50)
+    return field(name)
+
+
+def _right(name: str, show: Callable[[Any], str]) -> Field:
+    def texts(values: Sequence[Any]) -> list[str]:
+        return [MISSING if value is None else show(value) for value in values]
+
+    return Field(name, name, texts, right=True)
