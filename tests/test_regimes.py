@@ -131,7 +131,7 @@ def test_what_cannot_be_told_says_why(made, tmp_path):
 
 def test_the_command(cli: Cli, tmp_path):
     rows = list(csv.DictReader(io.StringIO(cli("regimes", "07", "-f", "csv").out)))
-    assert [(row["regime"], row["returns"]) for row in rows] == [("2024", "3")]
+    assert [(row["regime"], row["returns"]) for row in rows] == [("2024", "4")]
     assert float(rows[0]["total_return"]) == pytest.approx(0.21)
     file = tmp_path / "regimes.csv"
     file.write_text("from,to,name\n2024-02-01,2024-02-01,late\n")

@@ -43,7 +43,7 @@ def regimes(
         ),
     ] = None,
 ) -> None:
-    """Runs by regime: years, calm and wild markets, or spans of your own.
+    """Runs by regime: years, calm and wild markets.
 
     The returns of a regime count one after the other, as if nothing lay between.
 
