@@ -124,7 +124,11 @@ def test_one_run_has_every_part(made):
 def test_the_months_of_the_page_are_those_of_the_lake(made):
     lake, ids = made
     text = lake.report(ids[1]).markdown()
-    rows = [line for line in text.splitlines() if re.match(r"(\|[^|]*){13}", line) and re.match(r"\| 20\d\d \|", line)]
+    rows = [
+        line
+        for line in text.splitlines()
+        if re.match(r"(\|[^|]*){13}", line) and re.match(r"\| 20\d\d \|", line)
+    ]
     shown = [cell.strip() for row in rows for cell in row.split("|")[2:14] if cell.strip()]
     assert shown == [
         f"{value:.1%}".replace("-0.0%", "0.0%") for _, value in lake.run(ids[1]).monthly
