@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bt_lake.metrics.more import MORE
 from bt_lake.warehouse.schema import FILTERS, RUNS, TABLES, TOLD, Column, Table
+from bt_lake.wording.more import MORE
 
 ROOT = Path(__file__).parent.parent
 GROUPS = {

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.lake import Lake
-from bt_lake.metrics.more import MORE, sharpe_error, sharpes_drawn
+from bt_lake.metrics.more import sharpe_error, sharpes_drawn
 from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.wording.more import MORE
 
 DAYS = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(500)]
 TRADES = [(120.0, 0.012), (-50.0, -0.005), (80.0, 0.008), (-30.0, -0.003), (10.0, 0.001)]

@@ -9,8 +9,8 @@ from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, abreast
 from bt_lake.cli.session import Session
 from bt_lake.cli.table import Table
-from bt_lake.metrics.more import MORE
 from bt_lake.wording.metrics import number
+from bt_lake.wording.more import MORE
 from bt_lake.wording.values import percent
 
 _PIPED_WIDTH = 80

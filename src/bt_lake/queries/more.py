@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bt_lake.metrics.more import DRAWS, MORE, Trades, more
+from bt_lake.metrics.more import DRAWS, Trades, more
 from bt_lake.metrics.periods import A_DAY
 from bt_lake.metrics.segments import Floats
 from bt_lake.metrics.zones import local_days
@@ -19,6 +19,7 @@ from bt_lake.queries.resolving import find_all
 from bt_lake.queries.tracks import Track, tracks
 from bt_lake.queries.wholerows import whole_rows
 from bt_lake.warehouse.forking import refuse_frames
+from bt_lake.wording.more import MORE
 
 if TYPE_CHECKING:
     import polars as pl

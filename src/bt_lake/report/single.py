@@ -10,7 +10,6 @@ import numpy as np
 from bt_lake.drawing import charts
 from bt_lake.drawing.theme import BAD, SERIES
 from bt_lake.metrics.drawdowns import Fall
-from bt_lake.metrics.more import MORE
 from bt_lake.metrics.periods import DAY
 from bt_lake.queries.more import QUANTILES, more_of, seasons_of
 from bt_lake.queries.regimes import WINDOW, regimes_of
@@ -31,6 +30,7 @@ from bt_lake.report.subject import Subject, moment
 from bt_lake.report.trades import trade_blocks
 from bt_lake.report.written import Report
 from bt_lake.wording.metrics import BESIDE, SECTIONS, full_name, metric_text, number
+from bt_lake.wording.more import MORE
 from bt_lake.wording.values import (
     MISSING,
     count,
