@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.evidence.certificate import Certificate
+    from bt_lake.evidence.verifying import Verification
     from bt_lake.ingest.batch import Batch
     from bt_lake.ingest.keywords import RunKeywords
     from bt_lake.ingest.pipeline import Progress
@@ -816,6 +818,21 @@ class Lake:
         from bt_lake.study import study
 
         return study(self.store, self.reader, name, opening)
+
+    def certify(self, run: str, family: str | None = None) -> Certificate:
+        """Vouch for a run beside every trial of its family: `print` it, or `.save("run.json")`.
+
+        The family is its study, else all of its strategy; or its sweep, or its symbol.
+        """
+        from bt_lake.evidence.certificate import certify
+
+        return certify(self.reader, run, family)
+
+    def verify(self, certificate: str | os.PathLike[str]) -> Verification:
+        """Whether the lake still says what a certificate says: `.holds`, `.differences`."""
+        from bt_lake.evidence.verifying import verify
+
+        return verify(self.reader, Path(certificate))
 
     def studies(self) -> pl.DataFrame:
         """All studies: budget, trials used and left, verdict."""

@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "importance": "importance:importance",
         "overfit": "overfitting:overfit",
         "walkforward": "walking:walkforward",
+        "certify": "certifying:certify",
         "decay": "walking:decay",
         "equity": "curves:equity",
         "trades": "curves:trades",

@@ -99,7 +99,9 @@ class Counted:
     luck: float  # as the Sharpe ratio: what the best of the search reaches on average
 
 
-def counted(family: Family, chosen: str | None = None, unmade: int = 0) -> Counted | None:
+def counted(
+    family: Family, chosen: str | None = None, unmade: int = 0, *, bootstraps: int = BOOTSTRAPS
+) -> Counted | None:
     """The best trial, or the one chosen, in a search of which `unmade` trials are still to come.
 
     Each of those counts as one more unrelated try. So the p-value holds whenever it is asked for:
@@ -108,7 +110,7 @@ def counted(family: Family, chosen: str | None = None, unmade: int = 0) -> Count
     place = family.best() if chosen is None else list(family.ids).index(chosen)
     if place is None:
         return None
-    found = _worlds(family, BOOTSTRAPS, None, 0, unmade)[2]
+    found = _worlds(family, bootstraps, None, 0, unmade)[2]
     if found is None or not np.isfinite(found.p[place]):
         return None
     n, a_year = float(family.n_returns[place]), number(family.periods_per_year[place])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bt_lake.ingest.sealing import opened
-from bt_lake.metrics import NONE, curve_metrics
+from bt_lake.metrics import curve_metrics
 from bt_lake.metrics.segments import Segments
 from bt_lake.overfit import sharpe
-from bt_lake.overfit.arrays import number
+from bt_lake.overfit.arrays import Floats, Ints, number
 from bt_lake.overfit.memory import inflation
 from bt_lake.overfit.results import FEW_RETURNS
 from bt_lake.warehouse import studies
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bt_lake.warehouse.store import Store
 
-SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "volatility", "n_returns")
+SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "volatility")
 
 
 def looks(store: Store, name: str) -> list[Mapping[str, Any]]:
@@ -62,22 +62,36 @@ def _measured(store: Store, study: Standing, run_id: str) -> dict[str, Any]:
     if not ts.size:
         raise BadInput(f"run {run_id} ends before the holdout, so there is nothing to see of it")
     equity = np.asarray(part["equity"][: ts.size], np.float64)
-    one = (np.array([0, ts.size]), np.array([capital or np.nan]), np.array([periods or np.nan]))
-    found = curve_metrics(ts, equity, *one)
-    values = {name: number(float(found[name][0])) for name in SHOWN if found[name][0] != NONE}
-    returns = np.diff(np.concatenate(([capital], equity)) if capital else equity)
-    returns = returns / (np.concatenate(([capital], equity))[:-1] if capital else equity[:-1])
-    memory = inflation(Segments(np.array([0, returns.size])), returns)
+    return {"run": run_id, **in_holdout(ts, equity, capital, periods)}
+
+
+def in_holdout(
+    ts: Ints, equity: Floats, capital: float | None, periods: float | None
+) -> dict[str, Any]:
+    """The metrics of a piece of a curve that begins with a capital, and p without any skill.
+
+    1 - PSR: nothing was chosen by this piece, so it is a test of one trial.
+    """
+    owned = np.array([0, ts.size])
+    base = np.nan if capital is None else capital
+    found = curve_metrics(
+        ts, equity, owned, np.array([base]), np.array([periods or np.nan], np.float64)
+    )
+    steps = np.append(base, equity) if capital is not None else equity
+    returns = np.diff(steps) / steps[:-1]
     n = float(found["n_returns"][0])
     psr = sharpe.probabilistic(
         float(found["sharpe_period"][0]),
         n,
         float(found["skew"][0]),
         float(found["kurtosis"][0]),
-        memory=float(memory[0]),
+        memory=float(inflation(Segments(np.array([0, returns.size])), returns)[0]),
     )
-    p = number(1.0 - float(psr)) if n >= FEW_RETURNS else None
-    return {"run": run_id, "p": p, **values, "n_returns": int(n)}
+    return {
+        "p": number(1.0 - float(psr)) if n >= FEW_RETURNS else None,
+        **{name: number(float(found[name][0])) for name in SHOWN},
+        "n_returns": int(n),
+    }
 
 
 def _row(store: Store, name: str, run_id: str) -> tuple[str | None, float | None, float | None]:
