@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.lake import Lake
-from bt_lake.metrics.more import sharpe_error, sharpes_drawn
+from bt_lake.metrics.more import sharpe_error, stretches
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.wording.more import MORE
 
@@ -120,10 +120,10 @@ def test_the_error_of_a_sharpe_ratio_is_mertens_where_nothing_is_remembered(seed
 
 def test_the_drawn_interval_is_as_wide_as_the_computed_one():
     r = np.random.default_rng(5).normal(0.0005, 0.01, 1500)
-    drawn = sharpes_drawn(r, 2000, seed=1)
+    drawn, _ = stretches(r, 2000, 1, r.size)
     assert drawn.std() == pytest.approx(sharpe_error(r), rel=0.15)
-    assert (sharpes_drawn(r, 10, seed=1) == sharpes_drawn(r, 10, seed=1)).all()
-    assert sharpes_drawn(r, 500, 1, length=50).std() == pytest.approx(50**-0.5, rel=0.2)
+    assert (stretches(r, 10, 1, 99)[0] == stretches(r, 10, 1, 99)[0]).all()
+    assert stretches(r, 500, 1, 50)[0].std() == pytest.approx(50**-0.5, rel=0.2)
 
 
 def test_seasons_are_groups_of_months_and_weekdays(made):

@@ -19,7 +19,7 @@ pytest_plugins = ["cli_fixtures"]
 METHODS = {
     "init": "create", "ingest": "ingest", "import": "import_store", "run": "run_sweep",
     "reproduce": "reproduce", "list": "runs", "best": "best", "show": "run", "compare": "compare", "report": "report",
-    "stability": "stability", "regimes": "regimes", "pick": "pick", "importance": "importance", "portfolio": "portfolio", "simulate": "simulate",
+    "stability": "stability", "regimes": "regimes", "live": "live", "pick": "pick", "importance": "importance", "portfolio": "portfolio", "simulate": "simulate",
     "aggregate": "aggregate", "sweep": "sweep", "overfit": "overfit", "equity": "equity",
     "trades": "trades", "lookup": "lookup", "metrics": "metrics", "sql": "sql", "shell": "connect",
     "export": "export", "tag": "tag", "note": "note", "delete": "delete", "restore": "restore",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.exporting import Exported
     from bt_lake.queries.facets import Counted, Histogram
     from bt_lake.queries.importance import Importance
+    from bt_lake.queries.living import Lived
     from bt_lake.queries.mixing import Portfolio
     from bt_lake.queries.names import Described
     from bt_lake.queries.simulating import Simulation
@@ -764,6 +765,17 @@ class Lake:
         from bt_lake.queries.more import seasons_frame
 
         return seasons_frame(self.reader, several(runs))
+
+    def live(self, run: str, *, against: str, n: int = 2000, seed: int = 0) -> Lived:
+        """A live run against its backtest: `print` it, or take `.frame()`, `.words`, `.p_same`,
+        `.slippage`.
+
+        `n` stretches as long as the live run are drawn from the backtest's returns in blocks: what
+        Sharpe ratio and drawdown they show is what to expect.
+        """
+        from bt_lake.queries.living import lived
+
+        return lived(self.reader, run, against, n, seed)
 
     def regimes(
         self,

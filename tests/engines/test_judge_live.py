@@ -5,11 +5,13 @@ from __future__ import annotations
 import empyrical
 import numpy as np
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 
 from bt_lake.metrics.more import Trades, more, sharpe_error
 from bt_lake.metrics.relative import relative
 from bt_lake.metrics.returns import Returns
+from bt_lake.metrics.twosamples import kolmogorov_smirnov
 
 SEEDS = range(5)
 
@@ -79,3 +81,12 @@ def test_omega_and_sortino_are_those_of_empyrical(seed: int) -> None:
     found = more(Returns(at, at, r), np.ones(r.size), r, summary, nothing, draws=0)
     assert found["omega"] == pytest.approx(empyrical.omega_ratio(r), rel=1e-9)
     assert found["sortino_ratio"] == pytest.approx(empyrical.sortino_ratio(r), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_samples_are_as_far_apart_as_scipy_says(seed: int) -> None:
+    a, b = pair(seed)
+    distance, p = kolmogorov_smirnov(a[:90], b)
+    theirs = scipy.stats.ks_2samp(a[:90], b, method="asymp")
+    assert distance == pytest.approx(theirs.statistic, rel=1e-12)
+    assert p == pytest.approx(theirs.pvalue, abs=0.02)

@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "report": "reporting:report",
         "stability": "choosing:stability",
         "regimes": "judging:regimes",
+        "live": "judging:live",
         "pick": "choosing:pick",
         "portfolio": "mixing:portfolio",
         "simulate": "simulating:simulate",

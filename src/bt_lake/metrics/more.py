@@ -71,7 +71,7 @@ def _of_returns(r: Floats, year: float, rate: float, draws: int, seed: int) -> d
         width = _NORMAL * sharpe_error(above)
         ends = [sharpe, sharpe - width, sharpe + width]
         if draws:
-            again = sharpes_drawn(above, draws, seed)
+            again, _ = stretches(above, draws, seed, above.size)
             again = again[np.isfinite(again)]
             ends += np.quantile(again, [0.025, 0.975]).tolist() if again.size else [np.nan] * 2
         found |= zip(list(MORE)[: len(ends)], np.array(ends) * np.sqrt(year), strict=True)
@@ -93,18 +93,26 @@ def sharpe_error(r: Floats) -> float:
     return float(np.sqrt(variance) / r.size)
 
 
-def sharpes_drawn(r: Floats, draws: int, seed: int, length: int | None = None) -> Floats:
-    """Sharpe ratios a period of stretches drawn from these returns in blocks."""
+def stretches(r: Floats, draws: int, seed: int, length: int) -> tuple[Floats, Floats]:
+    """Sharpe ratio a period and deepest fall of stretches drawn from these returns in blocks."""
     rng = np.random.Generator(np.random.PCG64(seed))
     block = max(1.0, r.size ** (1 / 3))
-    found = []
-    for places in drawn(rng, r.size, "blocks", draws, block, length):
-        taken = r[places]
-        varied = np.ptp(taken, axis=1) > ROUNDING
-        with np.errstate(all="ignore"):
-            ratio = taken.mean(axis=1) / taken.std(axis=1, ddof=1)
-        found.append(np.where(varied, ratio, np.nan))
-    return np.concatenate(found)
+    parts = [
+        sharpes_and_falls(r[places])
+        for places in drawn(rng, r.size, "blocks", draws, block, length)
+    ]
+    sharpe, fall = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return sharpe, fall
+
+
+def sharpes_and_falls(r: Floats) -> tuple[Floats, Floats]:
+    """Of each row of returns; NaN where they do not vary."""
+    with np.errstate(all="ignore"):
+        ratio = r.mean(axis=1) / r.std(axis=1, ddof=1)
+    growth = np.ones((len(r), r.shape[1] + 1))
+    np.cumprod(np.maximum(1.0 + r, 0.0), axis=1, out=growth[:, 1:])
+    fall = (growth / np.maximum.accumulate(growth, axis=1)).min(axis=1) - 1.0
+    return np.where(np.ptp(r, axis=1) > ROUNDING, ratio, np.nan), fall
 
 
 def _turnover(trades: Trades, equity: Floats, ts: Ints) -> float:

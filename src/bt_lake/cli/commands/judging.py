@@ -1,4 +1,4 @@
-"""regimes: when a run was good, and when not."""
+"""regimes, live: when a run was good, and whether it still is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.fields import Field, field, plain, run_field
-from bt_lake.cli.output import Output
+from bt_lake.cli.options import Run
+from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.wording.values import MISSING, percent
 
@@ -61,6 +62,33 @@ def regimes(
     else:
         out.rows(frame.columns, frame.rows())
     messages.note(messages.many(frame.height, "regime"), messages.took(session.started))
+
+
+def live(
+    session: Session,
+    run: Run,
+    out: Output,
+    against: Annotated[str, typer.Option(metavar="RUN", help="Its backtest.", show_default=False)],
+    draws: Annotated[int, typer.Option("--draws", "-n", min=100, help="How many.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+) -> None:
+    """A live run against its backtest: is it still the same?
+
+    What to expect of so short a time is drawn from the returns of the backtest, in blocks.
+
+    \b
+    Examples:
+      bt-lake live b7d2f19a --against 03c8aa41
+      bt-lake live b7d2f19a --against 03c8aa41 --format json
+    """
+    found = session.lake.live(run, against=against, n=draws, seed=seed)
+    if out.is_text:
+        lines = repr(found).splitlines()
+        out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
+    else:
+        frame = found.frame()
+        out.rows(frame.columns, frame.rows())
+    messages.note(messages.took(session.started))
 
 
 def _shown(name: str, out: Output) -> Field:
