@@ -25,6 +25,7 @@ METHODS = {
     "export": "export", "tag": "tag", "note": "note", "delete": "delete", "restore": "restore",
     "info": "info", "check": "check", "compact": "compact", "walkforward": "walkforward",
     "decay": "decay", "study": "study", "certify": "certify", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
+    "delta": "delta",
 }  # fmt: skip
 # A tour of the other commands, a look at the machine, and a face of its own.
 OF_A_TERMINAL = {"demo", "doctor", "mcp", "page"}

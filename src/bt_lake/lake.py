@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from bt_lake.running.target import Function
     from bt_lake.study.studying import Study
     from bt_lake.warehouse.copies import Copied
+    from bt_lake.warehouse.delta import Shown
     from bt_lake.warehouse.findings import Report as Found
     from bt_lake.warehouse.merge import Merged
 
@@ -1104,6 +1105,21 @@ class Lake:
     def compact(self, *, grace_s: float | None = None) -> bool:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
+
+    def delta(self) -> list[Shown]:
+        """Make a Delta log beside the files of each table, or bring it up to date; copies nothing.
+
+        Then Spark, Trino, Daft, polars and whatever reads Delta reads `runs`, `equity`, `trades`
+        and `events` where they lie. Maintenance keeps it up to date from then on; appends do not.
+        """
+        return self.store.delta()
+
+    def live_files(self) -> dict[str, list[Path]]:
+        """The Parquet files of each table as they are now, for engines that take a list of files.
+
+        What was replaced stays on disk for a while and is not among them.
+        """
+        return self.store.live_files()
 
     def merge(self, other: str | os.PathLike[str], *, dry_run: bool = False) -> Merged:
         """Take in what another lake, a fork, a backup or a `_quarantine` has and this one has not.

@@ -63,6 +63,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "delete": "marking:delete",
         "restore": "marking:restore",
         "export": "exporting:export",
+        "delta": "exporting:delta",
     },
     "Look after the lake": {
         "info": "keeping:info",

@@ -13,6 +13,8 @@ from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
 from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
 
 FORMAT_VERSION = 1
+# In a table's folder: what other engines read, which the lake needs nothing of.
+DELTA_LOG = "_delta_log"
 # How long somebody waits for a lock who does not say.
 WAIT_S = 60.0
 
@@ -61,7 +63,7 @@ class Layout:
         """What lies in the month folders of a table, whatever it is."""
         if self.table(table).is_dir():
             for month in sorted(self.table(table).iterdir()):
-                if month.is_dir() and not month.is_symlink():
+                if month.is_dir() and not month.is_symlink() and month.name != DELTA_LOG:
                     yield from sorted(month.iterdir())
 
     def month(self, table: str) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse import log
+from bt_lake.warehouse import delta, log
 from bt_lake.warehouse.database import Database, explain, interruptible, vanished
 from bt_lake.warehouse.digest import digest_in, digest_of_file, is_whole
 from bt_lake.warehouse.errors import Conflict, Damaged, LakeError
@@ -164,7 +164,10 @@ def carry_out(
     """Carry out an act on the snapshot, on a newer one where another was faster."""
     for _ in range(_TRIES):
         with contextlib.suppress(log.Lost), interruptible():
-            return _attempt(layout, database, act, grace_s)
+            changed = _attempt(layout, database, act, grace_s)
+            if changed:
+                delta.follow(layout)
+            return changed
         database.take_snapshot()
     raise Conflict(
         f"{layout.root}: other processes maintained the lake {_TRIES} times meanwhile. Try again."

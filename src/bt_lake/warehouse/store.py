@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.database import Database
+    from bt_lake.warehouse.delta import Shown
     from bt_lake.warehouse.findings import Report
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
@@ -194,6 +195,20 @@ class Store:
 
         self.layout.check_writable()
         return compact(self.layout, grace_s=grace_s)
+
+    def delta(self) -> list[Shown]:
+        from bt_lake.warehouse.delta import publish
+
+        return publish(self.layout)
+
+    def live_files(self) -> dict[str, list[Path]]:
+        from bt_lake.warehouse.delta import live
+
+        self.layout.check_format()
+        return {
+            table: [self.path / table / path for path in sorted(found)]
+            for table, found in live(self.layout).items()
+        }
 
     def forget(self, run_ids: Iterable[str]) -> bool:
         from bt_lake.warehouse.purge import forget

@@ -71,7 +71,7 @@ def _refuse_a_lake_in_use(session: Session) -> None:
 
 
 def _sweep(session: Session, out: Output, why: str, target: str, grid: dict[str, str]) -> None:
-    from bt_lake.cli.commands.running import sweep_with_bar
+    from bt_lake.cli.sweepbar import sweep_with_bar
 
     made = session.lake.plan(target, grid, symbol=_SYMBOLS, exit_rule=_EXIT_RULES, sweep=_LABEL)
     options = [

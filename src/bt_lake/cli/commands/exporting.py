@@ -1,4 +1,4 @@
-"""export: runs for other programs, or for another lake."""
+"""export and delta: runs for other programs, or for another lake."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.options import Which
+from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 
 if TYPE_CHECKING:
@@ -75,3 +76,28 @@ def _of_deleted(done: Exported, *, whole: bool) -> str:
     if whole and any(file.is_dir() for file in done.files):
         return f"{done.deleted:,} of them deleted, and tries there, too"
     return f"{done.deleted:,} deleted, tries here, stay behind"
+
+
+def delta(session: Session, out: Output) -> None:
+    """A Delta log beside the files, so that other engines read them.
+
+    Each of runs, equity, trades and events is then a Delta table where it lies; nothing is copied.
+    Maintenance keeps it up to date from then on. Run this again to show what was saved since.
+
+    \b
+    Examples:
+      bt-lake delta
+      bt-lake delta --format json
+    """
+    shown = session.lake.delta()
+    columns = ("table", "version", "files", "added", "removed", "path")
+    rows = [
+        (each.table, each.version, each.files, each.added, each.removed, str(each.path))
+        for each in shown
+    ]
+    out.rows(columns, rows)
+    new = sum(each.added for each in shown)
+    messages.note(
+        f"{messages.many(new, 'file')} more" if new else "it was up to date",
+        messages.took(session.started),
+    )

@@ -17,12 +17,10 @@ from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import TOLD
-from bt_lake.wording.metrics import metric_name, metric_text
 
 if TYPE_CHECKING:
     from bt_lake.queries.filters import Given
     from bt_lake.running.planning import Plan
-    from bt_lake.running.sweep import Swept
 
 _FAILED = 2
 _GRID, _FOLDS, _LABELS = "Sweep", "Walk-forward", "Labels"
@@ -263,6 +261,7 @@ def _swept(
     limit: int,
 ) -> int:
     from bt_lake.cli.commands.runs import best
+    from bt_lake.cli.sweepbar import sweep_with_bar
 
     swept = sweep_with_bar(session, plan, metric=metric, **how)
     if swept.error is not None:
@@ -291,35 +290,3 @@ class _Asked(Which):
 
     def filters(self) -> Given:
         return {"run_ids": self.run_ids}
-
-
-def sweep_with_bar(
-    session: Session,
-    plan: Plan,
-    *,
-    metric: str,
-    **how: Any,
-) -> Swept:
-    with messages.progress("runs") as bar:
-
-        def tell(swept: Swept) -> None:
-            left = swept.total - swept.already
-            bar.draw(swept.done / left, _so_far(swept, left))
-
-        return session.lake.run_sweep(
-            plan,
-            metric=metric,
-            progress=tell,
-            **how,
-        )
-
-
-def _so_far(swept: Swept, left: int) -> str:
-    parts = [f"{swept.done:,} of {left:,} runs", f"{swept.per_s:,.0f}/s"]
-    if swept.failed:
-        parts.append(f"{swept.failed:,} failed")
-    if swept.best is not None:
-        params = " ".join(f"{name}={value}" for name, value in (swept.best_params or {}).items())
-        value = metric_text(swept.metric)(swept.best)
-        parts.append(f"best {metric_name(swept.metric)} {value} ({params})")
-    return " · ".join(parts)
