@@ -180,7 +180,7 @@ function grid(root, app, strategy, shown) {
             const place = cells.get(JSON.stringify([x, y])), value = place === undefined ? null : made.data[2][place];
             if (value === null) return h("td", { class: "none" });
             const shade = Math.round(share(value) * (SHADES.length - 1));
-            return h("td", { class: within(x, y) ? "plateau" : null, style: { background: SHADES[shade], color: shade > 5 ? "#000" : "#fff" } },
+            return h("td", { class: within(x, y) ? "plateau" : null, style: { background: SHADES[shade], color: shade > 4 ? "#000" : "#fff" } },
               h("a", { href: runsOf([[made.x, x], [made.y, y]]), title: `${short(made.x)} ${x}, ${short(made.y)} ${y}: ${say(value)}, ${many(made.data[3][place], "run")}` }, small ? " " : say(value)));
           })))),
         h("tfoot", {}, h("tr", {}, h("th", {}), xs.map((x) => h("th", { scope: "col" }, text("", x))))))),

@@ -43,7 +43,7 @@ export class Table {
   heading(column) {
     const here = this.sorted?.name === column.name;
     const direction = here ? (this.sorted.ascending ? "ascending" : "descending") : null;
-    return h("span", { role: "columnheader", class: column.right ? "right" : "", "aria-sort": direction, title: column.hint },
+    return h("span", { role: "columnheader", class: column.right ? "right" : "", "aria-sort": direction, "data-name": column.name, title: column.hint },
       column.sorts
         ? h("button", { class: here ? "sorted" : "", onclick: () => this.sort(column.name) },
             column.title, here ? (this.sorted.ascending ? " ↑" : " ↓") : "")
