@@ -39,7 +39,7 @@ export function lakeView(root) {
     fill(root, h("h1", {}, "Lake"),
       h("table", { class: "small facts" }, h("tbody", {}, rows.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))),
       h("h2", {}, "Tables"),
-      h("div", { class: "scroll" }, h("table", { class: "small beside" },
+      h("div", { class: "scroll" }, h("table", { class: "small numbers beside" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "table"), ["rows", "files", "size", "not compacted"].map((name) => h("th", { scope: "col", class: "right" }, name)))),
         h("tbody", {}, Object.entries(info.tables).map(([name, part]) => h("tr", {}, h("th", { scope: "row" }, name),
           [count(part.rows), count(part.files), size(part.bytes), count(part.fresh)].map((value) => h("td", { class: "right" }, value))))))),

@@ -1,8 +1,11 @@
 // Bars of how often values come, with some values marked; and dots with their spread over a rank.
 
+import { ticks } from "./chart.js";
 import { h, svg } from "./dom.js";
 
-const W = 1000, ROOM = 34;
+const ROOM = 34, EACH = 90;
+/** As wide as there is room, so that its letters are as large as others. */
+const roomFor = () => Math.min(1080, Math.max(300, innerWidth - 40));
 
 /**
  * counts: how many lie in each equal step from `low` to `high`. marks: [[value, class, name], ...].
@@ -10,6 +13,7 @@ const W = 1000, ROOM = 34;
  */
 export function spread({ counts, low, high, marks = [], write, caption, label, below = null, height = 170 }) {
   marks = marks.filter(([value]) => value !== null && value !== undefined);
+  const W = roomFor();
   const from = Math.min(low, ...marks.map(([value]) => value)), to = Math.max(high, ...marks.map(([value]) => value));
   const room = (to - from || 1) * 1.06, start = from - room * 0.03, most = Math.max(1, ...counts);
   const top = 12 + 14 * marks.length;
@@ -23,12 +27,13 @@ export function spread({ counts, low, high, marks = [], write, caption, label, b
       marks.map(([value, kind, said], place) => [
         svg("line", { x1: x(value), x2: x(value), y1: 4 + place * 14, y2: height, class: kind }),
         svg("text", { x: x(value) + (x(value) > W * 0.8 ? -5 : 5), y: 14 + place * 14, class: kind, "text-anchor": x(value) > W * 0.8 ? "end" : "start" }, `${said} ${write(value)}`)]),
-      [0, 0.25, 0.5, 0.75, 1].map((share) => svg("text", { x: share * W, y: height + 20, class: "tick", "text-anchor": share === 0 ? "start" : share === 1 ? "end" : "middle" }, write(start + share * room)))));
+      ticks(start, start + room, W / EACH).filter((value) => x(value) > 24 && x(value) < W - 24).map((value) =>
+        svg("text", { x: x(value), y: height + 20, class: "tick", "text-anchor": "middle" }, write(value)))));
 }
 
 /** points: [{at, low, middle, high}] with `at` from 0 to 1, left to right; 0 is ruled. */
 export function ranked(points, { write, caption, label, ends, height = 200 }) {
-  const values = points.flatMap(({ low, high }) => [low, high]).concat(0);
+  const W = roomFor(), values = points.flatMap(({ low, high }) => [low, high]).concat(0);
   const top = Math.max(...values), bottom = Math.min(...values), LEFT = 56, room = top - bottom || 1;
   const y = (value) => 8 + ((top - value) / room) * (height - 16);
   const x = (at) => LEFT + 14 + at * (W - LEFT - 28);
