@@ -600,6 +600,7 @@ class Lake:
         end: Time = None,
         benchmark: str | float | os.PathLike[str] | None = None,
         peeking: bool = False,
+        more: bool = False,
         **filters: Unpack[Given],
     ) -> OverfitReport:
         """What the best of the matching trials is worth; deleted and failed ones count too.
@@ -608,7 +609,8 @@ class Lake:
         `.to_dict()`. `splits` is the number of blocks of CSCV, `block` the mean length of those of
         the bootstrap. With `start` or `end` only the equity within that window counts. `benchmark`
         (a run, a CSV file of prices, a rate a year) is subtracted from all returns; `peeking`
-        bounds the error of who looks after every trial.
+        bounds the error of who looks after every trial; `more` adds each trial's adjusted p-values
+        and what else there is, as `.more`.
         """
         from bt_lake.queries.overfitting import overfit
 
@@ -622,6 +624,7 @@ class Lake:
             end=end,
             benchmark=benchmark,
             peeking=peeking,
+            more=more,
             filters=Filters.of(filters),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from bt_lake.overfit.cscv import MAX_BLOCKS, MIN_BLOCK_ROWS, cscv
 from bt_lake.overfit.family import Family
 from bt_lake.overfit.luck import judge, t_values
 from bt_lake.overfit.memory import default_block
+from bt_lake.overfit.more import more
 from bt_lake.overfit.own import Own
 from bt_lake.overfit.peeking import at_every_look
 from bt_lake.overfit.ranking_noise import noise_band, standard_error
@@ -45,10 +47,12 @@ def overfit(
     seed: int = 0,
     peeking: bool = False,
     benchmark: str | None = None,
+    folds: Sequence[int] | None = None,
 ) -> OverfitReport:
     """What the best of `family` is worth; `splits` is S, the number of blocks CSCV cuts.
 
-    `benchmark` names what the returns are above, which the caller has subtracted.
+    `benchmark` names what the returns are above, which the caller has subtracted. With `folds`, the
+    beginnings of those that are stored (there may be none), further statistics are added.
     """
     check_settings(splits, bootstraps, block)
     notes = list(family.notes)
@@ -80,6 +84,7 @@ def overfit(
         overfitting=overfitting,
         alignment=_alignment(aligned),
         gathered=family.gathered,
+        more=None if folds is None else more(family, memory, found, folds),
     )
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.decay import Decay
 from bt_lake.overfit.family import Gathered
 from bt_lake.overfit.plateau import Plateau
+
+if TYPE_CHECKING:
+    from bt_lake.overfit.more import More
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
 FEW_TRIALS = 10  # below it their spread is hardly known, and ranks are too coarse for PBO
@@ -174,6 +177,7 @@ class OverfitReport:
     alignment: Alignment | None
     decay: dict[str, Decay] = field(default_factory=dict)  # of each metric, out of sample
     gathered: Gathered = field(default_factory=Gathered)
+    more: More | None = None  # where it was asked for
 
     def __repr__(self) -> str:
         from bt_lake.overfit.text import render

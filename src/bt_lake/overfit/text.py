@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from bt_lake.overfit.decay import Decay
+from bt_lake.overfit.more import rows as more_rows
 from bt_lake.overfit.results import (
     FEW_TRIALS,
     Alignment,
@@ -78,6 +79,8 @@ def rows(report: OverfitReport) -> Iterator[tuple[str, str]]:
         yield "on common dates", _alignment(report.alignment)
     if report.decay:
         yield from _decay(report.decay)
+    if report.more is not None:
+        yield from more_rows(report.more)
 
 
 def _scale(best: Best) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.benchmark import Benchmark, above
@@ -41,12 +42,13 @@ def overfit(
     end: Time = None,
     benchmark: Given | None = None,
     peeking: bool = False,
+    more: bool = False,
     filters: Filters = ALL,
 ) -> OverfitReport:
     """Judge the best of the trials that the filters select, deleted and failed ones counted.
 
     With `start` or `end` everything rests on the equity within that window alone; with a
-    `benchmark` on what is gained above it.
+    `benchmark` on what is gained above it. `more` adds statistics that are no part of the verdict.
     """
     check_settings(splits, bootstraps, block)
     window = Window.of(start, end)
@@ -59,6 +61,7 @@ def overfit(
     if benchmark is not None:
         base = reader.ask(lambda connection: benchmark_of(connection, benchmark))
     family, held = reader.ask(question, user_sql=filters.user_sql)
+    folds = reader.ask(partial(_folds, filters), user_sql=filters.user_sql) if more else None
     report = judge(
         family,
         splits=splits,
@@ -67,8 +70,21 @@ def overfit(
         seed=seed,
         peeking=peeking,
         benchmark=base.name if base else None,
+        folds=folds,
     )
     return replace(report, decay=held)
+
+
+def _folds(filters: Filters, connection: DuckDBPyConnection) -> list[int]:
+    """When the folds begin, out of sample, in microseconds."""
+    condition = filters.condition(connection)
+    rows = connection.execute(
+        "select epoch_us(min(start_at)) from trials "
+        "where fold is not null and start_at is not null "
+        f"and coalesce(\"sample\", 'out') = 'out' and ({condition.sql}) group by fold order by 1",
+        dict(condition.values) or None,
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def family(reader: Reader, filters: Filters = ALL) -> Family:

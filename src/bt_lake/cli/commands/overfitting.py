@@ -12,6 +12,7 @@ from bt_lake.cli.fields import Field, field, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import count, one_line, ratio
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def overfit(
         bool,
         typer.Option("--peeking", help="A bound for who looks after every trial, at every look."),
     ] = False,
+    more: Annotated[
+        bool, typer.Option("--more", help="Further statistics; each trial's with --format json.")
+    ] = False,
 ) -> None:
     """What the best of many trials is worth, beside plain luck.
 
@@ -80,12 +84,14 @@ def overfit(
         **which.filters(),
     }
     groups = [name.strip() for name in (per or "").split(",") if name.strip()]
+    if groups and more:
+        raise BadInput("--more tells of one family: leave out --per")
     if groups:
         found = session.lake.overfit_per(groups, **options)
         _write_each(groups, found, out)
         told = _families(list(found.values()))
     else:
-        report = session.lake.overfit(**options)
+        report = session.lake.overfit(more=more, **options)
         _write(report, out)
         told = [messages.many(report.counts.trials, "trial")]
     messages.note(*told, messages.took(session.started))
