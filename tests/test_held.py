@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 from factory import frames, ids
 
 from bt_lake.lake import Lake
+from bt_lake.queries import shelf
+from bt_lake.queries.answer import Answer
+from bt_lake.queries.filters import Filters
+from bt_lake.queries.listing import listing
+from bt_lake.queries.ranking import best
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse import compact, held
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import BadInput, UnknownName
 from bt_lake.warehouse.store import Store
 
 EVERYTHING = "select list(r order by run_id)::varchar, count(*) from {view} as r"
@@ -44,7 +51,13 @@ def step(store: Store, rng: random.Random) -> str:
     match rng.choice(["save", "save", "large", "tag", "untag", "note", "delete", "restore"] * 3
                      + ["fold", "compact", "forget"]):  # fmt: skip
         case "save":
-            store.append(frames(rng.randint(1, 3), points=rng.randint(0, 2)))
+            columns = {
+                "sharpe_ratio": rng.choice([None, 1.5, -0.5, float("nan")]),
+                "params": rng.choice([None, '{"fast":5}', '{"fast":10,"slow":"x"}']),
+                "extra": rng.choice([None, [("mine", rng.choice([1.0, 2.0]))]]),
+                "tags": rng.choice([None, [], ["a"]]),
+            }
+            store.append(frames(rng.randint(1, 3), points=rng.randint(0, 2), **columns))
             return "save"
         case "large":
             store.append(frames(30, points=0))
@@ -85,6 +98,48 @@ def test_rows_in_memory_are_those_of_the_files(tmp_path, monkeypatch, rows, step
     for _ in range(steps):
         done.append(step(store, rng))
         assert by_reader(reader) == by_lake_sql(lake), (seed, done)
+        for _ in range(2):  # a frame of the rows is made for the second question
+            for answer in frames_of(reader):
+                try:
+                    expected = fetched(answer, reader)
+                except UnknownName:  # no run has the parameter, or has it any more
+                    continue
+                assert answer.frame().equals(expected), (seed, done)
+
+
+def frames_of(reader: Reader) -> list[Answer]:
+    few = ["fold", "sharpe_ratio", "extra", "tags"]
+    return [
+        best(reader, "sharpe_ratio", n=5),
+        best(reader, "sharpe_ratio", n=3, columns=few, filters=Filters(tag=["a"])),
+        listing(reader, n=4, columns=[*few, "param.fast"], sort="sharpe_ratio"),
+        listing(reader, n=None, filters=Filters(params={"fast": 10})),
+        listing(reader, ascending=True),
+    ]
+
+
+def fetched(answer: Answer, reader: Reader) -> pl.DataFrame:
+    """What the answer is without a frame of the rows."""
+    bare = Answer(reader, lambda connection: replace(answer.plan(connection), places=None))
+    return bare.frame()
+
+
+def test_the_frame_of_the_rows_is_used_and_follows_the_lake(lake: Lake):
+    for number in range(3):
+        lake.save(strategy="s", params={"n": number}, metrics={"sharpe_ratio": number, "mine": 1})
+    made = []
+    for _ in range(held.FEW_QUESTIONS + 3):
+        made.append(lake.best("mine", columns=["run_id", "param.n", "sharpe_ratio", "mine"]))
+    connection = lake.reader.ask(lambda c: c)
+    assert shelf._shelves[connection].frame is not None
+    assert all(each.equals(made[0]) for each in made)
+    assert made[0].columns == ["rank", "run_id", "param.n", "sharpe_ratio", "mine"]
+    lake.save(strategy="s", params={"n": 9}, metrics={"sharpe_ratio": 9, "mine": 2})
+    for _ in range(3):
+        assert lake.best("mine", 1)["sharpe_ratio"].to_list() == [9]
+    lake.delete(lake.best("mine", 1)["run_id"][0])
+    for _ in range(3):
+        assert lake.best("mine", 5)["sharpe_ratio"].to_list() == [2, 1, 0][::-1]
 
 
 def test_a_reader_that_holds_sees_each_commit_of_another_process(tmp_path):

@@ -185,7 +185,7 @@ def test_duckdb_opens_one_file(many, group):
     lake, groups = many
 
     def explained(connection) -> str:
-        query = curves.equity(lake.reader, groups[group][:1])._plan(connection)
+        query = curves.equity(lake.reader, groups[group][:1]).plan(connection)
         plan = connection.execute(f"explain analyze {query.sql}", dict(query.values))
         return plan.fetchall()[0][1]
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bt_lake.queries.names import PARAM
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from bt_lake.queries.shelf import Places
 
 T = TypeVar("T")
 _ROWS = 8_192
@@ -34,13 +37,15 @@ class Query:
 
     `times` are the columns with a time zone; None means to find out. When fewer than `enough`
     rows come back, `otherwise` may give another query, nothing, or an error. `finish` makes the
-    frame of `sooner`, a SELECT without values that is quicker where all is wanted as one frame.
+    frame of `sooner`, a SELECT without values that is quicker where all is wanted as one frame;
+    `places` finds the same rows where they are in memory.
     """
 
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
     times: tuple[str, ...] | None = None
     tables: Mapping[str, Any] = field(default_factory=dict)
+    places: Places | None = None
     enough: int = 0
     otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
     sooner: str = ""
@@ -69,25 +74,37 @@ class Query:
 
     def frame(self, connection: DuckDBPyConnection) -> pl.DataFrame:
         """All of it; without the relation between, which takes as long to make as the answer."""
-        import polars as pl
-
         load_relations()
         submit = getattr(connection, "_submit", None)
         if submit is None or self.times is None:  # columns of the user's may share a name
             plain: pl.DataFrame = self.relation(connection).pl()
             return plain
         self._register(connection)
-        values = None if self.sooner else dict(self.values) or None
-        rows = submit(self.sooner or self.sql, values, "arrow", _FRAME_ROWS)
-        frame = pl.from_arrow(rows.arrow_table(to_polars=True), rechunk=False)
-        assert isinstance(frame, pl.DataFrame)
-        return self.finish(frame) if self.finish else frame
+        if self.places is not None:
+            from bt_lake.queries.shelf import shelf_of
+
+            shelf = shelf_of(connection, partial(_frame, submit))
+            if shelf is not None:
+                found = _frame(submit, self.places.sql, self.values)
+                return shelf.rows(found, self.places)
+        if self.finish is not None:
+            return self.finish(_frame(submit, self.sooner))
+        return _frame(submit, self.sql, self.values)
 
     def _register(self, connection: DuckDBPyConnection) -> None:
         if self.tables:
             load_relations()
         for name, table in self.tables.items():
             connection.register(name, table)
+
+
+def _frame(submit: Any, sql: str, values: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    import polars as pl
+
+    rows = submit(sql, dict(values or {}) or None, "arrow", _FRAME_ROWS)
+    frame = pl.from_arrow(rows.arrow_table(to_polars=True), rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def _told(columns: Iterable[str]) -> list[str]:
@@ -125,7 +142,7 @@ class Answer:
         remark: Callable[[DuckDBPyConnection], str] | None = None,
     ) -> None:
         self._reader = reader
-        self._plan = plan
+        self.plan = plan
         self.user_sql = user_sql
         self._total = total
         self._hint = hint
@@ -137,7 +154,7 @@ class Answer:
     def columns(self) -> list[str]:
         if self._columns is None:
             self._columns = self._ask(
-                lambda connection: _told(self._plan(connection).relation(connection).columns)
+                lambda connection: _told(self.plan(connection).relation(connection).columns)
             )
         return list(self._columns)
 
@@ -211,7 +228,7 @@ class Answer:
         count: Callable[[T], int],
     ) -> T:
         def question(connection: DuckDBPyConnection) -> T:
-            query = self._plan(connection)
+            query = self.plan(connection)
             found = fetch(connection, query)
             if query.otherwise and count(found) < query.enough:
                 other = query.otherwise(connection)
@@ -223,7 +240,7 @@ class Answer:
 
     def whole(self, connection: DuckDBPyConnection) -> Query:
         """A query that surely gives all rows: what comes of a stream cannot be counted first."""
-        query = self._plan(connection)
+        query = self.plan(connection)
         return (query.otherwise(connection) if query.otherwise else None) or query
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T], reader: Reader | None = None) -> T:

@@ -13,6 +13,7 @@ from bt_lake.queries.names import meant, metric, require, sort_keys
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.resolving import find
 from bt_lake.queries.rows import count_of, picked, positive, times_of
+from bt_lake.queries.shelf import Places
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.held import all_held
 from bt_lake.warehouse.quoting import path_list
@@ -58,10 +59,11 @@ def listing(
             text = sql("list_all" if n is None else "list", order=order.sql, **pieces)
             return Query(text, values, times_of(names))
 
-        if n is not None and all_held(connection):
+        if all_held(connection):
             order.check(connection)
-            text = sql("list_held", order=order.sql, **pieces)
-            return Query(text, values, times_of(names))
+            text = sql("list_all" if n is None else "list_held", order=order.sql, **pieces)
+            places = Places.of(names, condition.sql, order.sql, n=n is not None)
+            return Query(text, values, times_of(names), places=places)
         near = _near(connection, order, condition, first_page=after is None)
         if n is None or near is None:
             return whole(connection)

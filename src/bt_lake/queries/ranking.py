@@ -12,6 +12,7 @@ from bt_lake.queries.names import Metric, dimension, meant, metric, require
 from bt_lake.queries.origins import mixed, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, positive, times_of
+from bt_lake.queries.shelf import Places
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.held import all_held
 from bt_lake.warehouse.schema import RUNS
@@ -84,9 +85,10 @@ def ranked(
         text = condition.sql
         names = picked(connection, columns, first=wanted.name, without=tuple(groups), beside=RANK)
         direction = "asc" if upwards else "desc"
+        held = all_held(connection)
         return Query(
             sql(
-                _file(wanted, per, condition, held=all_held(connection)),
+                _file(wanted, per, condition, held=held),
                 nth_value=sql(
                     "nth_value",
                     key=wanted.sql,
@@ -108,6 +110,15 @@ def ranked(
             ),
             values,
             times=times_of(names),
+            places=Places.of(
+                names,
+                f"{text} and {wanted.sql} is not null",
+                f"{wanted.sql} {direction}, run_id",
+                n=True,
+                ranked=True,
+            )
+            if held and not per
+            else None,
             enough=1,
             otherwise=lambda connection: require(connection, wanted),
         )

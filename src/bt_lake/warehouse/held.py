@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from bt_lake.warehouse.quoting import identifier, path_list
 from bt_lake.warehouse.schema import EVENTS, RUNS, Table
@@ -31,6 +32,7 @@ FEW_COMMITS = 200
 COMMITTED_ROWS = 100_000
 SMALL_BYTES = 256 * 1024
 FOOTER_BYTES, ROW_BYTES = 8_000, 150
+HELD_RUNS = "lake_held_runs"
 # Each statement names so many files at most.
 _AT_ONCE = 512
 # So many sets of columns are read by name at a time; files with others by field id.
@@ -89,15 +91,22 @@ class Held:
 
 
 class Rows:
-    """`lake_rows`, `trials` and `runs` of a connection, and what pending events say of them."""
+    """`lake_rows`, `trials` and `runs` of a connection, and what pending events say of them.
+
+    `all_held` says whether all rows of `runs` are in memory, `plain` whether they also are shown
+    as they lie there, which `version` tells apart from what lay there before.
+    """
 
     def __init__(self, connection: DuckDBPyConnection, root: Path) -> None:
         self._connection = connection
         self._root = root
-        self._runs = Held(connection, root, RUNS, "lake_held_runs")
+        self._runs = Held(connection, root, RUNS, HELD_RUNS)
         self._events = Held(connection, root, EVENTS, "lake_held_events")
         self._guesses: dict[str, int] = {}
         self._views = ""
+        self.all_held = self.plain = False
+        self.version = 0
+        _rows[connection] = self
         connection.execute(
             "create or replace temp view lake_pending_events as "
             f"select {_names(EVENTS)} from lake_held_events as file"
@@ -105,15 +114,18 @@ class Rows:
 
     def follow(self) -> None:
         """Show the rows of the snapshot of now."""
+        self.all_held = self.plain = False
         live, pending = self._live()
         if self._events.follow(pending):
             self._connection.execute(f"create or replace temp table lake_told as {told()}")
         small, large = self._split(live)
-        self._runs.follow(small)
-        views = self._views_sql(self._sources(large), pending=bool(pending), held=not large)
+        self.version += self._runs.follow(small)
+        views = self._views_sql(self._sources(large), pending=bool(pending))
         if views != self._views:
             self._views = views
             self.show()
+        self.all_held = not large
+        self.plain = self.all_held and not pending
 
     def show(self) -> None:
         """Make the views; those of `lake.sql` have the same names."""
@@ -154,10 +166,10 @@ class Rows:
     def _sources(self, large: Sequence[str]) -> list[str]:
         found = self._runs.kinds.sources(large)
         if self._runs.files or not found:
-            found.append(f"select {_names(RUNS)} from lake_held_runs as file")
+            found.append(f"select {_names(RUNS)} from {HELD_RUNS} as file")
         return found
 
-    def _views_sql(self, sources: Sequence[str], *, pending: bool, held: bool) -> str:
+    def _views_sql(self, sources: Sequence[str], *, pending: bool) -> str:
         rows = trials = " union all ".join(sources)
         if pending:
             trials = rows_beside_told("lake_rows", "lake_told")
@@ -171,13 +183,22 @@ class Rows:
             "lake_shown": "select r.run_id, r.initial_capital, r.time_zone from runs as r",
         }
         made = [f"create or replace temp view {name} as {text}" for name, text in views.items()]
-        return ";\n".join([*made, f"set variable lake_all_held = {held}"])
+        return ";\n".join(made)
+
+
+_rows: WeakKeyDictionary[DuckDBPyConnection, Rows] = WeakKeyDictionary()
 
 
 def all_held(connection: DuckDBPyConnection) -> bool:
     """Whether all rows of `runs` are in memory, where one pass over them is the quickest."""
-    found = connection.execute("select getvariable('lake_all_held')").fetchall()
-    return bool(found[0][0])
+    rows = _rows.get(connection)
+    return rows is not None and rows.all_held
+
+
+def shown_as_held(connection: DuckDBPyConnection) -> int | None:
+    """The version of the rows in memory, where all that are shown are these as they lie there."""
+    rows = _rows.get(connection)
+    return rows.version if rows is not None and rows.plain else None
 
 
 class Live(NamedTuple):
