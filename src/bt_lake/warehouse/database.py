@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import time
 import warnings
@@ -28,6 +29,7 @@ from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, Rows
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, warn
 from bt_lake.warehouse.listing import Listing
+from bt_lake.warehouse.live import SHAPE, live_files
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
@@ -85,7 +87,7 @@ class Database:
         self._questions = 0
         self._rows: Rows | None = None
         self._shown = False  # whether these are the rows of the snapshot of now
-        self._missing = [views_sql(), rest_sql()]
+        self._missing = [views_sql(), *rest_sql()]
         if not self._reads:
             load_relations()  # maintenance joins tables of its own
         self.connection = connect()
@@ -100,11 +102,14 @@ class Database:
         if self._prepare is not None:
             self._prepare(self.connection)
 
-    def complete(self) -> None:
-        """Make the views and macros that only some questions need."""
-        while self._missing:
-            self._make(self._missing[0])
-            del self._missing[0]
+    def complete(self, *, macros: bool = True) -> None:
+        """Make the views that only some questions need, and the macros."""
+        while len(self._missing) > (0 if macros else len(rest_sql()) - 1):
+            self._complete_next()
+
+    def _complete_next(self) -> None:
+        self._make(self._missing[0])
+        del self._missing[0]
 
     def _make(self, views: str) -> None:
         from bt_lake.warehouse.engine import Error
@@ -165,17 +170,14 @@ class Database:
             self._keeps_footers = wanted
 
     def _show(self, listing: Listing) -> None:
-        """Give the read rule what was listed."""
-        for name, value in (
-            ("snapshot", next(_snapshots)),
-            ("content", listing.content),
-            ("event_commits", listing.events),
-            ("commits", listing.commits),
-            ("found", listing.found),
-        ):
-            cast = "::varchar[]" if isinstance(value, list) else ""
-            self.connection.execute(f"set variable lake_{name} = ?{cast}", [value])
-        self.connection.execute(snapshot_sql(returned=listing.may_have_returned))
+        """Choose the live files of what was listed."""
+        self.connection.execute("set variable lake_snapshot = ?", [next(_snapshots)])
+        live = None if listing.may_have_returned else live_files(listing)
+        if live is None:
+            choose_by_sql(self.connection, listing)
+        else:
+            given = f"set variable lake_live = from_json(?, '{SHAPE}')"
+            self.connection.execute(given, [json.dumps(live)])
 
     def ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         """Answer on a snapshot; files that vanish meanwhile mean a newer one."""
@@ -227,7 +229,7 @@ class Database:
             except CatalogException:
                 if not self._missing:
                     raise
-                self.complete()
+                self._complete_next()
                 if self._rows:
                     self._rows.show()
             except Error as error:
@@ -285,11 +287,25 @@ class Database:
         return explain(error, self._layout)
 
 
+def choose_by_sql(connection: DuckDBPyConnection, listing: Listing) -> None:
+    """Give the read rule, as everybody has it, what was listed."""
+    for name, value in (
+        ("content", listing.content),
+        ("event_commits", listing.events),
+        ("commits", listing.commits),
+        ("found", listing.found),
+    ):
+        cast = "::varchar[]" if isinstance(value, list) else ""
+        connection.execute(f"set variable lake_{name} = ?{cast}", [value])
+    connection.execute(snapshot_sql(returned=listing.may_have_returned))
+
+
 def _count_standing(connection: DuckDBPyConnection) -> int:
     found = connection.execute(
-        "select len([p for p in getvariable('lake_standing').commits if p[:5] = 'runs/'])"
+        "select len([f for f in getvariable('lake_live').files "
+        "if f.\"table\" = 'runs' and f.commit_id is not null])"
     ).fetchall()
-    return int(found[0][0])
+    return int(found[0][0] or 0)
 
 
 def interrupt() -> None:

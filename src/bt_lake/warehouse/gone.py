@@ -33,7 +33,7 @@ def gone(
     if not given_up:
         return
     database = Database(layout)
-    database.complete()
+    database.complete(macros=False)
     try:
         found = _gone(database.connection, given_up, before)
     finally:

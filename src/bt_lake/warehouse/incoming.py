@@ -104,7 +104,7 @@ def _lake(folder: Path, own: Layout) -> Incoming | None:
     if folder.resolve() == own.root.resolve():
         return None
     database = Database(layout)
-    database.complete()
+    database.complete(macros=False)
     return Incoming(database.connection, layout)
 
 

@@ -44,7 +44,7 @@ def lake_sql(file: str = "lake.sql") -> str:
     listing, relisting = map(_render, ("listing.sql", "relisting.sql"))
     snapshot = (listing, snapshot_sql(returned=True), relisting)
     header = _HEADER.format(file=file)
-    return "\n".join((header, *snapshot, files_sql(), views_sql(), rest_sql()))
+    return "\n".join((header, *snapshot, files_sql(), views_sql(), *rest_sql()))
 
 
 @cache
@@ -67,8 +67,9 @@ def views_sql() -> str:
 
 
 @cache
-def rest_sql() -> str:
-    return "\n".join(map(_render, ("curves.sql", "macros.sql", "deflated.sql", "studies.sql")))
+def rest_sql() -> tuple[str, ...]:
+    """Curves, trades and events, studies, macros: each needs those before it, few questions all."""
+    return tuple(map(_render, ("curves.sql", "studies.sql", "macros.sql", "deflated.sql")))
 
 
 def rows_with_events(rows: str = "lake_rows") -> str:

@@ -1,4 +1,4 @@
--- 5. What a Sharpe ratio is worth when it is the best of many. A family is all trials of the same
+-- 6. What a Sharpe ratio is worth when it is the best of many. A family is all trials of the same
 --    strategy, sweep or symbol, or all there are.
 --      from deflated() order by dsr desc limit 10;
 --      select * from runs join deflated('sweep') using (run_id) where dsr > 0.95;

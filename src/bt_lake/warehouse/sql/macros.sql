@@ -1,4 +1,4 @@
--- 4. Questions with parameters. A metric is a column of `runs`, one of your own (kept in `extra`),
+-- 5. Questions with parameters. A metric is a column of `runs`, one of your own (kept in `extra`),
 --    or a parameter as 'param.fast'.
 --      from best('sharpe_ratio', n := 5, strategy := 'sma_cross', min_trades := 30);
 --      from aggregate('strategy');   from aggregate('param.fast', metric := 'my_score');

@@ -1,5 +1,5 @@
 -- Live files: the commits (c-) that no epoch has removed with their children, and maintenance's
--- (m-) that the newest epoch lists. This is the read rule of the lake; Python runs these lines.
+-- (m-) that the newest epoch lists. This is the read rule of the lake; Python chooses the same.
 set variable lake_standing = (
   with
     removed as materialized (

@@ -1,4 +1,4 @@
--- 6. Studies: a hypothesis, a number of trials, and a rule, all fixed before the first trial.
+-- 4. Studies: a hypothesis, a number of trials, and a rule, all fixed before the first trial.
 --      from studies;   from study_trials where study = 'momentum' order by number;
 
 -- What a study's trials cost. A configuration is one trial, in all its folds and samples; again with
