@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ mcp = pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
 from bt_lake.agents.answers import rows  # noqa: E402
 from bt_lake.agents.server import server  # noqa: E402
+from bt_lake.warehouse.calls import Journal  # noqa: E402
 
 HOSTILE = [
     "'; drop view runs; --",
@@ -57,6 +61,7 @@ def lake(tmp_path_factory) -> bt_lake.Lake:
                 equity=curve,
                 trades=trades,
             )
+    lake.study("s", hypothesis="crosses tell", budget=10)
     return lake
 
 
@@ -91,6 +96,9 @@ QUESTIONS = {
     "schema": {"table": "trades"},
     "sql": {"query": "select symbol, count(*) as n from runs group by 1 order by 1"},
     "info": {},
+    "portfolio": {"runs": ["run001", "run002", "run003"]},
+    "study": {"name": "s"},
+    "certify": {"run": "run007"},
     "tag": {"tag": "good", "runs": ["run003"]},
     "untag": {"tag": "good", "runs": ["run003"]},
     "note": {"text": "looked at", "runs": ["run003"]},
@@ -136,12 +144,17 @@ def test_without_leave_nothing_can_be_changed(lake):
     names = {tool.name for tool in client(lake, lambda talking: talking.list_tools()).tools}
     assert not names & {"tag", "untag", "note", "delete"}
 
-    async def talk(talking: Any) -> Any:
-        return await talking.call_tool("tag", {"tag": "x", "runs": ["run001"]})
-
-    with pytest.raises(Exception, match="tag"):
-        done = client(lake, talk)
-        raise ValueError(done.content[0].text)
+    before = lake.runs(columns=["run_id", "tags", "notes"]).rows()
+    for name, arguments in {
+        "tag": {"tag": "x", "runs": ["run001"]},
+        "untag": {"tag": "x", "runs": ["run001"]},
+        "note": {"text": "x", "runs": ["run001"]},
+        "run": {"function": "os:getcwd"},
+        "run_sweep": {"function": "os:getcwd", "grid": {"n": [1]}},
+    }.items():
+        done = client(lake, lambda talking, n=name, a=arguments: talking.call_tool(n, a))
+        assert done.is_error and done.content[0].text == f"Unknown tool: {name}"
+    assert lake.runs(columns=["run_id", "tags", "notes"]).rows() == before
     assert asked(lake, "sql", query="delete from runs").is_error
     assert len(lake) == 60
 
@@ -221,3 +234,168 @@ def test_an_agents_program_starts_it(lake, tmp_path: Path):
     prompt, done = asyncio.run(main())
     assert "overfit" in prompt.messages[0].content.text
     assert done.structured_content["facts"]["runs"] == 60
+
+
+def program(folder: Path) -> str:
+    (folder / "made.py").write_text(
+        "import time\n\n\n"
+        "def run(n: int = 1, wait: float = 0.0):\n"
+        "    print('noise on stdout')\n"
+        "    time.sleep(wait)\n"
+        "    return {'metrics': {'sharpe_ratio': n / 10}}\n\n\n"
+        "def other():\n    return {'metrics': {'sharpe_ratio': 9.0}}\n"
+    )
+    return f"{folder / 'made.py'}:run"
+
+
+def test_what_is_allowed_is_run_within_its_number_of_trials(tmp_path: Path):
+    lake = bt_lake.open(tmp_path / "lake")
+    lake.study("s", hypothesis="x", budget=2)
+    target = program(tmp_path)
+
+    async def talk(talking: Any) -> Any:
+        told = {}
+        told["tools"] = {tool.name: tool for tool in (await talking.list_tools()).tools}
+        for name, tool, arguments in (
+            ("once", "run", {"params": {"n": 3}, "options": {"study": "s"}}),
+            ("many", "run_sweep", {"grid": {"n": [1, 2, 3, 4, 5]}}),
+            ("some", "run_sweep", {"grid": {"n": [1, 2]}, "options": {"symbol": "A"}}),
+            ("spent", "run_sweep", {"grid": {"n": [7, 8]}, "options": {"study": "s"}}),
+            ("other", "run", {"function": target.replace(":run", ":other")}),
+            ("option", "run", {"options": {"store": "x"}}),
+        ):
+            told[name] = await talking.call_tool(tool, {"function": target, **arguments})
+        return told
+
+    told = client(lake, talk, allow=[target], max_trials=5, seconds=60)
+    assert target in told["tools"]["run"].description
+    assert not told["tools"]["run"].annotations.read_only_hint
+    assert told["once"].structured_content["facts"]["trials_left"] == 4, told["once"]
+    assert "5 trials, and 4 are left for this server" in told["many"].content[0].text
+    assert told["some"].structured_content["facts"]["trials_left"] == 2, told["some"]
+    assert "has 1 of 2 trials left, and this is 2" in told["spent"].content[0].text
+    assert "may not be run; there are" in told["other"].content[0].text
+    assert "no option 'store'" in told["option"].content[0].text
+    assert sorted(lake.runs()["sharpe_ratio"].to_list()) == [0.1, 0.2, 0.3]
+    assert lake.study("s").standing.trials == 1
+
+
+def test_a_run_that_takes_too_long_is_stopped(tmp_path: Path):
+    lake = bt_lake.open(tmp_path / "lake")
+    lake.create()
+    target = program(tmp_path)
+
+    async def talk(talking: Any) -> Any:
+        return await talking.call_tool("run", {"function": target, "params": {"wait": 60}})
+
+    done = client(lake, talk, allow=[target], seconds=1.5)
+    assert "after 1.5 s" in done.content[0].text
+    assert len(lake) == 0
+
+
+def test_every_call_is_put_on_record(lake, tmp_path: Path):
+    own = bt_lake.open(tmp_path / "lake")
+    own.save(strategy="m", metrics={"sharpe_ratio": 1.0}, run_id="r1")
+    own.tag("good", "r1")
+    journal = Journal(own.store.layout)
+
+    async def talk(talking: Any) -> None:
+        await talking.call_tool("best", {"metric": "sharpe_ratio"})
+        await talking.call_tool("show_run", {"run": "nope"})
+        await talking.read_resource("lake://run/r1")
+
+    client(own, talk, journal=journal)
+    journal.close()
+    told = own.history().rows()
+    assert [row[1] for row in told] == [
+        "asked lake://run/r1",
+        "asked show_run",
+        "asked best",
+        "tag",
+    ]
+    assert "no run 'nope'" in told[1][4] and '"metric": "sharpe_ratio"' in told[2][4]
+    assert told[2][3] and told[3][2:] == ("r1", None, "good")
+    assert not own.check().damaged
+    next(own.path.glob("_calls/*.jsonl")).write_text("no json\n[]\n")
+    assert own.history()["what"].to_list() == ["tag"]
+
+
+def test_a_lake_that_stays_as_it_is_is_served_without_a_record(lake, tmp_path: Path):
+    lake.backup(tmp_path / "backups")
+    copy = bt_lake.open(next((tmp_path / "backups").glob("*/lake.json")).parent)
+    journal = Journal(copy.store.layout)
+    assert "is a backup" in journal.why_not
+    done = client(copy, lambda talking: talking.call_tool("info", {}), journal=journal)
+    assert not done.is_error and not (copy.path / "_calls").exists()
+
+
+def test_a_client_reads_the_schema_the_page_on_luck_a_run_and_a_report(lake):
+    async def talk(talking: Any) -> list[str]:
+        names = ("schema", "overfitting", "run/run007", "report/run007")
+        read = [await talking.read_resource(f"lake://{name}") for name in names]
+        return [found.contents[0].text for found in read]
+
+    schema, page, run, report = client(lake, talk)
+    assert "sharpe_ratio" in schema and "the best of many" in page
+    assert json.loads(run)["run_id"] == "run007" and "run007" in report
+
+
+def test_ids_are_short_where_that_names_one_run(tmp_path: Path):
+    own = bt_lake.open(tmp_path / "lake")
+    twins = [f"{letter}-000000000000" for letter in "ab"]
+    for run_id in twins:
+        own.save(strategy="m", metrics={"sharpe_ratio": 1.0}, run_id=run_id)
+    other = own.save(strategy="m", metrics={"sharpe_ratio": 2.0})
+    found = asked(own, "list_runs", sort="sharpe_ratio", columns=["run_id"]).structured_content
+    assert {row[0] for row in found["rows"]} == {other[-12:], *twins}
+    assert not asked(own, "show_run", run=other[-12:]).is_error
+
+
+def test_over_http_only_who_has_the_token_is_answered(lake, tmp_path: Path):
+    import urllib.error
+    import urllib.request
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bt_lake", "--lake", str(lake.path), "mcp", "--http", str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address = process.stdout.readline().strip()
+        header = process.stdout.readline().strip().partition(": ")
+
+        def status(token: str | None) -> int:
+            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+            request = urllib.request.Request(address, json.dumps(body).encode(), method="POST")
+            request.add_header("content-type", "application/json")
+            request.add_header("accept", "application/json, text/event-stream")
+            if token:
+                request.add_header("authorization", token)
+            for _ in range(100):
+                try:
+                    return urllib.request.urlopen(request, timeout=10).status
+                except urllib.error.HTTPError as error:
+                    return error.code
+                except OSError:
+                    time.sleep(0.1)
+            raise AssertionError("the server does not answer")
+
+        assert status(None) == status("Bearer wrong") == 401
+        assert status(header[2]) != 401
+
+        async def talk() -> Any:
+            import httpx2
+            from mcp.client.streamable_http import streamable_http_client
+
+            async with httpx2.AsyncClient(headers={header[0]: header[2]}) as web:
+                made = streamable_http_client(address, http_client=web)
+                async with mcp.Client(made) as talking:
+                    return await talking.call_tool("info", {})
+
+        assert asyncio.run(talk()).structured_content["facts"]["runs"] == 60
+    finally:
+        process.terminate()
+        process.wait(20)

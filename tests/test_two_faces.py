@@ -24,7 +24,7 @@ METHODS = {
     "trades": "trades", "lookup": "lookup", "metrics": "metrics", "sql": "sql", "shell": "connect",
     "export": "export", "tag": "tag", "note": "note", "delete": "delete", "restore": "restore",
     "info": "info", "check": "check", "compact": "compact", "walkforward": "walkforward",
-    "decay": "decay", "study": "study", "certify": "certify", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
+    "decay": "decay", "study": "study", "history": "history", "certify": "certify", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
     "delta": "delta",
 }  # fmt: skip
 # A tour of the other commands, a look at the machine, and a face of its own.

@@ -835,6 +835,16 @@ class Lake:
 
         return study(self.store, self.reader, name, opening)
 
+    def short_ids(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """For each id the last 12 characters, where these name no other run, else all of it."""
+        return self.reader.ask(lambda connection: resolving.shortened(connection, run_ids))
+
+    def history(self, n: int = 50) -> pl.DataFrame:
+        """What was done in the lake, the newest first: marks, studies, what programs asked."""
+        from bt_lake.queries.history import history
+
+        return history(self.reader, n)
+
     def certify(self, run: str, family: str | None = None) -> Certificate:
         """Vouch for a run beside every trial of its family: `print` it, or `.save("run.json")`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bt_lake._version import __version__
 from bt_lake.warehouse.errors import MissingExtra
@@ -14,8 +15,11 @@ try:
 except ModuleNotFoundError as missing:
     raise MissingExtra.needs("the agents' server", "mcp") from missing
 
+from bt_lake.agents import resources
 from bt_lake.agents.answers import answering
+from bt_lake.agents.running import Runner
 from bt_lake.agents.tools import Tools
+from bt_lake.warehouse.calls import Journal
 
 if TYPE_CHECKING:
     from bt_lake.lake import Lake
@@ -34,25 +38,45 @@ best: a few trades that made it all? Then say in five sentences what the numbers
 trials were made, what luck alone would show, and what would have to be tested next."""
 
 
-def server(lake: Lake, *, write: bool = False, seconds: float = 30.0) -> MCPServer:
+def server(
+    lake: Lake,
+    *,
+    write: bool = False,
+    seconds: float = 30.0,
+    allow: Sequence[str] = (),
+    max_trials: int = 100,
+    journal: Journal | None = None,
+) -> MCPServer:
+    """The tools of a lake; `allow` names functions that may be run, `journal` keeps each call."""
     tools = Tools(lake, seconds)
     made = MCPServer(
         "bt-lake", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
+    if journal is not None:
+        made.middleware.append(_noting(journal))
 
-    def offer(tool: Callable[..., CallToolResult], *, reads: bool) -> None:
+    def offer(
+        tool: Callable[..., CallToolResult], *, reads: bool, again: bool = True, also: str = ""
+    ) -> None:
         hints = ToolAnnotations(
             read_only_hint=reads,
             destructive_hint=False,
-            idempotent_hint=True,
+            idempotent_hint=again,
             open_world_hint=False,
         )
-        made.tool(annotations=hints)(answering(tool))
+        described = inspect.cleandoc(f"{tool.__doc__}{also}")
+        made.tool(annotations=hints, description=described)(answering(tool))
 
     for tool in tools.reading:
         offer(tool, reads=True)
     for tool in tools.writing if write else ():
         offer(tool, reads=False)
+    if allow:
+        runner = Runner(lake, allow, max_trials, seconds)
+        named = f" The functions are: {', '.join(allow)}."
+        offer(runner.run, reads=False, again=False, also=named)
+        offer(runner.run_sweep, reads=False, again=False, also=named)
+    resources.offer(made, tools)
 
     @made.prompt(title="Judge a strategy")
     def judge(strategy: str) -> str:
@@ -60,3 +84,39 @@ def server(lake: Lake, *, write: bool = False, seconds: float = 30.0) -> MCPServ
         return _JUDGE.format(strategy=strategy)
 
     return made
+
+
+def _noting(journal: Journal) -> Callable[..., Any]:
+    """Each call of a tool is put on record, with the client that made it and how it ended."""
+
+    async def note(context: Any, call_next: Any) -> Any:
+        if context.method not in ("tools/call", "resources/read"):
+            return await call_next(context)
+        params = dict(context.params or {})
+        what = str(params.get("name") or params.get("uri") or "")
+        said = "it did not end"
+        try:
+            done = await call_next(context)
+            failed = getattr(done, "is_error", False) or (
+                isinstance(done, dict) and done.get("isError", False)
+            )
+            said = _first_words(done) if failed else ""
+            return done
+        except Exception as error:
+            said = str(error) or type(error).__name__
+            raise
+        finally:
+            journal.write(_client(context), what, params.get("arguments") or {}, said)
+
+    return note
+
+
+def _first_words(done: Any) -> str:
+    content = done.get("content") if isinstance(done, dict) else done.content
+    first = content[0] if content else ""
+    return str(first.get("text", "") if isinstance(first, dict) else getattr(first, "text", ""))
+
+
+def _client(context: Any) -> str:
+    told = getattr(context.session.client_params, "client_info", None)
+    return f"{told.name} {told.version}" if told is not None else "a program"

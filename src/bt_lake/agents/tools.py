@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bt_lake.queries.answer import Answer
 
 FILTERS = (
-    "Which runs: strategy, symbol, timeframe, sweep, fold, sample, engine, status, tag (a text, or "
-    "a list: any of them), since, until, min_trades, params ({name: value}; the name may end in "
-    "<, <=, >, >= or !=), where (SQL over the columns of runs)."
+    "Which runs: strategy, symbol, timeframe, sweep, study, fold, sample, engine, status, tag (a "
+    "text, or a list: any of them), since, until, min_trades, params ({name: value}; the name may "
+    "end in <, <=, >, >= or !=), where (SQL over the columns of runs)."
 )
 Filters = Annotated[dict[str, Any] | None, Field(description=FILTERS)]
 Count = Annotated[int, Field(ge=1, le=10_000, description="At most so many rows.")]
@@ -51,7 +51,7 @@ class Tools:
         return [
             self.list_runs, self.best, self.aggregate, self.sweep, self.compare, self.show_run,
             self.curve, self.trades, self.drawdowns, self.lookup, self.overfit, self.metrics,
-            self.schema, self.sql, self.info,
+            self.schema, self.sql, self.info, self.portfolio, self.study, self.certify,
         ]  # fmt: skip
 
     @property
@@ -59,7 +59,7 @@ class Tools:
         return [self.tag, self.untag, self.note]
 
     @contextmanager
-    def _asked(self) -> Iterator[Lake]:
+    def asked(self) -> Iterator[Lake]:
         with self._turn:
             clock = threading.Timer(self._seconds, self._lake.interrupt)
             clock.daemon = True
@@ -83,11 +83,11 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """Runs in any order, the newest first by default."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             found = lake.ask.runs(
                 n=n, sort=sort, ascending=ascending, columns=columns or LISTED, **(filters or {})
             )
-            return _rows(found, kb)
+            return _rows(lake, found, kb)
 
     def best(
         self,
@@ -106,7 +106,7 @@ class Tools:
     ) -> TheRows:
         """The best runs by a metric. The best of many tries is mostly luck: leave `deflate` on
         where the metric is sharpe_ratio, and ask `overfit` before you believe one."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             found = lake.ask.best(
                 metric,
                 n,
@@ -115,7 +115,7 @@ class Tools:
                 columns=columns or LISTED,
                 **(filters or {}),
             )
-            return _rows(found, kb)
+            return _rows(lake, found, kb)
 
     def aggregate(
         self,
@@ -125,8 +125,8 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """How a metric is spread within each group of runs."""
-        with self._asked() as lake:
-            return _rows(lake.ask.aggregate(by=by, metric=metric, **(filters or {})), kb)
+        with self.asked() as lake:
+            return _rows(lake, lake.ask.aggregate(by=by, metric=metric, **(filters or {})), kb)
 
     def sweep(
         self,
@@ -139,7 +139,7 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """A metric over one or two parameters, and where it is good all around (the plateau)."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             grid = lake.sweep(strategy, x, y, metric=metric, how=how, **(filters or {}))
             names = [grid.x, *([grid.y] if grid.y else []), f"{how} of {metric}"]
             plateau = grid.plateau() if grid.y else None
@@ -153,16 +153,16 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """Runs side by side: what differs in what they were given, then every metric."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             frame = lake.compare(*runs).frame()
             return rows(frame.columns, frame.rows(), kb=kb)
 
     def show_run(self, run: Run) -> TheFacts:
         """All that is known of one run, and what luck alone would give at as many trials."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             found = lake.run(run)
             standing = found.standing()
-            named = ("log", "config", "reported")  # long, or said otherwise
+            named = ("log", "config", "reported", "sealed")  # long, or said otherwise
             return facts(
                 {
                     **{n: v for n, v in found.row.items() if n not in named},
@@ -178,7 +178,7 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """The equity curve of a run: points at even distances, with the first and the last."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             found = lake.ask.equity([run])
             every = found.rows()
             last = max(len(every) - 1, 1)
@@ -190,12 +190,12 @@ class Tools:
 
     def trades(self, run: Run, n: Count = 50, kb: Kb = USUAL_KB) -> TheRows:
         """The trades of a run, in their order."""
-        with self._asked() as lake:
-            return _rows(lake.ask.trades([run]), kb, most=n)
+        with self.asked() as lake:
+            return _rows(lake, lake.ask.trades([run]), kb, most=n)
 
     def drawdowns(self, run: Run, n: Count = 5) -> TheRows:
         """The deepest falls of a run: from, trough, back, depth, days."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             frame = lake.drawdowns([run], n)
             return rows(frame.columns, frame.rows())
 
@@ -209,14 +209,14 @@ class Tools:
     ) -> TheRows:
         """Whether exactly this configuration was run, and with what result. Ask before you run it:
         each trial more makes the best one worth less."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             key = {"strategy": strategy, "params": params or {}, **(labels or {})}
-            return _rows(lake.ask.lookup(key), USUAL_KB)
+            return _rows(lake, lake.ask.lookup(key), USUAL_KB)
 
     def overfit(self, filters: Filters = None) -> TheFacts:
         """What the best of all trials that fit is worth, given how many were tried: the verdict,
         in words that a person can be shown."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             report = lake.overfit(**(filters or {}))
             said = {"verdict": report.verdict, "better_than_luck": report.better}
             return facts({**said, "notes": report.notes}, str(report))
@@ -227,7 +227,7 @@ class Tools:
         kb: Kb = USUAL_KB,
     ) -> TheRows:
         """The metrics there are, what each means, and whether more is better."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             found = [
                 (each.name, each.better, each.meaning)
                 for each in lake.metrics()
@@ -249,39 +249,70 @@ class Tools:
         n: Count = 100,
         kb: Kb = USUAL_KB,
     ) -> TheRows:
-        """Any question in SQL: views runs, trials, equity, trades, events, monthly_returns; it
-        reads nothing else and changes nothing."""
-        with self._asked() as lake:
+        """Any question in SQL: views runs, trials, equity, trades, events, monthly_returns,
+        studies, study_trials; it reads nothing else and changes nothing."""
+        with self.asked() as lake:
             # On lines of its own: the query may end in a comment.
             some = lake.ask.sql(f"select * from (\n{query.strip().rstrip(';')}\n) limit {n + 1}")
-            return _rows(some, kb, most=n)
+            return _rows(None, some, kb, most=n)  # a query may need the whole ids
 
     def info(self) -> TheFacts:
         """How many runs, strategies and symbols the lake holds, and since when."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             census = lake.info()
             told = ("runs", "failed", "deleted", "strategies", "symbols", "first_run_at",
                     "last_run_at")  # fmt: skip
             return facts({name: getattr(census, name) for name in told})
 
+    def portfolio(
+        self,
+        runs: Annotated[list[str], Field(min_length=2, max_length=50)],
+        weights: Annotated[str, Field(description="equal, inverse-vol or hrp.")] = "equal",
+    ) -> TheFacts:
+        """Runs as one account: its metrics, weights and correlations, over the days they share."""
+        with self.asked() as lake:
+            found = lake.portfolio(runs, weights=weights)
+            return facts({"metrics": found.metrics}, str(found))
+
+    def study(self, name: str) -> TheFacts:
+        """How far a study is: its hypothesis and rule, trials used and left, the best beside luck
+        at this count, its verdict. Runs of a study are refused past its budget."""
+        with self.asked() as lake:
+            found = lake.study(name)
+            now = found.standing
+            said = {"trials": now.trials, "left": now.left, "decided": now.verdict}
+            return facts({"budget": now.budget, **said}, str(found))
+
+    def certify(self, run: Run) -> TheFacts:
+        """Evidence for a run: its family of trials with one digest over all, and what luck says."""
+        with self.asked() as lake:
+            made = lake.certify(run)
+            told = made.to_dict()
+            return facts({"digest": told["digest"], "root": told["family"]["root"]}, str(made))
+
     def tag(self, tag: str, runs: list[str]) -> WhatIsDone:
         """Put a tag on runs."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             return _done(lake.tag(tag, runs), f"tagged '{tag}'")
 
     def untag(self, tag: str, runs: list[str]) -> WhatIsDone:
         """Take a tag off runs."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             return _done(lake.untag(tag, runs), f"no longer tagged '{tag}'")
 
     def note(self, text: str, runs: list[str]) -> WhatIsDone:
         """Write a note on runs, for whoever looks at them next."""
-        with self._asked() as lake:
+        with self.asked() as lake:
             return _done(lake.note(text, runs), "noted")
 
 
-def _rows(answer: Answer, kb: int, *, most: int | None = None) -> CallToolResult:
+def _rows(lake: Lake | None, answer: Answer, kb: int, *, most: int | None = None) -> CallToolResult:
+    """The rows of an answer; of a lake's, ids are as short as they may be."""
     found = answer.rows()
+    if lake is not None and "run_id" in answer.columns:
+        place = answer.columns.index("run_id")
+        short = lake.short_ids([row[place] for row in found if row[place] is not None])
+        found = [(*row[:place], short.get(row[place]), *row[place + 1 :]) for row in found]
     total = answer.total()
     whole = len(found) if total is None else total
     return rows(answer.columns, found[:most], total=whole, note=answer.note(), kb=kb)

@@ -67,6 +67,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Look after the lake": {
         "info": "keeping:info",
+        "history": "history:history",
         "doctor": "doctoring:doctor",
         "check": "checking:check",
         "compact": "keeping:compact",

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bt_lake.lake import Lake
-from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.values import Typed
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def _run(lake: Lake, asked: dict[str, Any], say: Say) -> None:
     options = {name: value for name, value in asked["options"].items() if value not in (None, [])}
     params = {name: Typed(text) for name, text in asked["params"].items()}
     plan = lake.plan(asked["target"], asked["grid"], params=params, **options)
+    most = asked.get("most")
+    if most is not None and len(plan.trials) > most:
+        raise BadInput(f"{len(plan.trials):,} trials, and {most:,} are left for this server")
     say("planned", total=len(plan.trials), sweep=plan.sweep)
     if plan.sweep is None:
         run_ids, error = lake.run_once(plan)

@@ -143,3 +143,25 @@ def matching(reader: Reader, filters: Filters = ALL, *, deleted: bool = False) -
         return [row[0] for row in rows]
 
     return reader.ask(question, user_sql=filters.user_sql)
+
+
+_SHORT = 12
+_AMBIGUOUS = f"""
+  select part from (
+    select right(run_id, {_SHORT}) as part, run_id from trials
+    union all select left(run_id, {_SHORT}), run_id from trials
+  )
+  where part in (select unnest($parts)) group by part having count(distinct run_id) > 1
+"""
+
+
+def shortened(connection: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, str]:
+    """Each id by as much of its end as names no other run of the lake, deleted ones included."""
+    long = [run_id for run_id in run_ids if len(run_id) > _SHORT]
+    if not long:
+        return {run_id: run_id for run_id in run_ids}
+    parts = list({run_id[-_SHORT:] for run_id in long})
+    several = {row[0] for row in connection.execute(_AMBIGUOUS, {"parts": parts}).fetchall()}
+    return {
+        run_id: run_id if run_id[-_SHORT:] in several else run_id[-_SHORT:] for run_id in run_ids
+    }
