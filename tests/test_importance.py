@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.lake import Lake
+from bt_lake.metrics.forest import forest
 from bt_lake.metrics.variance import variance_shares
 from bt_lake.warehouse.errors import BadInput, LakeError
 
@@ -77,7 +78,7 @@ def test_of_a_strategy(grid: Lake):
     assert found.shares["deep.slow"] == pytest.approx(0) and found.shares[
         "the rest"
     ] == pytest.approx(0)
-    assert found.runs == 24 and found.cells.shape == (2, 3, 2)
+    assert found.runs == 24 and found.exact
     means = {(p, v): m for p, v, m in found.means().rows()}
     assert means["symbol", "B"] == pytest.approx(12) and means["fast", "3"] == pytest.approx(8)
     assert found.frame()["parameters"][0] == "symbol"
@@ -94,10 +95,11 @@ def test_what_is_no_full_grid(grid: Lake):
         params={"fast": 9, "deep": {"slow": 5}, "same": 1},
         metrics={"sharpe_ratio": 1.0},
     )
-    with pytest.raises(
-        BadInput, match=r"13 of the 16 combinations of symbol \(2\), fast \(4\), deep.slow \(2\)"
-    ):
-        grid.importance("s")
+    found = grid.importance("s")
+    assert not found.exact and next(iter(found.shares)) == "symbol"
+    assert "25 runs on a part of a grid of 2 x 4 x 2" in repr(found)
+    with pytest.raises(BadInput, match="13 runs that are no full grid are too few"):
+        grid.importance("s", symbol="A")
     assert grid.importance("s", params={"fast<": 9}).runs == 24
     with pytest.raises(BadInput, match="no parameter differs"):
         grid.importance("s", symbol="A", params={"fast": 9})
@@ -108,6 +110,52 @@ def test_what_is_no_full_grid(grid: Lake):
     assert level.shares == {} and "full grid" in repr(level)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_forest_of_a_grid_that_is_known_tells_what_is_exact(seed: int):
+    """Every cell eight times, an additive response and a product: shares within a few percent."""
+    rng = np.random.default_rng(seed)
+    sizes = np.array([4, 3, 5])
+    cells = 3 * rng.normal(size=(4, 1, 1)) + rng.normal(size=(1, 3, 1))
+    cells = cells + 2 * rng.normal(size=(4, 1, 1)) * rng.normal(size=(1, 1, 5))
+    places = np.tile(np.indices(sizes).reshape(3, -1).T, (8, 1))
+    y = cells[tuple(places.T)]
+    found, exact = forest(places, y, sizes), variance_shares(cells)
+    assert found.shares.keys() == exact.keys()
+    for axes, share in exact.items():
+        assert found.shares[axes] == pytest.approx(share, abs=0.02), axes
+    for axis, means in enumerate(found.means):
+        others = tuple(n for n in range(3) if n != axis)
+        assert means == pytest.approx(cells.mean(axis=others), abs=0.1 * np.ptp(cells))
+
+
+def test_of_a_random_search(lake: Lake):
+    rng = np.random.default_rng(2)
+    stop, lots = rng.uniform(0, 1, 150), rng.integers(1, 9, 150)
+    lake.save(
+        [
+            {"strategy": "r", "params": {"stop": round(s, 6), "lots": int(n), "name": "ab"[i % 2]},
+             "metrics": {"sharpe_ratio": 3 * s + 0.1 * n}}
+            for i, (s, n) in enumerate(zip(stop, lots, strict=True))
+        ]
+    )  # fmt: skip
+    found = lake.importance("r")
+    names = list(found.shares)
+    assert not found.exact and names[:2] == ["stop", "lots"]
+    truth = 9 / 12 / (9 / 12 + 0.01 * 63 / 12)  # variances of the uniform distributions
+    assert found.shares["stop"] == pytest.approx(truth, abs=0.1)
+    assert found.shares["name"] < 0.02
+    means = found.means().filter(parameter="stop")
+    assert means.height == 24 and " to " in means["value"][0]
+    assert means["sharpe_ratio"].is_sorted() or means["sharpe_ratio"].arg_max() > 20
+    assert repr(lake.importance("r")) == repr(found)
+    drawn = found.parallel()
+    tree = ElementTree.fromstring(drawn.svg())
+    paths = tree.findall("{http://www.w3.org/2000/svg}path")
+    assert len(paths) == 150 + 4  # a line a run, and the axes
+    texts = [each.text for each in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"stop", "lots", "name", "sharpe", "a", "b"} <= set(texts)
+
+
 def test_the_command(cli: Cli, tmp_path):
     said = cli("importance", "sma_cross", "--symbol", "SYNTH")
     assert said.code == 0 and "6 runs on a full grid of 2 x 3" in said.lines[0]
@@ -116,6 +164,8 @@ def test_the_command(cli: Cli, tmp_path):
     assert (
         cli("importance", "sma_cross", "--symbol", "SYNTH", "--plot", tmp_path / "i.svg").code == 0
     )
+    lines = cli("importance", "sma_cross", "--symbol", "SYNTH", "--parallel", tmp_path / "p.svg")
+    assert lines.code == 0 and lines.err.startswith("drew ") and not lines.out
     assert (
         cli("importance", "nope").code == 3 and cli("importance", "sma_cross", "-m", "x").code == 2
     )

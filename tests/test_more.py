@@ -161,3 +161,12 @@ def test_the_macro_tells_of_the_same_falls(made):
     assert first.height == 1 and first["rank"].item() == 1
     with pytest.raises(LakeError, match="no run 'nope': drawdowns takes a whole id"):
         lake.sql("from drawdowns('nope')").rows()
+
+
+def test_notebooks_get_each_form(made):
+    lake, ids = made
+    for shown in (lake.run(ids[0]), lake.simulate(ids[0], n=50), lake.run(ids[0]).plot()):
+        bundle = shown._repr_mimebundle_()
+        assert bundle["text/plain"] == repr(shown) and "<svg" in bundle["text/html"]
+        assert bundle["image/svg+xml"].startswith("<svg")
+    assert set(lake.run(ids[4])._repr_mimebundle_()) == {"text/plain", "text/html"}

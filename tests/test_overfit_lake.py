@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from trials import document, save_moments, save_returns, seeded, sweep_params, s
 
 import bt_lake
 from bt_lake.queries import points, trials
-from bt_lake.warehouse.errors import BadInput, UnknownName
+from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 FAST = {"splits": 8, "bootstraps": 200}
 GRID = [{"fast": i % 6, "slow": i // 6} for i in range(30)]
@@ -35,6 +37,24 @@ def test_scaling_equity_changes_nothing(tmp_path):
         save_returns(lake, returns, params=GRID, capital=capital)
         reports.append(lake.overfit(**FAST))
     same(*reports)
+
+
+def test_its_picture_has_a_bar_for_each_part_of_the_splits(lake):
+    save_returns(lake, noise(seeded()), params=GRID)
+    found = lake.overfit(**FAST)
+    logits = found.overfitting.logits
+    tree = ElementTree.fromstring(found.plot().svg())
+    names = "{http://www.w3.org/2000/svg}rect", "{http://www.w3.org/2000/svg}title"
+    tips = [(rect.get("class"), rect.findtext(names[1]) or "") for rect in tree.iter(names[0])]
+    bars = [(paint, int(tip.split()[0].replace(",", ""))) for paint, tip in tips if "splits" in tip]
+    assert [n for _, n in bars] == [n for n in logits.splits if n]
+    red = sum(n for paint, n in bars if paint == "bt-f-bad")
+    assert red / found.overfitting.splits == pytest.approx(found.overfitting.pbo)
+    assert "<pre>" in found._repr_html_() and "<svg" in found._repr_html_()
+    bare = dataclasses.replace(found, overfitting=None)
+    assert "<svg" not in bare._repr_html_()
+    with pytest.raises(NotFound, match="nothing to draw"):
+        bare.plot()
 
 
 def test_the_order_of_saving_changes_nothing(tmp_path):

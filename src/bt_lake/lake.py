@@ -926,10 +926,10 @@ class Lake:
         self, strategy: str, /, metric: str = "sharpe_ratio", **filters: Unpack[Given]
     ) -> Importance:
         """What share of a metric's variance each parameter brings, alone and in pairs: `print` it,
-        or take `.frame()`, `.means()`, `.plot()`.
+        or take `.frame()`, `.means()`, `.plot()`, `.parallel()`.
 
-        Exact (ANOVA), of a full grid of parameters and labels, where each cell counts alike; where
-        there are gaps, filters must take a part without.
+        Exact (ANOVA) where the runs are a full grid of parameters and labels, in which each cell
+        counts alike; else functional ANOVA over a forest of regression trees.
         """
         from bt_lake.queries.importance import importance
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import empyrical
 import numpy as np
+import optuna
 import pytest
 import scipy.stats
 import statsmodels.api as sm
 
+from bt_lake.metrics.forest import forest
 from bt_lake.metrics.more import Trades, more, sharpe_error
 from bt_lake.metrics.relative import relative
 from bt_lake.metrics.returns import Returns
@@ -90,3 +92,35 @@ def test_two_samples_are_as_far_apart_as_scipy_says(seed: int) -> None:
     theirs = scipy.stats.ks_2samp(a[:90], b, method="asymp")
     assert distance == pytest.approx(theirs.statistic, rel=1e-12)
     assert p == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+def test_importance_is_in_the_order_and_size_of_optuna_s_fanova() -> None:
+    """Of one random search with an interaction; both are forests with luck of their own."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def score(stop: float, lots: int, slow: int) -> float:
+        return 3 * stop + 0.2 * lots + 0.01 * slow * stop
+
+    def objective(trial: optuna.Trial) -> float:
+        return score(
+            trial.suggest_float("stop", 0, 1),
+            trial.suggest_int("lots", 1, 8),
+            trial.suggest_int("slow", 10, 100),
+        )
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    study.optimize(objective, n_trials=300)
+    names = ["stop", "lots", "slow"]
+    table = np.array([[trial.params[name] for name in names] for trial in study.trials])
+    y = np.array([trial.value for trial in study.trials])
+    bins = [np.unique(column, return_inverse=True) for column in table.T]
+    places = np.array([at * min(24, len(values)) // len(values) for values, at in bins]).T
+    sizes = places.max(axis=0) + 1
+    ours = forest(places, y, sizes).shares
+    theirs = optuna.importance.get_param_importances(
+        study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0), params=names
+    )
+    alone = np.array([ours[axis,] for axis in range(3)])
+    alone /= alone.sum()  # as theirs, which leaves out what parameters bring together
+    assert [names[axis] for axis in np.argsort(-alone)] == list(theirs)
+    assert alone == pytest.approx([theirs[name] for name in names], abs=0.08)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from bt_lake.drawing.theme import INK, PAPER, STYLE, Colour, Paint, hexadecimal
-from bt_lake.warehouse.errors import BadInput
+from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.wholefile import whole_file
 from bt_lake.wording.values import one_line
 
@@ -71,8 +71,23 @@ class Text:
 Shape: TypeAlias = Rect | Line | Area | Dot | Text
 
 
+class Shown:
+    """What a notebook shows by itself, in each form that it may want."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """As text, as HTML, and where there is a picture as SVG."""
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}  # type: ignore[attr-defined]
+        try:
+            drawn = self if isinstance(self, Picture) else self.plot()  # type: ignore[attr-defined]
+        except NotFound:
+            return bundle
+        return {**bundle, "image/svg+xml": drawn.svg()}
+
+
 @dataclass
-class Picture:
+class Picture(Shown):
     """Shapes on a ground: `svg()`, `save("x.svg")`; notebooks show it by themselves."""
 
     title: str

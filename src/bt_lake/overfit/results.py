@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.overfit.decay import Decay
 from bt_lake.overfit.family import Gathered
 from bt_lake.overfit.plateau import Plateau
+from bt_lake.warehouse.errors import NotFound
 
 if TYPE_CHECKING:
+    from bt_lake.drawing.picture import Picture
     from bt_lake.overfit.more import More
 
 FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
@@ -162,8 +166,8 @@ class Alignment:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class OverfitReport:
-    """Shown, it is the report as text; `to_dict()` is fit for JSON."""
+class OverfitReport(Shown):
+    """Shown, it is the report as text, in a notebook with `plot()`; `to_dict()` is fit for JSON."""
 
     family: str  # what it is about
     verdict: str
@@ -183,6 +187,19 @@ class OverfitReport:
         from bt_lake.overfit.text import render
 
         return render(self)
+
+    def plot(self) -> Picture:
+        """How the best in sample ranks out of sample: `.save("pbo.svg")`; notebooks show it."""
+        from bt_lake.overfit.picture import logits_picture
+
+        if self.overfitting is None:
+            why = next((note for note in self.notes if note.startswith("pbo")), "pbo: not known")
+            raise NotFound(f"nothing to draw: {why}")
+        return logits_picture(self.overfitting, self.family)
+
+    def _repr_html_(self) -> str:
+        text = f"<pre>{escape(repr(self))}</pre>"
+        return text if self.overfitting is None else text + self.plot()._repr_html_()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""

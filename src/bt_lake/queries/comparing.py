@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.queries.curves import rows_of
 from bt_lake.queries.heads import heads
 from bt_lake.queries.reading import Reader
@@ -54,7 +55,7 @@ class MetricLine:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class Comparison(Shown):
     """`correlation` of daily returns, and `overlap`, the days it rests on, for each pair."""
 
     ids: list[str]

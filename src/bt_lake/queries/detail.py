@@ -9,6 +9,7 @@ from html import escape
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.queries import curves
 from bt_lake.queries.answer import Answer
 from bt_lake.queries.reading import Reader
@@ -41,7 +42,7 @@ _HEADLINES = (
 
 
 @dataclass(frozen=True)
-class Detail:
+class Detail(Shown):
     """A run: `row` holds every column of `runs`, its JSON parsed, its times naive UTC."""
 
     row: Row

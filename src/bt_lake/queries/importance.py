@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bt_lake.metrics.segments import Floats
+from bt_lake.drawing.picture import Shown
+from bt_lake.metrics.forest import TREES, forest
+from bt_lake.metrics.segments import Floats, Ints
 from bt_lake.metrics.variance import variance_shares
 from bt_lake.queries.filters import Filters
 from bt_lake.queries.listing import listing
@@ -19,7 +20,7 @@ from bt_lake.queries.reading import Reader
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.forking import refuse_frames
-from bt_lake.warehouse.schema import LABELS
+from bt_lake.warehouse.schema import LABELS, RUNS
 from bt_lake.wording.metrics import metric_name, metric_text, short
 from bt_lake.wording.values import percent, text, tick_share
 
@@ -30,27 +31,33 @@ if TYPE_CHECKING:
 
 _LABELS = tuple(name for name in LABELS if name != "strategy")
 _SHOWN = 12
+_BINS = 24
+_FEWEST = 20  # runs, for a forest
 
 
 @dataclass(frozen=True, repr=False)
-class Importance:
+class Importance(Shown):
     """`print` it, or take `.frame()` (shares), `.means()` (each value of each parameter),
-    `.plot()`."""
+    `.plot()`, `.parallel()`."""
 
     strategy: str
     metric: str
-    axes: dict[str, list[Any]]  # the values of each parameter or label
-    cells: Floats  # the mean of the runs in each
-    runs: int
+    axes: dict[str, list[str]]  # the values of each parameter or label, as texts
+    brought: dict[tuple[int, ...], float]  # by axes: share of the variance
+    at: list[Floats]  # the mean at each value of each axis
+    places: Ints  # a row a run, a column an axis: which value it has
+    values: Floats
+    exact: bool
+
+    @property
+    def runs(self) -> int:
+        return self.values.size
 
     @property
     def shares(self) -> dict[str, float]:
         """The largest first; what more than two bring together is `the rest`."""
         names = [short(name) for name in self.axes]
-        found = {
-            " x ".join(names[axis] for axis in axes): share
-            for axes, share in variance_shares(self.cells).items()
-        }
+        found = {" x ".join(names[axis] for axis in axes): s for axes, s in self.brought.items()}
         ordered = dict(sorted(found.items(), key=lambda each: -each[1]))
         if len(names) > 2 and ordered:
             ordered["the rest"] = max(0.0, 1.0 - sum(ordered.values()))
@@ -69,11 +76,11 @@ class Importance:
         refuse_frames()
         import polars as pl
 
-        rows = []
-        for axis, (name, values) in enumerate(self.axes.items()):
-            others = tuple(n for n in range(self.cells.ndim) if n != axis)
-            means = self.cells.mean(axis=others)
-            rows += [(short(name), text(v), m) for v, m in zip(values, means.tolist(), strict=True)]
+        rows = [
+            (short(name), value, mean)
+            for (name, values), means in zip(self.axes.items(), self.at, strict=True)
+            for value, mean in zip(values, means.tolist(), strict=True)
+        ]
         schema = {"parameter": pl.String, "value": pl.String, self.metric: pl.Float64}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -86,10 +93,41 @@ class Importance:
         drawn = charts.bars(title, list(shown), list(shown.values()), show=tick_share)
         return charts.titled(drawn, self.words)
 
+    def parallel(self) -> Picture:
+        """Each run as a line over its parameters, the better the brighter: parallel coordinates."""
+        from bt_lake.drawing.charts import titled
+        from bt_lake.drawing.parallel import Upright, parallel
+
+        better = RUNS[self.metric].better if self.metric in RUNS else ""
+        good = self.values * (-1.0 if better == "lower" else 1.0)
+        low, high = float(good.min()), float(good.max())
+        good = (good - low) / (high - low) if high > low else np.full(good.size, 0.5)
+        uprights = []
+        for axis, (name, values) in enumerate(self.axes.items()):
+            last = max(1, len(values) - 1)
+            labels = [(place / last, value) for place, value in enumerate(values)]
+            uprights.append(Upright(short(name), self.places[:, axis] / last, labels))
+        show = metric_text(self.metric)
+        ends = float(self.values.min()), float(self.values.max())
+        spread = (self.values - ends[0]) / ((ends[1] - ends[0]) or 1.0)
+        labels = [(0.0, show(ends[0])), (1.0, show(ends[1]))]
+        uprights.append(Upright(metric_name(self.metric), spread, labels))
+        title = f"{metric_name(self.metric)} of {self.strategy} over its parameters"
+        return titled(
+            parallel(title, uprights, good), f"{self.runs:,} runs, the better the brighter"
+        )
+
     @property
     def words(self) -> str:
         grid = " x ".join(str(len(values)) for values in self.axes.values())
-        return f"{self.runs:,} runs on a full grid of {grid}: exact shares of the variance (ANOVA)"
+        if self.exact:
+            return (
+                f"{self.runs:,} runs on a full grid of {grid}: exact shares of the variance (ANOVA)"
+            )
+        return (
+            f"{self.runs:,} runs on a part of a grid of {grid}: shares of the variance of a forest "
+            f"of {TREES} trees (functional ANOVA)"
+        )
 
     def __repr__(self) -> str:
         lines = [f"{metric_name(self.metric)} of {self.strategy}: {self.words}", ""]
@@ -125,21 +163,52 @@ def importance(reader: Reader, strategy: str, metric: str, filters: Filters) -> 
     axes = _axes(settings)
     if not axes:
         raise BadInput(f"no parameter differs among the runs of {strategy} that have {name}")
-    size = prod(map(len, axes.values()))
-    held: dict[tuple[int, ...], list[float]] = defaultdict(list)
-    places = {axis: {repr(v): n for n, v in enumerate(values)} for axis, values in axes.items()}
-    for row, each in zip(rows, settings, strict=True):
-        held[tuple(places[axis][repr(each.get(axis))] for axis in axes)].append(row[name])
-    if len(held) < size:
-        told = ", ".join(f"{short(axis)} ({len(values)})" for axis, values in axes.items())
+    value = np.array([row[name] for row in rows], np.float64)
+    index = {axis: {repr(v): n for n, v in enumerate(values)} for axis, values in axes.items()}
+    places = np.array([[index[axis][repr(each.get(axis))] for axis in axes] for each in settings])
+    made: dict[str, Any] = {"places": places, "values": value}
+    cells = _cells(axes, places, value)
+    made |= _by_forest(axes, places, value) if cells is None else _exact(axes, cells)
+    return Importance(strategy, name, **made)
+
+
+def _cells(axes: dict[str, list[Any]], places: Ints, value: Floats) -> Floats | None:
+    """The mean of the runs in each cell of the grid; None where it has gaps."""
+    shape = [len(values) for values in axes.values()]
+    if prod(shape) > value.size:
+        return None
+    counts, sums = np.zeros(shape), np.zeros(shape)
+    np.add.at(counts, tuple(places.T), 1.0)
+    np.add.at(sums, tuple(places.T), value)
+    return np.asarray(sums / counts) if (counts > 0).all() else None
+
+
+def _exact(axes: dict[str, list[Any]], cells: Floats) -> dict[str, Any]:
+    means = [
+        cells.mean(axis=tuple(n for n in range(cells.ndim) if n != axis))
+        for axis in range(cells.ndim)
+    ]
+    named = {axis: [text(value) for value in values] for axis, values in axes.items()}
+    return {"axes": named, "brought": variance_shares(cells), "at": means, "exact": True}
+
+
+def _by_forest(axes: dict[str, list[Any]], places: Ints, value: Floats) -> dict[str, Any]:
+    """Values of an axis that has very many are taken together, each time about as many."""
+    if value.size < _FEWEST:
         raise BadInput(
-            f"importance needs a full grid: {len(held):,} of the {size:,} combinations of {told} "
-            "have runs; take a part of them by -p or another filter"
+            f"importance: {value.size} runs that are no full grid are too few to tell by: "
+            f"it takes {_FEWEST}"
         )
-    cells = np.empty([len(values) for values in axes.values()])
-    for place, values in held.items():
-        cells[place] = np.mean(values)
-    return Importance(strategy, name, axes, cells, len(rows))
+    named, binned = {}, places.copy()
+    for axis, (name, values) in enumerate(axes.items()):
+        bins = np.array_split(np.arange(len(values)), min(len(values), _BINS))
+        bin_of = np.repeat(np.arange(len(bins)), [part.size for part in bins])
+        binned[:, axis] = bin_of[places[:, axis]]
+        ends = [(text(values[part[0]]), text(values[part[-1]])) for part in bins]
+        named[name] = [low if low == high else f"{low} to {high}" for low, high in ends]
+    found = forest(binned, value, np.array([len(values) for values in named.values()]))
+    parts = {"axes": named, "brought": found.shares, "at": found.means, "exact": False}
+    return {**parts, "places": binned}
 
 
 def _axes(settings: list[dict[str, Any]]) -> dict[str, list[Any]]:

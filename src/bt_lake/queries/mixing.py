@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.metrics import NONE, curve_metrics
 from bt_lake.metrics.mixing import hierarchical, inverse_volatility, mixed, risk_shares
 from bt_lake.metrics.periods import DAY
@@ -37,7 +38,7 @@ _SHOWN = ("total_return", "cagr", "volatility", "sharpe_ratio", "max_drawdown", 
 
 
 @dataclass(frozen=True, repr=False)
-class Portfolio:
+class Portfolio(Shown):
     """`print` it, or take `.metrics`, `.frame()` (a row a run), `.equity()`, `.correlation`,
     `.plot()`."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.metrics.paths import How, Paths, paths
 from bt_lake.metrics.segments import Floats
 from bt_lake.queries.curves import trades
@@ -29,7 +30,7 @@ _WAYS = {"trades": ("shuffle", "resample"), "returns": ("blocks", "resample", "s
 
 
 @dataclass(frozen=True, repr=False)
-class Simulation:
+class Simulation(Shown):
     """`print` it, or take `.quantiles()`, `.bands()`, `.ruin`, `.plot()`."""
 
     run_id: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bt_lake.drawing.picture import Shown
 from bt_lake.queries.filters import ALL, Filters
 from bt_lake.queries.names import (
     EXTRA,
@@ -51,7 +52,7 @@ _INT64, _LARGEST = 2**63, int(sys.float_info.max)
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Shown):
     """The values of one metric over one or two parameters, numbers as numbers.
 
     `rows` are (x, value, runs) or (x, y, value, runs), sorted; `note` says why there are none, or

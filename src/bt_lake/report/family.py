@@ -125,7 +125,13 @@ def _distribution(found: Family, left: list[str]) -> list[Block]:
 def _overfitting(found: Family, left: list[str]) -> list[Block]:
     rows: list[list[str | Cell]] = [[label, said] for label, said in told(found.overfit)]
     notes = [Words(f"- {note}") for note in found.overfit.notes]
-    return [Table(["", ""], rows, 2), *notes] if rows else [*notes]
+    pictures: list[Block] = []
+    if found.overfit.overfitting is not None:
+        pictures = [
+            Words("Rank out of sample of the best in sample"),
+            Figure.of(found.overfit.plot()),
+        ]
+    return [*([Table(["", ""], rows, 2)] if rows else []), *pictures, *notes]
 
 
 def _best(found: Family, left: list[str]) -> list[Block]:

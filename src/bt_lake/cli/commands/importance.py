@@ -23,25 +23,35 @@ def importance(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the shares: .svg or .html.")
     ] = None,
+    parallel: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw each run as a line over the parameters."),
+    ] = None,
 ) -> None:
     """What share of a metric's variance each parameter brings.
 
-    Alone and in pairs, exactly (ANOVA), of a full grid; filters take a part of a grid that has
-    gaps. Labels that differ, such as symbol, count as parameters.
+    Alone and in pairs: exactly (ANOVA) of a full grid, else by functional ANOVA over a forest of
+    regression trees. Labels that differ, such as symbol, count as parameters.
 
     \b
     Examples:
       bt-lake importance sma_cross
       bt-lake importance sma_cross -m calmar_ratio --symbol AAPL --plot shares.svg
+      bt-lake importance sma_cross --parallel lines.svg
     """
-    if plot is not None:
-        check_kind(plot)
+    files = [path for path in (plot, parallel) if path is not None]
+    for path in files:
+        check_kind(path)
     made = session.lake.importance(strategy, metric, **which.filters())
     if plot is not None:
         made.plot().save(plot)
-    elif out.is_text:
+    if parallel is not None:
+        made.parallel().save(parallel)
+    if not files and out.is_text:
         lines = repr(made).splitlines()
         out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
-    else:
+    elif not files:
         out.rows(made.frame().columns, made.frame().rows())
-    messages.note(f"drew {plot}" if plot else "", messages.took(session.started))
+    messages.note(
+        f"drew {' and '.join(map(str, files))}" if files else "", messages.took(session.started)
+    )
