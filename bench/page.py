@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,7 +36,7 @@ from report import Report
 from bt_lake.lake import Lake
 
 LIBRARIES = Path(__file__).resolve().parents[1] / ".venv-peers" / "dash"
-TRIES = 5
+TRIES, VISITS = 5, 3
 # The last is that of the filters, each of which takes its first row away.
 ORDERS = ("total_return", "cagr", "win_rate", "calmar_ratio", "sharpe_ratio")
 WHERE = "sharpe_ratio < {} and total_trades > 30"
@@ -58,13 +59,18 @@ def main() -> None:
     libraries = dash()
     if libraries is None:
         report.facts["left out"] = {"Dash": "it cannot be installed here"}
+    found = distributions(path=[str(libraries)]) if libraries else ()
+    wanted = {"dash", "dash-ag-grid", "starlette", "uvicorn"}
+    for each in (*found, *distributions()):
+        if (name := each.metadata["Name"].lower().replace("_", "-")) in wanted:
+            report.versions[name] = each.version
     with tempfile.TemporaryDirectory() as folder:
         for runs in (1_000, 1_000_000) if asked.full else asked.runs:
             lake = (asked.keep or Path(folder)) / f"runs-{runs}"
             if not (lake / "lake.json").exists():
                 queries_lake.build(lake, runs, min(runs, 12_500))
             measure(report, lake, runs, libraries)
-    report.row("other programs meanwhile", "load of a minute", os.getloadavg()[0], "")
+    report.row("load of a minute, this included", "machine", os.getloadavg()[0], "")
     report.finish(asked.json)
 
 
@@ -100,7 +106,8 @@ def measure(report: Report, folder: Path, runs: int, libraries: Path | None) -> 
         kinds: dict[str, type[Shown]] = {Ours.name: Ours, Dash.name: Dash}
         shown: dict[str, Shown] = {}
         visits: dict[str, list[tuple[float, float]]] = {who: [] for who in urls}
-        for place in range(TRIES + 1):  # the first opens the lake, and does not count
+        report.versions["chromium"] = browser.version
+        for place in range(VISITS + 1):  # the first opens the lake, and does not count
             for who, url in urls.items():
                 if who in shown:
                     shown[who].page.context.close()
@@ -132,6 +139,11 @@ def look(row: Callable[..., None], lake: Lake, shown: dict[str, Shown]) -> None:
         where = WHERE.format(2 - place / 5)
         for who, page in shown.items():
             note("a filter", who, page.filtered(where, first(lake, last, where=where)))
+    # Only the oldest runs of a large lake have a curve.
+    (newest,) = lake.ask.sql("select max(run_id) from equity").rows()[0]
+    where = f"run_id <= '{newest}' and total_trades > 30"
+    for page in shown.values():
+        page.filtered(where, first(lake, last, where=where))
     ids = lake.ask.runs(sort=last, n=TRIES + 1, where=where, columns=["run_id"]).rows()
     for place, (run_id,) in enumerate(ids[1:], start=1):
         for who, page in shown.items():

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 TOKEN = "0123456789abcdef0123"
 WINDOW = {"width": 1440, "height": 900}
 PATIENCE_MS = 60_000
-# Until the function says what is wanted, looked at in each frame; then the frame after.
+# Until the function says what is wanted, looked at after each change; then the frame that shows it.
 WATCH = """([told, wanted]) => {
   const look = new Function("return " + told);
   window.watched = new Promise((done) => {
@@ -28,16 +28,17 @@ WATCH = """([told, wanted]) => {
     for (const kind of ["click", "keydown"])
       addEventListener(kind, start, { capture: true, once: true });
     performance.clearResourceTimings();
-    const again = () => {
-      if (began === null || look() !== wanted) { requestAnimationFrame(again); return; }
+    const watcher = new MutationObserver(() => {
+      if (began === null || look() !== wanted) return;
+      watcher.disconnect();
       requestAnimationFrame(() => setTimeout(() => {
         const asked = performance.getEntriesByType("resource")
           .find((entry) => entry.name.includes("/api/runs"));
         done({ took: performance.now() - began,
                served: asked ? asked.responseEnd - asked.startTime : null });
       }));
-    };
-    again();
+    });
+    watcher.observe(document, { subtree: true, childList: true, attributes: true });
   });
 }"""
 
@@ -53,7 +54,7 @@ class Shown:
         self.page.evaluate(WATCH, [told, wanted])
         act()
         found: dict[str, Any] = self.page.evaluate("() => window.watched")
-        self.page.wait_for_timeout(500)  # what comes after the rows is not in the next figure
+        self.page.wait_for_timeout(400)  # what comes after the rows is not in the next figure
         return {name: None if value is None else value / 1000 for name, value in found.items()}
 
     def by(self, metric: str, run_id: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def opened(browser: Browser, kind: type[Shown], url: str) -> tuple[Shown, float,
     page.goto(url)
     page.wait_for_function(f"() => {shown.first}")
     took = time.perf_counter() - began
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(600)
     return shown, took, sum(sent) / 1000
 
 

@@ -21,6 +21,7 @@ BENCHES = {
     "overfit": "Selection bias",
     "run": "Running sweeps",
     "imports": "Importing",
+    "page": "The page",
 }
 OURS = "bt-lake"
 MORE_IS_BETTER = {"runs/s"}

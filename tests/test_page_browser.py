@@ -233,7 +233,7 @@ def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server)
     edge = lines.bounding_box()
     page.mouse.move(edge["x"] + 64, edge["y"] + 25)
     page.mouse.down()
-    page.mouse.move(edge["x"] + 64, edge["y"] + 230)  # fast 10 and 20, not 5
+    page.mouse.move(edge["x"] + 64, edge["y"] + 215)  # fast 10 and 20, not 5
     page.mouse.up()
     expect(page.locator(".told")).to_contain_text("8 of 12 runs, the best with sharpe")
     page.click(".told a")
@@ -276,7 +276,7 @@ def test_values_beyond_the_commonest_are_found(browser, tmp_path: Path):
     lake = Lake(tmp_path / "lake", wait=0)
     with lake.batch() as batch:
         for n in range(45):
-            batch.save(strategy="s", symbol=f"SYM{n:02d}", metrics={"sharpe_ratio": n / 10})
+            batch.save(strategy="s", symbol=f"SYM{n:02d}")
     with server(lake.store.layout.root, "--read-only") as running:
         tab = Tab(browser, running)
         page = tab.open("/runs")
@@ -287,6 +287,24 @@ def test_values_beyond_the_commonest_are_found(browser, tmp_path: Path):
         symbols.locator("label", has_text="SYM44").click()
         expect(page.locator(".foot")).to_contain_text("1 loaded of 1 that fit, of 45 runs")
         assert "symbol=SYM44" in page.url
+        tab.close()
+
+
+def test_a_range_of_an_oddly_named_parameter_is_kept(browser, tmp_path: Path):
+    lake = Lake(tmp_path / "lake", wait=0)
+    with lake.batch() as batch:
+        for n in range(20):
+            batch.save(strategy="s", params={"stop %": n})
+    with server(lake.store.layout.root, "--read-only") as running:
+        tab = Tab(browser, running)
+        page = tab.open("/runs?sort=param.stop+%25")
+        edge = page.locator(".bars").bounding_box()
+        page.mouse.move(edge["x"] + 1, edge["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(edge["x"] + edge["width"] / 2, edge["y"] + 20)
+        page.mouse.up()
+        expect(page.locator(".foot")).to_contain_text("10 loaded of 10 that fit, of 20 runs")
+        assert page.input_value("#filter").startswith('param."stop %" <=')
         tab.close()
 
 

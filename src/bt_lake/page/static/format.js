@@ -13,8 +13,12 @@ export const columns = () => [...known.values()];
 export const tradeColumns = () => trades;
 export const title = (name) =>
   known.get(name)?.title ?? name.replace(/^(param|extra)\./, "");
-/** How a column or a metric of one's own is written in a filter. */
-export const spelt = (name) => (known.has(name) || name.startsWith("param.") ? name : `extra['${name.replaceAll("'", "''")}']`);
+/** How a column, a parameter or a metric of one's own is written in a filter. */
+export function spelt(name) {
+  if (known.has(name)) return name;
+  if (!name.startsWith("param.")) return `extra['${name.replaceAll("'", "''")}']`;
+  return name.split(".").map((part) => (/^[a-z_]\w*$/i.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join(".");
+}
 export const isNumber = (name) => ["double", "int64"].includes(known.get(name)?.kind);
 
 /** With a minus as wide as a plus, and none before what is rounded to zero. */

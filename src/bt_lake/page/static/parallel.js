@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 import { column, count, many, shortId, text, title } from "./format.js";
 import { ticks } from "./chart.js";
 
-const HEIGHT = 300, TOP = 30, BOTTOM = 18, SIDE = 64, EACH = 110, NEAR = 8, GRIP = 22, MOST_AXES = 12, NAMED = 12;
+const HEIGHT = 300, TOP = 30, BOTTOM = 40, SIDE = 64, EACH = 110, NEAR = 8, GRIP = 22, MOST_AXES = 12, NAMED = 12;
+const NONE = -0.1;  // where runs lie that have no such parameter: below the axis
 
 /**
  * found: {columns: [run_id, metric, ...parameters], data, rows, total}. `shades` colour the metric,
@@ -38,7 +39,7 @@ export function parallel(found, { shades, open, address }) {
   const y = (share) => TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
   const share = (at) => Math.min(1, Math.max(0, 1 - (at - TOP) / (HEIGHT - TOP - BOTTOM)));
   const brushed = () => axes.filter((axis) => axis.kept);
-  const within = (place) => axes.every(({ kept, shares }) => !kept || (shares[place] !== null && shares[place] >= kept[0] && shares[place] <= kept[1]));
+  const within = (place) => axes.every(({ kept, shares }) => !kept || (shares[place] >= kept[0] && shares[place] <= kept[1]));
 
   function draw() {
     const width = canvas.clientWidth, scale = devicePixelRatio || 1;
@@ -63,12 +64,7 @@ export function parallel(found, { shades, open, address }) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
     pen.beginPath();
-    let begun = false;
-    axes.forEach(({ shares }, at) => {
-      if (shares[place] === null) { begun = false; return; }
-      if (begun) pen.lineTo(x(at), y(shares[place])); else pen.moveTo(x(at), y(shares[place]));
-      begun = true;
-    });
+    axes.forEach(({ shares }, at) => pen.lineTo(x(at), y(shares[place])));
     pen.stroke();
   }
 
@@ -110,7 +106,7 @@ export function parallel(found, { shades, open, address }) {
     let found = null, least = NEAR;
     for (const place of order) {
       const [a, b] = [axes[left].shares[place], axes[left + 1].shares[place]];
-      if (a === null || b === null || !within(place)) continue;
+      if (!within(place)) continue;
       const away = Math.abs(y(a + part * (b - a)) - offsetY);
       if (away <= least) { least = away; found = place; }
     }
@@ -124,6 +120,7 @@ export function parallel(found, { shades, open, address }) {
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
+    const was = near;
     if (held) {
       const to = share(event.offsetY);
       held.axis.kept = [Math.min(held.from, to), Math.max(held.from, to)];
@@ -133,7 +130,7 @@ export function parallel(found, { shades, open, address }) {
       near = axis ? null : nearest(event);
       canvas.style.setProperty("cursor", axis ? "ns-resize" : near === null ? "default" : "pointer");
     }
-    draw();
+    if (held || near !== was) draw();
   });
   canvas.addEventListener("pointerup", (event) => {
     if (!held) return;
@@ -157,14 +154,15 @@ export function parallel(found, { shades, open, address }) {
 /** Where each run lies on an axis, from 0 to 1: by its number, or by its place among the texts. */
 function axisOf(name, list, rows) {
   const known = rows.map((row) => list[row]).filter((value) => value !== null);
+  const some = known.length < rows.length ? [[NONE, "none"]] : [];
   const about = column(name), axis = { name, title: title(name), kept: null, said: (row) => text(name, list[row]) };
   if (known.every((value) => typeof value === "number")) {
     const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
     const at = (value) => (high > low ? (value - low) / (high - low) : 0.5);
     const back = (share) => low + share * (high - low);
     const whole = !about && known.every(Number.isInteger);
-    axis.shares = list.map((value) => (value === null ? null : at(value)));
-    axis.marks = ticks(low, high, 5).filter((value) => !whole || Number.isInteger(value)).map((value) => [at(value), text(name, value)]);
+    axis.shares = list.map((value) => (value === null ? NONE : at(value)));
+    axis.marks = ticks(low, high, 5).filter((value) => !whole || Number.isInteger(value)).map((value) => [at(value), text(name, value)]).concat(some);
     if (!axis.marks.length) axis.marks = [[at(low), text(name, low)]];
     axis.condition = () => {
       // Of the runs within, so that what is shown is what was kept, however it is written.
@@ -176,8 +174,8 @@ function axisOf(name, list, rows) {
   const places = new Map([...new Set(known.map((value) => JSON.stringify(value)))].sort().map((value, place, all) =>
     [value, all.length > 1 ? place / (all.length - 1) : 0.5]));
   const step = Math.max(1, Math.ceil(places.size / NAMED));
-  axis.shares = list.map((value) => (value === null ? null : places.get(JSON.stringify(value))));
-  axis.marks = [...places].filter((_, place) => place % step === 0).map(([value, share]) => [share, text("", JSON.parse(value))]);
+  axis.shares = list.map((value) => (value === null ? NONE : places.get(JSON.stringify(value))));
+  axis.marks = [...places].filter((_, place) => place % step === 0).map(([value, share]) => [share, text("", JSON.parse(value))]).concat(some);
   axis.condition = () => [name, [...places].filter(([, at]) => at >= axis.kept[0] && at <= axis.kept[1]).map(([value]) => value)];
   return axis;
 }

@@ -9,11 +9,12 @@ import { Table } from "./table.js";
 
 const PAGE = 200, MOST = 2000, BREATH_MS = 1000, MOST_FACETS = 30;
 const FILTERS = ["tag", "where", "since", "until", "min_trades", "min_days", "p"];
+const soon = (act) => setTimeout(() => requestAnimationFrame(() => setTimeout(act)));
 const EMPTY = ["bt-lake demo", "bt-lake ingest results/", "bt-lake run your_file.py:function"];
 
 export function runsView(root, app) {
   const labels = app.about.facets;
-  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null;
+  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null, turns = 0;
   let shown = address();
   const looked = {};  // what is typed to find values of a label
 
@@ -91,6 +92,7 @@ export function runsView(root, app) {
   async function load({ keepPlace = false } = {}) {
     const n = keepPlace ? Math.min(MOST, Math.max(PAGE, rows.length)) : PAGE;
     drop("count", "facets", "histogram", "more");
+    turns++;
     let answer;
     try {
       answer = await ask("runs", question({ n }), { key: "rows" });
@@ -108,7 +110,8 @@ export function runsView(root, app) {
     table.element.scrollTop = keepPlace ? table.element.scrollTop : 0;
     draw();
     tell(answer.note, answer.left_out);
-    around();
+    const turn = ++turns;
+    soon(() => { if (turn === turns && root.isConnected) around(); });  // the rows are painted first: what stands around them costs a large lake more
     if (!rows.length && ![...filters()].length) empty();
   }
 
