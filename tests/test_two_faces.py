@@ -25,7 +25,7 @@ METHODS = {
     "export": "export", "tag": "tag", "note": "note", "delete": "delete", "restore": "restore",
     "info": "info", "check": "check", "compact": "compact", "walkforward": "walkforward",
     "decay": "decay", "study": "study", "history": "history", "certify": "certify", "recompute": "recompute", "backup": "backup", "recover": "recover", "merge": "merge",
-    "delta": "delta",
+    "delta": "delta", "copy": "copy",
 }  # fmt: skip
 # A tour of the other commands, a look at the machine, and a face of its own.
 OF_A_TERMINAL = {"demo", "doctor", "mcp", "page"}

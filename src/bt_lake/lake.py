@@ -1156,6 +1156,18 @@ class Lake:
         """
         return self.store.backup(folder, keep=keep, verify=verify, **progress)
 
+    @staticmethod
+    def copy(
+        source: str | os.PathLike[str], target: str | os.PathLike[str], **progress: Any
+    ) -> Copied:
+        """Copy a lake from a folder to an object store ("s3://bucket/prefix"), or back to a folder.
+
+        Started again it goes on where it was, and takes up what has changed since.
+        """
+        from bt_lake.warehouse.store import copy
+
+        return copy(source, target, **progress)
+
     def recover(self, backup: str | os.PathLike[str], **progress: Any) -> Copied:
         """Make this lake again from a backup, or the newest in a folder of them."""
         return self.store.recover(backup, **progress)

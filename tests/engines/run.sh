@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/tests/engines
 engines=("$@")
-[[ ${#engines[@]} -gt 0 ]] || engines=(backtesting backtrader bt clusters judge lakehouse pybroker vectorbt)
+[[ ${#engines[@]} -gt 0 ]] || engines=(backtesting backtrader bt cloud clusters judge lakehouse pybroker vectorbt)
 
 mkdir -p "$root/.venv-engines"
 echo '*' >"$root/.venv-engines/.gitignore"

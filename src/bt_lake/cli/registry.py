@@ -73,6 +73,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "compact": "keeping:compact",
         "backup": "copying:backup",
         "recover": "copying:recover",
+        "copy": "copying:copy",
         "merge": "copying:merge",
         "recompute": "keeping:recompute",
     },

@@ -127,7 +127,7 @@ class _Backup:
             self._before = {each.path: each for each in listed(self._previous)}
         make_folder(self._underway)
         for _ in range(_TRIES):
-            with _held(self._layout) as snapshot:
+            with held(self._layout) as snapshot:
                 try:
                     self._copy(snapshot)
                 except FileNotFoundError:
@@ -252,7 +252,7 @@ class _Snapshot:
 
 
 @contextlib.contextmanager
-def _held(layout: Layout) -> Iterator[_Snapshot]:
+def held(layout: Layout) -> Iterator[_Snapshot]:
     """A snapshot whose files stay until the caller is done with them."""
     hold = f"_stage/hold-{uuid7().hex}"
     with contextlib.ExitStack() as stack, Folders(layout.root) as folders:

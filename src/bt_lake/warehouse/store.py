@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bt_lake.warehouse.copies import Copied
+    from bt_lake.warehouse.copies import Progress as CopyProgress
     from bt_lake.warehouse.database import Database
     from bt_lake.warehouse.delta import Shown
     from bt_lake.warehouse.findings import Report
@@ -272,6 +273,29 @@ class Store:
         )
 
 
+def copy(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    progress: CopyProgress | None = None,
+) -> Copied:
+    """Copy a lake to an object store, or from one to a folder."""
+    from bt_lake.warehouse import lifting
+    from bt_lake.warehouse.objects import Objects, url_of
+
+    above, below = url_of(source), url_of(target)
+    if (above is None) == (below is None):
+        raise BadInput(
+            "copy goes from a folder to an object store (s3://, gs://, az://) or back; `backup` "
+            "copies a lake to another folder"
+        )
+    if below is not None:
+        layout = Store(source, existing=True).layout
+        layout.check_format()
+        return lifting.up(layout, Objects(below), progress)
+    assert above is not None
+    return lifting.down(Objects(above), Layout(Store(target).path), progress)
+
+
 def _log(text: str) -> None:
     """A lake made by mistake (its folder was moved, a mount is missing) hides the right one."""
     import logging
@@ -285,7 +309,7 @@ def _usable(path: str) -> Path:
     if scheme:
         raise BadInput(
             f"{path}: a lake is a folder of this machine, and {scheme[1]}: is none; give the path "
-            "of a folder (`export` makes a copy, which any tool can upload)"
+            "of a folder (`bt-lake copy` takes a lake to an object store, and down again)"
         )
     path = os.path.abspath(Path(path).expanduser())
     try:

@@ -1,4 +1,4 @@
-"""backup, recover, merge: copies of a lake, and lakes that went apart."""
+"""backup, recover, copy, merge: copies of a lake, and lakes that went apart."""
 
 from __future__ import annotations
 
@@ -46,6 +46,32 @@ def backup(
         f"{messages.many(done.files, 'file')}, {size(done.bytes)} copied",
         f"{done.reused:,} from before" if done.reused else "",
         f"{messages.many(len(done.pruned), 'old backup')} removed" if done.pruned else "",
+        messages.took(session.started),
+    )
+
+
+def copy(
+    session: Session,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="A lake: a folder, or s3://...")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="s3://..., or an empty folder.")],
+) -> None:
+    """Copy a lake to an object store, or from there to a folder.
+
+    Others may write to it meanwhile. Started again it goes on where it was, and takes up what has
+    changed. Each object is read again and compared. Needs bt-lake[cloud]; s3, gs or az, with
+    credentials from the environment ($AWS_ACCESS_KEY_ID, ..., $AWS_ENDPOINT_URL).
+
+    \b
+    Examples:
+      bt-lake copy lake s3://my-bucket/lake
+      bt-lake copy s3://my-bucket/lake ~/lakes/mine
+    """
+    with _progress() as progress:
+        done = session.lake.copy(source, target, progress=progress)
+    messages.say(f"copied to {target}")
+    messages.note(
+        f"{messages.many(done.files, 'file')}, {size(done.bytes)} copied",
+        f"{done.reused:,} there already" if done.reused else "",
         messages.took(session.started),
     )
 

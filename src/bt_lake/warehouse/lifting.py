@@ -1,0 +1,242 @@
+"""A lake copied to an object store, and down again: interruptible, and nothing is lost by it.
+
+The names are those of a lake. Each object is put whole, only where there is none; children first,
+then runs, then events, then the log, the card last. So whoever reads meanwhile sees the lake of
+before, or that of now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bt_lake.warehouse import log
+from bt_lake.warehouse.backup import held
+from bt_lake.warehouse.copies import Copied, Progress, files_below
+from bt_lake.warehouse.digest import digest_in, digest_of, digest_of_file, is_whole
+from bt_lake.warehouse.errors import BadInput, Conflict, Damaged, NotFound
+from bt_lake.warehouse.files import explained, step
+from bt_lake.warehouse.ids import CHILDREN, children_of
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.objects import Objects
+from bt_lake.warehouse.paths import data_file
+
+_CARD = "lake.json"
+_SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
+_TRIES = 8
+_RANKS = {"_seed": 0, "lake.sql": 0, "equity": 1, "trades": 1, "runs": 2, "events": 3, "_log": 4}
+
+
+def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Copied:
+    """Copy the lake as it is now; of an earlier copy what is there stays, what is replaced goes."""
+    card = layout.read_card()
+    there = objects.sizes()
+    _make_ours(objects, there, card.lake_id)
+    done = copied = reused = 0
+    with held(layout) as snapshot:
+        sizes = snapshot.sizes
+        for count, path in enumerate(sorted(sizes, key=_rank), 1):
+            source, digest = snapshot.place(path), snapshot.digests.get(path)
+            if _is_there(objects, there, path, source):
+                reused += 1
+            else:
+                copied += _put(objects, path, source, digest)
+            done += sizes[path]
+            step("lifting.put")
+            if progress:
+                progress(done, sum(sizes.values()), count)
+        _tidy(objects, there, sizes)
+        return Copied(layout.root, len(sizes), copied, reused)
+
+
+def _is_there(objects: Objects, there: Mapping[str, int], name: str, source: Path) -> bool:
+    """Names of a lake never get another content, but for what another version writes."""
+    if name == "lake.sql" and name in there and objects.read(name) != source.read_bytes():
+        objects.remove([name])
+        return False
+    return there.get(name) == source.stat().st_size or (name == _CARD and name in there)
+
+
+def _make_ours(objects: Objects, there: Mapping[str, int], lake_id: str) -> None:
+    """Say first whose copy it is, so that no two lakes ever lie under one prefix."""
+    owners = [name for name in there if name.startswith("_stage/")]
+    if owners and owners != [f"_stage/{lake_id}"]:
+        raise BadInput(f"{objects.url} has another lake ({owners[0][7:]}); name another prefix")
+    if there and not owners:
+        raise BadInput(
+            f"{objects.url} is not empty, and has no copy of a lake; name another prefix"
+        )
+    if not owners:
+        objects.create(f"_stage/{lake_id}", b"")
+
+
+def _put(objects: Objects, name: str, source: Path, digest: str | None) -> int:
+    """One object, read again: it must be what the lake wrote."""
+    data = source.read_bytes()
+    prove(name, data, digest, str(source))
+    objects.create(name, data)
+    if digest_of(objects.read(name)) != digest_of(data):
+        raise Damaged(f"{objects.url}/{name} reads back other than it was written")
+    return len(data)
+
+
+def prove(name: str, data: bytes, digest: str | None, where: str) -> None:
+    """Pass on nothing that has rotted: a file tells its own digest, or the log does."""
+    own = digest_in(data) if data_file(name) is not None and digest is None else None
+    if (digest and digest_of(data) != digest) or (own and not is_whole(data, own)):
+        raise Damaged(f"{where} is not what was written: it has rotted. It was not copied.")
+
+
+def _rank(path: str) -> tuple[int, str]:
+    return _RANKS.get(path.partition("/")[0], 5), path
+
+
+def _tidy(objects: Objects, there: Mapping[str, int], live: Mapping[str, int]) -> None:
+    """Remove what the lake had replaced before: of what was listed before the lake was looked at.
+
+    What another copy puts meanwhile is not among that. A reader that misses an object looks again.
+    """
+    old = [name for name in there if name not in live]
+    objects.remove([name for name in old if data_file(name) or name.startswith("_log/")])
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A lake in a store at one moment: the newest log, and the objects that are live."""
+
+    state: log.State
+    log_name: str
+    log_text: bytes
+    names: list[str]
+
+    @property
+    def digests(self) -> dict[str, str | None]:
+        return {add.path: add.digest for add in self.state.adds}
+
+
+def remote(objects: Objects, there: Mapping[str, int] | None = None) -> Remote:
+    """What is live, by the read rule: the log, then events, then runs, then what is theirs."""
+    logs = (
+        sorted(objects.sizes("_log")) if there is None else [n for n in there if n[:5] == "_log/"]
+    )
+    if not logs:
+        raise NotFound(f"no lake at {objects.url}, or a copy of one that did not come to its end")
+    name = max(logs)
+    text = objects.read(name)
+    state = log.parse(text, f"{objects.url}/{name}")
+    found = []
+    for table in ("events", "runs"):
+        listed = objects.sizes(table) if there is None else there
+        for path in listed:
+            file = data_file(path)
+            if file and file.table == table and file.commit and not state.has_removed(path):
+                found.append(path)
+                if table == "runs":
+                    found += _children(path, file.commit, there, objects)
+    return Remote(state, name, text, [*found, *(add.path for add in state.adds)])
+
+
+def _children(
+    path: str, commit: str, there: Mapping[str, int] | None, objects: Objects
+) -> list[str]:
+    """Of a commit whose id does not say what it has, what is there."""
+    known = children_of(commit)
+    rest = path.partition("/")[2]
+    if known is not None:
+        return [f"{child}/{rest}" for child in known]
+    names = [f"{child}/{rest}" for child in CHILDREN]
+    return [
+        n for n in names if n in (objects.sizes(n.rpartition("/")[0]) if there is None else there)
+    ]
+
+
+def down(objects: Objects, layout: Layout, progress: Progress | None = None) -> Copied:
+    """Make the lake again in a folder that is empty, or has what an earlier try has left."""
+    if layout.exists:
+        raise BadInput(
+            f"{layout.root} has a lake already; name an empty folder (`merge` takes one lake into "
+            "another)"
+        )
+    card = _read_card(objects)
+    with explained(f"cannot copy to {layout.root}"):
+        for _ in range(_TRIES):
+            try:
+                return _down(objects, layout, card, progress)
+            except FileNotFoundError:
+                continue  # another copy up came between
+    raise Conflict(f"{objects.url} changed again and again while it was copied. Try again.")
+
+
+def _down(objects: Objects, layout: Layout, card: bytes, progress: Progress | None) -> Copied:
+    sizes = objects.sizes()
+    now = remote(objects)
+    names = [*_SEEDS, *(["lake.sql"] if "lake.sql" in sizes else []), *sorted(now.names, key=_rank)]
+    _drop_others(layout, {*names, now.log_name})
+    for folder in layout.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    total = sum(sizes.get(name, 0) for name in names)
+    done = copied = reused = 0
+    for count, name in enumerate([*names, now.log_name], 1):
+        target = layout.root / name
+        digest = now.digests.get(name)
+        if target.is_file() and is_what_was_written(name, target, digest):
+            reused += 1
+        else:
+            data = now.log_text if name == now.log_name else objects.read(name)
+            prove(name, data, digest, f"{objects.url}/{name}")
+            write_whole(target, data)
+            copied += len(data)
+        done += sizes.get(name, 0)
+        step("lifting.got")
+        if progress:
+            progress(done, total, count)
+    write_whole(layout.card, card)
+    return Copied(layout.root, len(names) + 2, copied + len(card), reused)
+
+
+def _drop_others(layout: Layout, wanted: set[str]) -> None:
+    """Of an earlier try: what has been replaced since. Nothing of anybody else's is touched."""
+    for path in list(files_below(layout.root)) if layout.root.is_dir() else []:
+        if path.rpartition("/")[2].startswith(".") and path.endswith(".part"):
+            os.unlink(layout.root / path)
+            continue
+        ours = (
+            data_file(path) or path.startswith(("_log/", "_seed/", "_stage/")) or path == "lake.sql"
+        )
+        if not ours:
+            raise BadInput(f"{layout.root} is not empty: it has {path}; name another folder")
+        if path not in wanted:
+            os.unlink(layout.root / path)
+
+
+def is_what_was_written(name: str, path: Path, digest: str | None) -> bool:
+    if digest is not None:
+        return digest_of_file(path) == digest
+    data = path.read_bytes()
+    own = digest_in(data)
+    return data_file(name) is not None and own is not None and is_whole(data, own)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """A file that is there whole or not at all, and durable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(staged, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _read_card(objects: Objects) -> bytes:
+    try:
+        return objects.read(_CARD)
+    except FileNotFoundError:
+        raise NotFound(
+            f"no lake at {objects.url}, or a copy of one that did not come to its end"
+        ) from None

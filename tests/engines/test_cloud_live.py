@@ -1,0 +1,131 @@
+"""A lake in a store that speaks S3 over the network: a server of moto on this machine."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+import bt_lake
+from bt_lake.errors import LakeError
+from bt_lake.lake import Lake
+
+KEY = "a-key-nobody-should-read"
+COPY = [sys.executable, "-m", "bt_lake", "copy"]
+WRITER = """
+import sys, bt_lake
+lake = bt_lake.open(sys.argv[1])
+for n in range(400):
+    run_id = lake.save(strategy="s", params={"n": n}, equity=[["2024-01-01", 100.0], ["2024-01-02", 101.0 + n]])
+    print(run_id, flush=True)
+    if n % 15 == 14:
+        lake.compact(grace_s=0.0)
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch, tmp_path) -> str:
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = f"b{time.time_ns()}"
+    urllib.request.urlopen(urllib.request.Request(f"{server}/{name}", method="PUT"))
+    return f"s3://{name}/lake"
+
+
+def content(lake: Lake) -> list[list[tuple]]:
+    return [sorted(lake.sql(f"from {t}").rows(), key=repr) for t in ("trials", "equity", "events")]
+
+
+def test_up_and_down(bucket, tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    for n in range(3):
+        lake.save(strategy="s", params={"n": n}, equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]])
+    done = subprocess.run([*COPY, lake.path, bucket], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"copied to {bucket}" in done.stderr
+    Lake.copy(bucket, tmp_path / "down")
+    assert content(bt_lake.open(tmp_path / "down")) == content(lake)
+
+
+def test_killed_while_others_save_and_fold(bucket, tmp_path):
+    """A copy down sees a whole lake with all that was acknowledged before the copy up began."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    folder = tmp_path / "lake"
+    bt_lake.open(folder).create()
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    first = writer.stdout.readline().strip()
+    killed = whole = 0
+    known: set[str] = set()
+    for round in range(12):
+        copying = subprocess.Popen([*COPY, str(folder), bucket], stderr=subprocess.DEVNULL)
+        before = {*bt_lake.open(folder).sql("from runs")["run_id"]} if round % 4 == 3 else set()
+        if round % 4 == 3:
+            copying.wait()
+            copying = subprocess.Popen([*COPY, str(folder), bucket], stderr=subprocess.PIPE)
+            assert copying.wait() == 0, copying.stderr.read()
+            known |= before
+        else:
+            time.sleep(draw.uniform(0.2, 1.2))
+            killed += copying.poll() is None
+            copying.kill()
+            copying.wait()
+        down = tmp_path / f"down-{round}"
+        try:
+            Lake.copy(bucket, down)
+        except LakeError as error:
+            assert "no lake at" in str(error) and not known
+            continue
+        whole += 1
+        copy = bt_lake.open(down)
+        ids = copy.sql("from runs")["run_id"].to_list()
+        assert len(ids) == len(set(ids)) and known <= {*ids}
+        assert len(copy.sql("from equity")) == 2 * len(ids)
+        assert not [each for each in copy.check().findings if each.damage]
+    writer.kill()
+    assert killed and whole >= 3 and first in known
+    subprocess.run([*COPY, str(folder), bucket], check=True, capture_output=True)
+    Lake.copy(bucket, tmp_path / "last")
+    assert content(bt_lake.open(tmp_path / "last")) == content(bt_lake.open(folder))
+
+
+def test_a_refusal_names_no_key(bucket, tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    lake.save(strategy="s", metrics={"own": 1.0})
+    for target in ("s3://no-such-bucket-here/lake", f"s3://me:{KEY}@bucket/lake"):
+        done = subprocess.run([*COPY, lake.path, target], capture_output=True, text=True)
+        assert done.returncode != 0 and KEY not in done.stdout + done.stderr
+        assert done.stderr.startswith("error: s3://")
+        assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_is_away_is_an_error_in_a_sentence(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    lake = bt_lake.open(Path(tmp_path / "lake"))
+    lake.save(strategy="s", metrics={"own": 1.0})
+    done = subprocess.run([*COPY, lake.path, bucket], capture_output=True, text=True)
+    assert done.returncode != 0 and done.stderr.startswith(f"error: {bucket}: ")

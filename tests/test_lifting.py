@@ -1,0 +1,219 @@
+"""A lake in an object store: up, down again, and interrupted anywhere."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+import bt_lake
+from bt_lake.errors import BadInput, CannotWrite, Damaged, LakeError
+from bt_lake.lake import Lake
+from bt_lake.warehouse import objects
+
+obstore = pytest.importorskip("obstore", reason="the library that speaks to object stores")
+URL = "s3://bucket/lake"
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store that is a folder, so that a test can look at the objects."""
+    folder = tmp_path / "bucket"
+    monkeypatch.setattr(
+        objects, "_opened", lambda url: obstore.store.LocalStore(folder / url[5:], mkdir=True)
+    )
+    return folder / "bucket/lake"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = bt_lake.open(tmp_path / "lake")
+    for n in range(3):
+        save(lake, n)
+    lake.compact()
+    save(lake, 3)
+    return lake
+
+
+def save(lake: Lake, n: int) -> str:
+    curve = [[f"2024-01-0{day}", 100.0 + n * day] for day in range(1, 4)]
+    return lake.save(strategy="s", params={"n": n}, equity=curve)
+
+
+def content(lake: Lake) -> list[list[tuple]]:
+    tables = ("trials", "equity", "trades", "events")
+    return [sorted(lake.sql(f"from {table}").rows(), key=repr) for table in tables]
+
+
+def test_it_goes_up_and_comes_down_as_it_is(lake, bucket, tmp_path):
+    done = Lake.copy(lake.path, URL)
+    assert (done.reused, done.files) == (0, sum(len(files) for _, _, files in os.walk(bucket)) - 1)
+    again = Lake.copy(lake.path, URL)
+    assert (again.bytes, again.reused) == (0, again.files)
+    Lake.copy(URL, tmp_path / "down")
+    down = bt_lake.open(tmp_path / "down")
+    assert content(down) == content(lake)
+    assert not down.check().findings
+    save(down, 9)
+    assert len(down) == len(lake) + 1
+
+
+def test_it_follows_what_the_lake_becomes(lake, bucket, tmp_path):
+    """After each copy the store has what the lake has, and nothing else."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    for step in range(5):
+        ids = lake.sql("from runs")["run_id"].to_list()
+        act = draw.choice([save, lake.compact, lake.delete, lake.store.forget])
+        if act == save:
+            save(lake, step)
+        elif act == lake.compact:
+            lake.compact(grace_s=draw.choice([0.0, 60.0]))
+        elif ids:
+            act([draw.choice(ids)])
+        Lake.copy(lake.path, URL)
+        shutil.rmtree(tmp_path / "down", ignore_errors=True)
+        Lake.copy(URL, tmp_path / "down")
+        down = bt_lake.open(tmp_path / "down")
+        assert content(down) == content(lake)
+        files = {path for live in down.live_files().values() for path in live}
+        assert {
+            down.path / path.relative_to(bucket) for path in bucket.glob("*/month=*/*")
+        } == files
+
+
+class Stopped(Exception):
+    pass
+
+
+class Stops:
+    """A method that stops the process, as far as its caller can tell, after so many calls."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.left, real = 0, getattr(objects.Objects, name)
+
+        def stops(objects_, *arguments):
+            self.left -= 1
+            if self.left < 0:
+                raise Stopped
+            return real(objects_, *arguments)
+
+        monkeypatch.setattr(objects.Objects, name, stops)
+
+
+def test_stopped_on_its_way_up_there_is_no_lake_and_then_it_goes_on(
+    lake, bucket, tmp_path, monkeypatch
+):
+    total = Lake.copy(lake.path, URL).files
+    stops = Stops(monkeypatch, "create")
+    for allowed in range(total + 1):  # a mark, and then each file
+        shutil.rmtree(bucket)
+        stops.left = allowed
+        with pytest.raises(Stopped):
+            Lake.copy(lake.path, URL)
+        with pytest.raises(LakeError, match="no lake at s3://bucket/lake, or a copy"):
+            Lake.copy(URL, tmp_path / "down")
+        stops.left = 99
+        assert Lake.copy(lake.path, URL).reused == max(0, allowed - 1)
+    Lake.copy(URL, tmp_path / "down")
+    assert content(bt_lake.open(tmp_path / "down")) == content(lake)
+
+
+def test_stopped_on_its_way_down_there_is_no_lake_and_then_it_goes_on(
+    lake, bucket, tmp_path, monkeypatch
+):
+    total = Lake.copy(lake.path, URL).files
+    stops, down = Stops(monkeypatch, "read"), tmp_path / "down"
+    for allowed in range(0, total, 3):
+        stops.left = allowed
+        with pytest.raises(Stopped):
+            Lake.copy(URL, down)
+        assert not (down / "lake.json").exists()
+    stops.left = 99
+    save(lake, 7)  # and the lake has gone on, too
+    lake.compact(grace_s=0.0)
+    Lake.copy(lake.path, URL)
+    assert Lake.copy(URL, down).files
+    assert content(bt_lake.open(down)) == content(lake)
+    assert not bt_lake.open(down).check().findings
+    with pytest.raises(BadInput, match="has a lake already"):
+        Lake.copy(URL, down)
+
+
+def test_a_put_that_succeeded_though_the_answer_was_lost(lake, bucket, tmp_path, monkeypatch):
+    put = obstore.put
+
+    def lost(*arguments, **how):
+        put(*arguments, **how)
+        raise obstore.exceptions.GenericError("connection reset")
+
+    monkeypatch.setattr(obstore, "put", lost)
+    Lake.copy(lake.path, URL)
+    Lake.copy(URL, tmp_path / "down")
+    assert content(bt_lake.open(tmp_path / "down")) == content(lake)
+
+
+def test_what_fails_says_why_and_keeps_the_secret(lake, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open-sesame")
+
+    def refused(*arguments, **how):
+        raise obstore.exceptions.GenericError("503 for open-sesame: slow down")
+
+    monkeypatch.setattr(obstore, "put", refused)
+    with pytest.raises(CannotWrite) as said:
+        Lake.copy(lake.path, URL)
+    assert "s3://bucket/lake: 503 for ***: slow down" in str(said.value)
+    with pytest.raises(BadInput) as said:
+        Lake.copy(lake.path, "s3://me:open-sesame@bucket/lake")
+    assert "open-sesame" not in str(said.value)
+
+
+def test_a_store_that_cannot_create_conditionally_is_refused(lake, bucket, monkeypatch):
+    def refused(*arguments, **how):
+        raise obstore.exceptions.NotSupportedError("no If-None-Match here")
+
+    monkeypatch.setattr(obstore, "put", refused)
+    with pytest.raises(CannotWrite, match="cannot create an object only if it is not there"):
+        Lake.copy(lake.path, URL)
+
+
+def test_no_damage_is_passed_on(lake, bucket, tmp_path):
+    Lake.copy(lake.path, URL)
+    (folded,) = bucket.glob("runs/*/m-*.parquet")
+    whole = folded.read_bytes()
+    for changed in (whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], whole[:-7]):
+        folded.write_bytes(changed)
+        with pytest.raises(Damaged, match="is not what was written"):
+            Lake.copy(URL, tmp_path / "down")
+        assert not (tmp_path / "down/lake.json").exists()
+    folded.write_bytes(whole)
+    Lake.copy(URL, tmp_path / "down")
+    own = bt_lake.open(tmp_path / "down")
+    name = save(own, 5) and max((own.path / "runs").rglob("c-*.parquet"), key=os.path.getmtime)
+    data = name.read_bytes()
+    name.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    with pytest.raises(Damaged, match=r"has rotted. It was not copied"):
+        Lake.copy(own.path, "s3://bucket/other")
+
+
+def test_one_prefix_has_one_lake(lake, bucket, tmp_path):
+    Lake.copy(lake.path, URL)
+    other = bt_lake.open(tmp_path / "other")
+    save(other, 1)
+    with pytest.raises(BadInput, match="has another lake .* name another prefix"):
+        Lake.copy(other.path, URL)
+    (bucket.parent / "full").mkdir()
+    (bucket.parent / "full/thesis.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is not empty, and has no copy of a lake"):
+        Lake.copy(lake.path, "s3://bucket/full")
+    with pytest.raises(BadInput, match=r"is not empty: it has .*\.txt; name another folder"):
+        Lake.copy(URL, bucket.parent / "full")
+    for source, target in ((lake.path, tmp_path / "x"), (URL, "s3://bucket/y")):
+        with pytest.raises(BadInput, match="copy goes from a folder to an object store"):
+            Lake.copy(source, target)
+    with pytest.raises(LakeError, match="no lake at"):
+        Lake.copy(tmp_path / "nowhere", URL)
