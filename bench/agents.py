@@ -21,6 +21,7 @@ from report import Report
 
 from bt_lake.agents.server import server
 from bt_lake.lake import Lake
+from bt_lake.warehouse.calls import Journal
 
 TRIES = 5
 STRATEGY = "strategy_150"
@@ -43,6 +44,9 @@ def questions(run: str, other: str) -> dict[str, dict[str, Any]]:
         "schema": {},
         "sql": {"query": "select symbol, count(*) as n from runs group by 1 order by 2 desc"},
         "info": {},
+        "portfolio": {"runs": [run, other]},
+        "study": {"name": "s"},
+        "certify": {"run": run},
     }
 
 
@@ -54,13 +58,16 @@ def main() -> None:
     report = Report("agents")
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder, "lake"), given.runs, min(given.runs, 2_000))
-        asyncio.run(ask(Lake(Path(folder, "lake")), report))
+        lake = Lake(Path(folder, "lake"))
+        lake.study("s", hypothesis="crosses tell", budget=100)
+        asyncio.run(ask(lake, report))
     report.finish(given.json)
 
 
 async def ask(lake: Lake, report: Report) -> None:
     run, other = lake.sql("select run_id from equity group by 1 order by 1 limit 2")["run_id"]
-    async with mcp.Client(server(lake)) as client:
+    journal = Journal(lake.store.layout)
+    async with mcp.Client(server(lake, journal=journal)) as client:
         for tool, arguments in questions(run, other).items():
             seconds = []
             for _ in range(TRIES):

@@ -172,7 +172,7 @@ def test_the_command_writes_and_verifies(made, own, tmp_path, capsys):
     assert "holds." in capsys.readouterr().out
     own.delete("run1", forget=True)
     assert cli([*at, "--verify", str(tmp_path / "c.json")]) == 4
-    assert "removed: run1" in capsys.readouterr().out
+    assert "\n- of the family removed: run1\n" in capsys.readouterr().out
     assert cli(at) == 2
 
 

@@ -173,6 +173,9 @@ def test_what_was_fixed_does_not_change(tmp_path):
     assert same.standing == study.standing
     with pytest.raises(BadInput, match="with budget 5: what was fixed beforehand"):
         lake.study("momentum", hypothesis="what rose goes on rising", budget=500)
+    with pytest.raises(BadInput, match="with alpha 0.05: what was fixed beforehand"):
+        lake.study("momentum", alpha=0.1)
+    assert lake.study("momentum", budget=5).standing == study.standing
     with pytest.raises(UnknownName, match="no study 'momentun'. Did you mean momentum"):
         lake.study("momentun")
     with pytest.raises(UnknownName, match="no study 'x'"):

@@ -122,7 +122,7 @@ def _of_the_best(
 
 def rows(told: More) -> Iterator[tuple[str, str]]:
     """As lines of the report."""
-    yield "better than luck", f"{told.count('romano_wolf'):,} trials (Romano-Wolf, at 5%)"
+    yield "stepped down", f"{told.count('romano_wolf'):,} trials at 5% (Romano-Wolf)"
     yield (
         "false discoveries",
         f"{told.count('storey'):,} trials at a false share of 5% (Storey; "

@@ -17,7 +17,11 @@ _EVENTS = """
   select
     epoch_us("at"),
     case when kind = 'study' then 'study ' || coalesce(value ->> 'act', '') else kind end,
-    run_id, case when kind <> 'study' then value end
+    run_id,
+    case
+      when kind <> 'study' then value
+      else coalesce(value ->> 'verdict', value ->> 'hypothesis', value ->> 'run')
+    end
   from events order by "at" desc, event_id desc limit $n
 """
 

@@ -27,10 +27,14 @@ def study(store: Store, reader: Reader, name: str, given: Mapping[str, Any]) -> 
     """The study of this name; what is given opens it."""
     from bt_lake.study.opening import opening
     from bt_lake.study.studying import Study
-    from bt_lake.warehouse.studies import open_study
+    from bt_lake.warehouse.studies import open_study, standings
 
     for option in given.keys() - _USUAL.keys():
         raise UnknownName.near("option of a study", option, _USUAL)
     if given:
-        open_study(store, name, opening(name, **{**_USUAL, **given}))
+        there = standings(store, [name]).get(name)
+        fixed = {} if there is None else there.opening
+        window = fixed.pop("holdout_from", None), fixed.pop("holdout_to", None)
+        own = {**fixed, **({"holdout": window} if window[0] else {})}
+        open_study(store, name, opening(name, **{**_USUAL, **own, **given}))
     return Study(store, reader, name)

@@ -19,8 +19,9 @@ def rule(study: Standing) -> str:
             f"the best by {study.metric} is better than luck if p is at most {rate} in a search of "
             f"{study.budget:,} trials, made or not"
         )
-    each = f"{rate}" if study.looks == 1 else f"{rate} / {study.looks}"
-    return f"a candidate is confirmed if p in the holdout is at most {each}"
+    level = f"{study.alpha / study.looks:g}"
+    shared = "" if study.looks == 1 else f", which is {rate} shared by {study.looks}"
+    return f"a candidate is confirmed if its p in the holdout is at most {level}{shared}"
 
 
 def decided(

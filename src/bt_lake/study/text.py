@@ -65,6 +65,11 @@ def _trials(now: Standing) -> str:
 def _open(now: Standing) -> str:
     if now.beyond:
         return "The budget is overrun: whatever is found now, no rate holds for it."
+    if not now.left and now.holdout_from is not None and not now.looked:
+        return (
+            f"The budget is spent. `bt-lake study {now.study} --look RUN` shows what the candidate "
+            "of your choice did in the holdout; then --decide gives the verdict."
+        )
     if not now.left:
         return f"The budget is spent. `bt-lake study {now.study} --decide` gives the verdict."
     return "Not decided."

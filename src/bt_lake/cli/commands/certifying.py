@@ -60,13 +60,13 @@ def certify(
         raise BadInput("give a run, or --verify FILE.json")
     if verify is not None:
         found = session.lake.verify(verify)
-        Output(Format.TABLE, output).text([one_line(line) for line in str(found).splitlines()])
+        Output(Format.TABLE, output).lines([one_line(line) for line in str(found).splitlines()])
         messages.note(messages.took(session.started))
         return 0 if found.holds else _DIFFERS
     assert run is not None
     made = session.lake.certify(run, family.value if family else None)
     if output is None:
-        Output(Format.TABLE).text([made.json().rstrip("\n")])
+        Output(Format.TABLE).lines(made.json().splitlines())
     else:
         made.save(output)
         messages.say(f"wrote {output} and {output.with_suffix('.md')}")
