@@ -1,10 +1,12 @@
-"""A report as one page: of one run and of 20, beside the one of quantstats.
+"""A report as one page: of one run and of 20, beside those of quantstats and of
+investing-algorithm-framework (IAF).
 
     python bench/pages.py [--json FILE]
 
 Each is a process of its own, from its start to the file: a run has ten years of days and a
-benchmark. quantstats gets the returns as a CSV file, in an environment under `.venv-peers/`; it
-makes no page of several runs, so that 20 are 20 pages.
+benchmark. The others get the returns as a CSV file, each in an environment under `.venv-peers/`.
+quantstats makes no page of several runs: 20 are 20 pages, and are not waited for. IAF's pages need
+its metrics, which it computes first; they load a script from elsewhere.
 """
 
 from __future__ import annotations
@@ -25,18 +27,49 @@ from report import Report
 
 import bt_lake
 
-ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-peers" / "quantstats"
+ENVIRONMENTS = Path(__file__).resolve().parents[1] / ".venv-peers"
 TRIES = 3
 RUNS, DAYS = 20, 2520
-PEER = """
+QUANTSTATS = """
 import sys, warnings
 warnings.filterwarnings("ignore")
 import matplotlib; matplotlib.use("Agg")
 import pandas as pd, quantstats as qs
 frame = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True)
-for name in frame.columns[1:][:int(sys.argv[3])]:
-    qs.reports.html(frame[name], benchmark=frame["benchmark"], output=f"{sys.argv[2]}-{name}.html")
+qs.reports.html(frame["r0"], benchmark=frame["benchmark"], output=sys.argv[2])
 """
+IAF = """
+import sys, logging, warnings
+warnings.filterwarnings("ignore"); logging.disable(logging.CRITICAL)
+import pandas as pd
+from investing_algorithm_framework import Backtest, BacktestReport
+from investing_algorithm_framework.domain import BacktestRun, PortfolioSnapshot
+from investing_algorithm_framework.services.metrics.generate import create_backtest_metrics
+frame = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True).tz_localize("UTC")
+days = [at.to_pydatetime() for at in frame.index]
+made = []
+for name in frame.columns[1:][:int(sys.argv[3])]:
+    level = (1e5 * (1 + frame[name]).cumprod()).tolist()
+    shots = [
+        PortfolioSnapshot(
+            created_at=at, total_value=v, net_size=v, unallocated=v, trading_symbol="USD"
+        )
+        for at, v in zip(days, level)
+    ]
+    run = BacktestRun(
+        backtest_start_date=days[0], backtest_end_date=days[-1], trading_symbol="USD",
+        initial_unallocated=1e5, number_of_runs=1, portfolio_snapshots=shots, created_at=days[-1],
+        number_of_days=(days[-1] - days[0]).days, backtest_date_range_name="all",
+    )
+    run.backtest_metrics = create_backtest_metrics(run, 0.0)
+    made.append(Backtest(algorithm_id=name, backtest_runs=[run], risk_free_rate=0.0))
+BacktestReport(backtests=made).save(sys.argv[2])
+"""
+# Package, script, and the number of runs that it is asked for.
+PEERS = {
+    "quantstats": ("quantstats", QUANTSTATS, (1,)),
+    "IAF": ("investing-algorithm-framework", IAF, (1, RUNS)),
+}
 
 
 def made(folder: Path) -> tuple[bt_lake.Lake, list[str], Path]:
@@ -72,14 +105,16 @@ def timed(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def peer() -> str | None:
-    python = ENVIRONMENT / "bin" / "python"
+def peer(package: str) -> str | None:
+    """The Python of an environment that has the package; None where it cannot be installed."""
+    folder = ENVIRONMENTS / package
+    python = folder / "bin" / "python"
     if not python.exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "quantstats"]
-        if subprocess.run(pip, capture_output=True).returncode:
-            return None
-    return str(python)
+        venv.create(folder, with_pip=True)
+    found = [str(python), "-m", "pip", "show", "--quiet", package]
+    pip = [str(python), "-m", "pip", "install", "--quiet", package]
+    there = any(not subprocess.run(asked, capture_output=True).returncode for asked in (found, pip))
+    return str(python) if there else None
 
 
 def main() -> None:
@@ -88,39 +123,33 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="the same here")
     json = parser.parse_args().json
     report = Report("pages")
-    python = peer()
+    pythons = {who: peer(package) for who, (package, *_) in PEERS.items()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lake, ids, returns = made(folder)
         for count in (1, RUNS):
-            page = folder / f"page-{count}.html"
+            what = "a page of a run" if count == 1 else f"of {count} runs"
+            pages = {who: folder / f"{who}-{count}.html" for who in ("bt-lake", *PEERS)}
             ours = [sys.executable, "-m", "bt_lake", "--lake", str(lake.path), "report"]
-            ours += [*ids[:count], "-o", str(page)]
-            theirs = [
-                python or "",
-                "-c",
-                PEER,
-                str(returns),
-                str(folder / f"qs{count}"),
-                str(count),
-            ]
-            seconds: dict[str, list[float]] = {"bt-lake": [], "quantstats": []}
+            commands = {"bt-lake": [*ours, *ids[:count], "-o", str(pages["bt-lake"])]}
+            for who, (_, script, counts) in PEERS.items():
+                python = pythons[who]
+                if python is not None and count in counts:
+                    given = [str(returns), str(pages[who]), str(count)]
+                    commands[who] = [python, "-c", script, *given]
+            seconds: dict[str, list[float]] = {who: [] for who in commands}
             for _ in range(TRIES if count == 1 else 1):
-                seconds["bt-lake"].append(timed(ours))
-                if python:
-                    seconds["quantstats"].append(timed(theirs))
-            sizes = {"bt-lake": page.stat().st_size}
-            sizes["quantstats"] = sum(p.stat().st_size for p in folder.glob(f"qs{count}-*.html"))
+                for who, command in commands.items():
+                    seconds[who].append(timed(command))
             for who, taken in seconds.items():
-                if taken:
-                    what = "a page of a run" if count == 1 else f"of {count} runs"
-                    report.row(what, who, statistics.median(taken), "s")
-                    report.row("  its size", who, sizes[who] / 1000, "KB")
-            if python:
-                both = (statistics.median(seconds[who]) for who in ("quantstats", "bt-lake"))
-                report.ratio("quantstats over bt-lake", next(both) / next(both))
-    if python is None:
-        print("quantstats could not be installed here, and is left out")
+                report.row(what, who, statistics.median(taken), "s")
+                report.row("  its size", who, pages[who].stat().st_size / 1000, "KB")
+                if who != "bt-lake":
+                    both = statistics.median(taken) / statistics.median(seconds["bt-lake"])
+                    report.ratio(f"{who} over bt-lake", both)
+    for who, python in pythons.items():
+        if python is None:
+            print(f"{who} could not be installed here, and is left out")
     report.finish(json)
 
 

@@ -32,6 +32,7 @@ PICTURES: dict[str, Callable[[bt_lake.Lake], Picture]] = {
     "sweep": lambda lake: lake.sweep("sma_cross", "fast", "slow").plot(),
     "compare": lambda lake: lake.compare(picked(lake)).plot(),
     "simulate": lambda lake: lake.simulate(best(lake)).plot(),
+    "front": lambda lake: lake.front("sharpe_ratio", "max_drawdown"),
     "overfit": lambda lake: lake.overfit(strategy="sma_cross").plot(),
     "parallel": lambda lake: lake.importance("sma_cross").parallel(),
     "portfolio": lambda lake: lake.portfolio(picked(lake)).plot(),

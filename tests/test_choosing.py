@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -254,3 +255,17 @@ def test_the_command(cli: Cli):
     assert [row["score"] for row in rows] == ["1.0", str(5 / 6)]
     assert "score" in cli("best", "--score", "sharpe_ratio + my_score", "-n", "2").lines[0]
     assert cli("best").code == 2 and cli("best", "cagr", "--score", "cagr").code == 2
+
+
+def test_the_front_is_drawn_in_a_colour_of_its_own(cli: Cli, tmp_path):
+    lake = Lake(cli.lake)
+    best = set(lake.best(pareto=["sharpe_ratio", "total_trades"], n=99)["run_id"])
+    tree = ElementTree.fromstring(lake.front("sharpe_ratio", "total_trades").svg())
+    dots = list(tree.iter("{http://www.w3.org/2000/svg}circle"))
+    assert sum(dot.get("class") == "bt-f-s2" for dot in dots) == len(best) < len(dots)
+    file = tmp_path / "front.svg"
+    assert cli("best", "--pareto", "sharpe_ratio,total_trades", "--plot", file).code == 0
+    assert ElementTree.parse(file).getroot() is not None
+    for wrong in (["best", "sharpe_ratio"], ["best", "--pareto", "sharpe_ratio,cagr,volatility"]):
+        said = cli(*wrong, "--plot", file)
+        assert said.code == 2 and "--plot draws a front of two metrics" in said.err

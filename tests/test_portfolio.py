@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bt_lake.lake import Lake
-from bt_lake.metrics.mixing import hierarchical, inverse_volatility, mixed, risk_shares
+from bt_lake.metrics.mixing import clusters, hierarchical, inverse_volatility, mixed, risk_shares
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 
 pytest_plugins = ["cli_fixtures"]
@@ -139,6 +139,64 @@ def test_saved_it_is_a_run_with_these_metrics(made):
     assert run["params"] == {"weights": "inverse-vol", "rebalance": "monthly"}
 
 
+@pytest.mark.parametrize("weights", ["hrp", "given"])
+def test_saved_it_can_be_mixed_again(made, weights: str):
+    lake, ids, _ = made
+    asked = dict(zip(ids[:3], (3, 1, 3), strict=True)) if weights == "given" else weights
+    found = lake.portfolio(ids[:3], weights=asked, rebalance="never", capital=777.0)
+    run = lake.save(found.document, strategy="mix")
+    again = lake.reproduce(run)
+    assert again.same and again.reproduced_from == run and again.run_id != run
+    row = lake.run(again.run_id).row
+    assert row["strategy"] == "mix" and row["reproduced_from"] == run
+    assert row["config"]["portfolio"] == dict(zip(ids[:3], found.weights, strict=True))
+
+
+def test_clusters_are_those_of_average_linkage():
+    rng = np.random.default_rng(4)
+    one, other = rng.normal(size=(2, 400, 1))
+    noise = 0.4 * rng.normal(size=(400, 6))
+    returns = np.hstack([one, other, one, other, one, rng.normal(size=(400, 1))]) + noise
+    assert clusters(returns) == [[0, 2, 4], [1, 3], [5]]
+    assert clusters(returns, 1.1) == [[n] for n in range(6)] and clusters(returns, -1)[0] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    theirs = by_every_pair(returns, 0.5)
+    assert clusters(returns, 0.5) == theirs
+
+
+def by_every_pair(returns: np.ndarray, least: float) -> list[list[int]]:
+    """By every pair of groups, again and again, the slow way."""
+    alike = np.corrcoef(returns.T)
+    groups = [{n} for n in range(len(alike))]
+    while True:
+        found = [
+            (np.mean([alike[i, j] for i in a for j in b]), n, m)
+            for n, a in enumerate(groups)
+            for m, b in enumerate(groups)
+            if n < m
+        ]
+        mean, n, m = max(found, default=(-9, 0, 0))
+        if mean < least:
+            return sorted((sorted(g) for g in groups), key=lambda g: (-len(g), g))
+        groups[n] |= groups.pop(m)
+
+
+def test_runs_that_are_alike_are_told(made):
+    lake, ids, curves = made
+    twin = lake.save(strategy="s", params={"n": 9}, equity={"ts": DAYS, "equity": curves[0] * 2})
+    found = lake.portfolio([*ids[:2], twin])
+    lake.delete(twin)
+    assert found.clusters == [[0, 2], [1]]
+    assert found.frame()["cluster"].to_list() == [1, 2, 1]
+    assert "alike by 0.5 or more on average: n=0, n=9; n=1" in repr(found)
+
+
 def test_what_is_no_portfolio(made):
     lake, ids, _ = made
     for runs, asked, error, said in (
@@ -172,5 +230,13 @@ def test_the_command(own: Cli, tmp_path):
     shown = own("portfolio", one, two, "--weights", f"{one}=3,{two}=1", "-f", "json")
     assert [row["weight"] for row in json.loads(shown.out)["runs"]] == [0.75, 0.25]
     assert "n=1" in own("portfolio", one, two).out
+    file = tmp_path / "weights.csv"
+    file.write_text(f"run,weight\n{one[-8:]},1\n{two},3\n")
+    shown = own("portfolio", one, two, "--weights", file, "-f", "json")
+    assert [row["weight"] for row in json.loads(shown.out)["runs"]] == [0.25, 0.75]
+    file.write_text(f"run,weight\n{one},much\n")
+    wrong = own("portfolio", one, two, "--weights", file)
+    assert wrong.code == 2 and "line 2: it needs columns run and weight" in wrong.err
+    assert own("portfolio", one, two, "--weights", tmp_path / "none.csv").code == 2
     assert own("portfolio", one, two, "--weights", f"{one}=x").code == 2
     assert own("portfolio", one).code == 2

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.drawing.picture import Picture
     from bt_lake.evidence.certificate import Certificate
     from bt_lake.evidence.verifying import Verification
     from bt_lake.ingest.batch import Batch
@@ -797,6 +798,14 @@ class Lake:
         from bt_lake.queries.regimes import regimes_frame
 
         return regimes_frame(self.reader, several(runs), by, spans, benchmark)
+
+    def front(self, x: str, y: str, /, **filters: Unpack[Given]) -> Picture:
+        """Runs by two metrics, and those that no other is as good as in both in their colour; the
+        runs themselves are `best(pareto=[x, y])`.
+        """
+        from bt_lake.queries.choosing import front_picture
+
+        return front_picture(self.reader, [x, y], Filters.of(filters))
 
     def stability(
         self,

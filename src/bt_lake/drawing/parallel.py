@@ -28,7 +28,7 @@ class Upright:
 
 
 def parallel(title: str, axes: Sequence[Upright], good: Floats, *, height: float = 340) -> Picture:
-    """`good` is from 0 (the worst) to 1; the best lie on top. Of very many, every so manieth."""
+    """`good` is from 0 (the worst) to 1; the best lie on top. Of very many, every n-th."""
     order = np.argsort(good, kind="stable")
     if order.size > _MOST:
         order = order[np.unique(np.linspace(0, order.size - 1, _MOST).round().astype(np.int64))]

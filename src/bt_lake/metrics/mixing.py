@@ -17,11 +17,8 @@ def hierarchical(returns: Floats) -> Floats:
     """Hierarchical risk parity (Lopez de Prado 2016): single linkage of sqrt((1 - corr) / 2), then
     by halves in inverse proportion to the variance of each half."""
     covariance = np.cov(returns.T)
-    alike = np.corrcoef(returns.T)
-    distance = np.sqrt(np.clip((1.0 - alike) / 2.0, 0.0, None))
-    apart = np.sqrt(((distance[:, None] - distance[None]) ** 2).sum(axis=2))
     weights = np.ones(len(covariance))
-    halves = [_order(apart)]
+    halves = [_order(_apart(returns))]
     while halves:
         part = halves.pop()
         if len(part) < 2:
@@ -33,6 +30,31 @@ def hierarchical(returns: Floats) -> Floats:
         weights[right] *= 1.0 - share
         halves += [left, right]
     return weights
+
+
+def _apart(returns: Floats) -> Floats:
+    """How far streams are apart, by their distance sqrt((1 - corr) / 2) to all others."""
+    distance = np.sqrt(np.clip((1.0 - np.corrcoef(returns.T)) / 2.0, 0.0, None))
+    return np.asarray(np.sqrt(((distance[:, None] - distance[None]) ** 2).sum(axis=2)))
+
+
+def clusters(returns: Floats, least: float = 0.5) -> list[list[int]]:
+    """Streams whose average correlation is `least` or more stand together (average linkage), the
+    largest cluster first."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alike = np.nan_to_num(np.corrcoef(returns.T)).reshape(returns.shape[1], -1)
+    groups = [[n] for n in range(len(alike))]
+    while len(groups) > 1:
+        nearest, i, j = max(
+            (float(alike[np.ix_(groups[i], groups[j])].mean()), -i, -j)
+            for j in range(len(groups))
+            for i in range(j)
+        )
+        if nearest < least:
+            break
+        joined = sorted(groups[-i] + groups[-j])
+        groups = [each for n, each in enumerate(groups) if n not in (-i, -j)] + [joined]
+    return sorted(groups, key=lambda group: (-len(group), group))
 
 
 def _order(distance: Floats) -> list[int]:

@@ -12,6 +12,7 @@ from bt_lake.metrics.choosing import front, ranks, z_scores
 from bt_lake.metrics.segments import Floats, Ints
 from bt_lake.queries.answer import Answer, Query
 from bt_lake.queries.filters import Filters
+from bt_lake.queries.listing import listing
 from bt_lake.queries.names import Metric, meant, metric, require
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, picked, positive, times_of
@@ -19,6 +20,8 @@ from bt_lake.warehouse.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from bt_lake.drawing.picture import Picture
 
 OVER: dict[str, Callable[[Floats], Floats]] = {"ranks": ranks, "z": z_scores}
 _CHOSEN = "lake_chosen"
@@ -49,6 +52,20 @@ def pareto(
         return places[np.argsort(-values[places, 0], kind="stable")], None
 
     return _answer(reader, wanted, choose, n=n, columns=columns, filters=filters)
+
+
+def front_picture(reader: Reader, names: Sequence[str], filters: Filters) -> Picture:
+    """All runs by two metrics, and those of the front in a colour of their own."""
+    from bt_lake.queries.pictures import front_of
+
+    wanted = [metric(meant(reader, name)) for name in names]
+    if len(wanted) != 2:
+        raise BadInput("a front is drawn of two metrics: sharpe_ratio,max_drawdown")
+    told = ["run_id", *(each.name for each in wanted)]
+    chosen = pareto(reader, names, columns=told, filters=filters)
+    best = {row["run_id"] for row in chosen.dicts()}
+    rows = listing(reader, sort="run_id", n=None, columns=told, filters=filters).rows()
+    return front_of([row for row in rows if None not in row], best, told[1:])
 
 
 def scored(

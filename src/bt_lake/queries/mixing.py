@@ -11,7 +11,7 @@ import numpy as np
 
 from bt_lake.drawing.picture import Shown
 from bt_lake.metrics import NONE, curve_metrics
-from bt_lake.metrics.mixing import hierarchical, inverse_volatility, mixed, risk_shares
+from bt_lake.metrics.mixing import clusters, hierarchical, inverse_volatility, mixed, risk_shares
 from bt_lake.metrics.periods import DAY
 from bt_lake.metrics.segments import Floats, Ints
 from bt_lake.queries.alike import Daily
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _WEIGHTS = {"equal": None, "inverse-vol": inverse_volatility, "hrp": hierarchical}
 _REBALANCE = ("never", "monthly")
 _FEWEST = 12  # days in common
+CLUSTERED = 0.5
 _SHOWN = ("total_return", "cagr", "volatility", "sharpe_ratio", "max_drawdown", "calmar_ratio")
 
 
@@ -78,15 +79,22 @@ class Portfolio(Shown):
         """Of daily returns, those of a day without a point being 0."""
         return np.asarray(np.corrcoef(self.returns.T)).reshape(len(self.rows), -1)
 
+    @cached_property
+    def clusters(self) -> list[list[int]]:
+        """Places of runs whose daily returns correlate by 0.5 or more on average."""
+        return clusters(self.returns, CLUSTERED)
+
     def frame(self) -> pl.DataFrame:
-        """run_id, weight, its share of the risk, and its own return over these days."""
+        """run_id, cluster, weight, its share of the risk, and its own return over these days."""
         refuse_frames()
         import polars as pl
 
         whole = np.prod(1.0 + self.returns, axis=0) - 1.0
+        of = {place: n for n, group in enumerate(self.clusters, 1) for place in group}
         return pl.DataFrame(
             {
                 "run_id": [row["run_id"] for row in self.rows],
+                "cluster": [of[place] for place in range(len(self.rows))],
                 "weight": self.weights,
                 "risk": risk_shares(self._mixed[1]),
                 "total_return": whole,
@@ -125,7 +133,7 @@ class Portfolio(Shown):
         left = max(map(len, [*heads_of, "the mix"]))
         lines = [f"{len(self.rows)} runs, {self.words}", ""]
         lines.append(f"{'':<{left}}{'weight':>9}{'risk':>9}{'return':>10}")
-        for name, (_, weight, risk, whole) in zip(heads_of, frame.rows(), strict=True):
+        for name, (*_, weight, risk, whole) in zip(heads_of, frame.rows(), strict=True):
             added = "-" if risk is None else percent(risk, sign="")
             shown = f"{percent(weight, sign=''):>9}{added:>9}"
             lines.append(f"{name:<{left}}{shown}{percent(whole):>10}")
@@ -135,6 +143,9 @@ class Portfolio(Shown):
                 lines.append(f"{full_name(name):<{left}}{metric_text(name)(self.metrics[name]):>9}")
         alike = self.correlation[np.triu_indices(len(self.rows), 1)]
         lines.append(f"{'correlation':<{left}}{ratio(float(alike.mean())):>9} on average")
+        if any(len(group) > 1 for group in self.clusters):
+            told = "; ".join(", ".join(heads_of[n] for n in group) for group in self.clusters)
+            lines += ["", f"alike by {CLUSTERED:g} or more on average: {told}"]
         return "\n".join(lines)
 
     @property
@@ -198,7 +209,8 @@ def _given(ids: Sequence[str], named: Mapping[str, float]) -> Floats:
     found = np.array([named[run_id] for run_id in ids])
     if not (found >= 0).all() or not found.sum() > 0 or not np.isfinite(found).all():
         raise BadInput("weights are 0 or more, and not all 0")
-    return np.asarray(found / found.sum())
+    whole = float(found.sum())  # what was made to sum to 1 stays to the last bit
+    return found if abs(whole - 1.0) < 1e-12 else np.asarray(found / whole)
 
 
 def _aligned(parts: Sequence[Daily]) -> tuple[Ints, Floats]:

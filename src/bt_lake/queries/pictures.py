@@ -13,7 +13,7 @@ from bt_lake.wording.metrics import metric_name, metric_text, short
 from bt_lake.wording.values import count, short_id, tick, tick_share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bt_lake.queries.detail import Detail
     from bt_lake.queries.mixing import Portfolio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.tracks import Track
 
 _DRAWN = 12
+_DOTS = 3000
 
 
 def cells(grid: Grid) -> Cells:
@@ -157,6 +158,28 @@ def portfolio_picture(made: Portfolio) -> Picture:
         height=320,
     )
     return charts.titled(drawn, made.words)
+
+
+def front_of(rows: Sequence[Sequence[Any]], best: Collection[str], names: Sequence[str]) -> Picture:
+    """Rows of run_id and two metrics; of very many beside the front every n-th is drawn."""
+    from bt_lake.drawing import charts
+
+    others = [row for row in rows if row[0] not in best]
+    every = max(1, -(-len(others) // _DOTS))
+    shown = [*others[::every], *(row for row in rows if row[0] in best)]
+    points = [(float(row[1]), float(row[2]), f"run {short_id(row[0])}") for row in shown]
+    across, up = ((metric_name(name), metric_text(name)) for name in names)
+    drawn = charts.scatter(
+        f"{across[0]} and {up[0]}",
+        points,
+        across=across,
+        up=up,
+        labelled=False,
+        paints=[SERIES[1] if row[0] in best else SERIES[7] for row in shown],
+    )
+    more = f", one in {every} of the others drawn" if every > 1 else ""
+    said = f"{len(best):,} of {len(rows):,} runs that no other is as good as in both{more}"
+    return charts.titled(drawn, said)
 
 
 def _facts(row: Mapping[str, Any]) -> str:

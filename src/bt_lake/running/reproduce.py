@@ -12,6 +12,7 @@ from bt_lake.running.calling import Trial, execute, frames_of_all
 from bt_lake.running.planning import job_of
 from bt_lake.running.printed import kept
 from bt_lake.running.provenance import data_hash
+from bt_lake.running.remixing import remixed
 from bt_lake.running.target import load
 from bt_lake.running.trust import Code, find, permit
 from bt_lake.running.windows import Window
@@ -85,6 +86,10 @@ def reproduce(
     it shall not.
     """
     old = _row(store, run_id)
+    if (config := _parsed(old, "config")) and isinstance(config, dict) and "portfolio" in config:
+        new_id = remixed(store, old, _parsed(old, "params"), config["portfolio"])
+        differences = _differences(old, _row(store, new_id))
+        return Reproduction(new_id, run_id, None, None, (None, None), differences, None)
     made = _made(old)
     call = Call(_found(_entrypoint(old), made.root), made.trial)
     permit(

@@ -28,7 +28,8 @@ def portfolio(
     weights: Annotated[
         str,
         typer.Option(
-            metavar="equal|inverse-vol|hrp|RUN=W,...", help="How much of each; hrp: by risk."
+            metavar="equal|inverse-vol|hrp|RUN=W,...|FILE.csv",
+            help="How much of each; hrp: by risk; a file has columns run and weight.",
         ),
     ] = "equal",
     rebalance: Annotated[Often, typer.Option(help="When to go back to them.")] = Often.MONTHLY,
@@ -50,7 +51,11 @@ def portfolio(
     """
     if plot is not None:
         check_kind(plot)
-    given = _given(weights) if "=" in weights else weights
+    given: str | dict[str, float] = weights
+    if weights.lower().endswith(".csv"):
+        given = _read(Path(weights))
+    elif "=" in weights:
+        given = _given(weights)
     made = session.lake.portfolio(runs, weights=given, rebalance=rebalance.value, capital=capital)
     if plot is not None:
         made.plot().save(plot)
@@ -75,5 +80,27 @@ def _given(text: str) -> dict[str, float]:
             found[name.strip()] = float(value)
         except ValueError:
             said = f"--weights {part.strip()}: write RUN=WEIGHT, such as b7d2f19a=2"
+            raise BadInput(said) from None
+    return found
+
+
+def _read(path: Path) -> dict[str, float]:
+    """Weights of a file: columns run (or run_id, as `-f csv` writes) and weight."""
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise BadInput(f"--weights {path}: {error.strerror}") from None
+    found = {}
+    for line, row in enumerate(rows, start=2):
+        name, value = row.get("run") or row.get("run_id"), row.get("weight")
+        try:
+            found[str(name)] = float(value or "")
+        except ValueError:
+            name = None
+        if not name:
+            said = f"--weights {path}, line {line}: it needs columns run and weight, a number"
             raise BadInput(said) from None
     return found

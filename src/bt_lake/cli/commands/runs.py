@@ -14,8 +14,9 @@ from bt_lake.cli.options import Family, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, RunLayout, chosen_layout
 from bt_lake.cli.session import Session
+from bt_lake.drawing.picture import check_kind
 from bt_lake.queries.names import PARAM, meant
-from bt_lake.warehouse.errors import NotFound
+from bt_lake.warehouse.errors import BadInput, NotFound
 
 
 class Scale(StrEnum):
@@ -131,6 +132,9 @@ def best(
         Scale, typer.Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
     ] = Scale.RANKS,
     columns: Columns = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the front of --pareto: .svg or .html.")
+    ] = None,
 ) -> None:
     """The best runs by a metric, and what sets them apart.
 
@@ -143,8 +147,19 @@ def best(
       bt-lake best sharpe_ratio --deflate --family sweep
       bt-lake best total_return --from 2024-01-01 --to 2024-06-30
       bt-lake best --pareto sharpe_ratio,max_drawdown
+      bt-lake best --pareto sharpe_ratio,max_drawdown --plot front.svg
       bt-lake best --score "2*sharpe_ratio + calmar_ratio" --over z
     """
+    if plot is not None:
+        check_kind(plot)
+        axes = names(pareto)
+        if len(axes) != 2:
+            raise BadInput(
+                "--plot draws the front of two metrics: --pareto sharpe_ratio,max_drawdown"
+            )
+        session.lake.front(*axes, **which.filters()).save(plot)
+        messages.note(f"drew {plot}", messages.took(session.started))
+        return
     groups = names(per)
     judged = deflate or family is not None
     told = [meant(session.reader, name) for name in names(pareto) or ([metric] if metric else [])]
