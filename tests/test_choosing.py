@@ -268,4 +268,4 @@ def test_the_front_is_drawn_in_a_colour_of_its_own(cli: Cli, tmp_path):
     assert ElementTree.parse(file).getroot() is not None
     for wrong in (["best", "sharpe_ratio"], ["best", "--pareto", "sharpe_ratio,cagr,volatility"]):
         said = cli(*wrong, "--plot", file)
-        assert said.code == 2 and "--plot draws a front of two metrics" in said.err
+        assert said.code == 2 and "--plot draws the front of two metrics" in said.err
