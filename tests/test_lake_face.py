@@ -252,7 +252,7 @@ def test_a_stream_does_not_block_other_questions(golden):
 
 
 def test_keywords_of_save_are_the_columns_of_the_schema():
-    derived = {"commit_id", "ingested_at", "params_hash", "metrics_from"}
+    derived = {"commit_id", "ingested_at", "params_hash", "metrics_from", "sealed"}
     assert set(RunKeywords.__annotations__) == (KEYS - derived) | {"metric"}
 
 

@@ -4,6 +4,7 @@ from bt_lake.ingest.report import IngestStopped
 from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
+    BudgetSpent,
     Busy,
     CannotRead,
     CannotWrite,
@@ -22,6 +23,7 @@ from bt_lake.warehouse.errors import (
 __all__ = [
     "Ambiguous",
     "BadInput",
+    "BudgetSpent",
     "Busy",
     "CannotRead",
     "CannotWrite",
