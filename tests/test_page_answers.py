@@ -54,6 +54,13 @@ def test_filters_are_those_of_the_command_line(page: Server):
     assert page.get("count", since="2026-11-07", until="2026-11-07")["matched"] == 1
 
 
+def test_what_is_to_know_of_an_order_comes_with_the_count(page: Server, paged_lake: Path):
+    note = Lake(paged_lake).ask.runs(sort="sharpe_ratio").note()
+    assert note and page.get("count", sort="sharpe_ratio")["note"] == note
+    assert page.get("count")["note"] == page.get("runs", sort="sharpe_ratio")["note"] == ""
+    assert "no_such" in page.get("runs", strategy="no_such")["note"]
+
+
 def test_times_are_milliseconds_and_wide_numbers_stay_whole(page: Server):
     row = rows(page.get("runs", columns="created_at,params", sort="created_at", order="asc"))[0]
     assert row["created_at"] == 1_790_812_800_000

@@ -52,12 +52,10 @@ class Tab:
         self.page.on("console", self._said)
         self.base = at.base
 
+    said = "a status of 4"  # a refused question is told on the page as well
+
     def _said(self, message) -> None:
-        # A refused question is told on the page as well.
-        if (
-            message.type == "error"
-            and "the server responded with a status of 4" not in message.text
-        ):
+        if message.type == "error" and self.said not in message.text:
             self.wrong.append(message.text)
 
     def open(self, path: str):
@@ -352,6 +350,24 @@ def test_an_empty_lake_says_how_to_fill_it_and_fills(browser, tmp_path: Path):
         expect(page.locator("#live")).to_have_text("live")
         save(Store(tmp_path / "lake"), {"strategy": "first", "metrics": {"sharpe_ratio": 1.0}})
         expect(row(page, 0)).to_contain_text("first", timeout=5000)
+        tab.close()
+
+
+def test_a_damaged_lake_is_no_fault_of_the_filter_and_is_looked_at(
+    browser, made_lake: Path, tmp_path: Path
+):
+    lake = shutil.copytree(made_lake, tmp_path / "lake")
+    for file in (lake / "runs").rglob("*.parquet"):
+        file.write_bytes(b"PAR1 nothing PAR1")
+    with server(lake, "--read-only") as running:
+        tab = Tab(browser, running)
+        tab.said = "a status of 5"
+        page = tab.open("/runs")
+        expect(page.locator("#filter-error")).to_contain_text("bt-lake check")
+        assert page.locator("#filter[aria-invalid]").count() == 0
+        page.click("#filter-error a")
+        expect(page.locator("#view")).to_contain_text("The lake is damaged.")
+        expect(page.locator("#view li").first).to_be_visible()
         tab.close()
 
 

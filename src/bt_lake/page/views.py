@@ -99,13 +99,18 @@ def runs(lake: Lake, request: Request) -> dict[str, Any]:
         columns=list(dict.fromkeys([*_NEEDED, *(chosen or [*ASKED, sort])])),
         **given.filters(asked),
     )
-    return {**columns(answer), "note": answer.note(), "left_out": lake.reader.left_out}
+    found = columns(answer)
+    # What else there is to say asks the lake once more: `count` does, when the rows are there.
+    note = "" if found["rows"] else answer.note()
+    return {**found, "note": note, "left_out": lake.reader.left_out}
 
 
 def count(lake: Lake, request: Request) -> dict[str, Any]:
-    """How many runs the filters match, and how many there are."""
-    matched = lake.ask.runs(n=1, columns=["run_id"], **given.filters(request.query_params)).total()
-    return {"matched": matched, "runs": len(lake)}
+    """How many runs the filters match, how many there are, and what to know of their order."""
+    asked = request.query_params
+    sort = asked.get("sort") or "created_at"
+    answer = lake.ask.runs(sort=sort, n=1, columns=["run_id"], **given.filters(asked))
+    return {"matched": answer.total(), "runs": len(lake), "note": answer.note()}
 
 
 def facets(lake: Lake, request: Request) -> dict[str, Any]:

@@ -14,6 +14,9 @@ export function size(bytes) {
 export function lakeView(root) {
   root.className = "page wide-page";
   const found = h("div", { role: "status" });
+  const looking = [h("h2", {}, "Check"),
+    h("p", {}, h("button", { onclick: check }, "Look for damage"), " ", h("span", { class: "dim" }, "names, sizes and footers of all files; bt-lake check --deep reads every byte")),
+    found];
   let shown = false;
 
   async function load() {
@@ -22,7 +25,9 @@ export function lakeView(root) {
       info = await ask("info", {}, { key: "info" });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      fill(root, h("h1", {}, "Lake"), h("p", { class: error.status === 404 ? "dim" : "error" }, error.message));
+      const none = error.status === 404;
+      fill(root, h("h1", {}, "Lake"), h("p", { class: none ? "dim" : "error", role: none ? null : "alert" }, error.message), none ? null : looking);
+      if (error.kind === "Damaged") check();
       return;
     }
     if (!info) return;
@@ -44,16 +49,15 @@ export function lakeView(root) {
         h("tbody", {}, Object.entries(info.tables).map(([name, part]) => h("tr", {}, h("th", { scope: "row" }, name),
           [count(part.rows), count(part.files), size(part.bytes), count(part.fresh)].map((value) => h("td", { class: "right" }, value))))))),
       info.upkeep.at_work.length ? [h("h2", {}, "At work"), info.upkeep.at_work.map((each) => h("p", {}, `${each.lock}: pid ${each.pid} of ${each.user} on ${each.host}, since ${each.since} ${each.state ?? ""}`))] : null,
-      h("h2", {}, "Check"),
-      h("p", {}, h("button", { onclick: check }, "Look for damage"), " ", h("span", { class: "dim" }, "names, sizes and footers of all files; bt-lake check --deep reads every byte")),
-      found);
+      looking);
     shown = true;
   }
 
   async function check() {
     fill(found, h("p", { class: "dim" }, "Looking …"));
-    const report = await ask("check", {}, { key: "check" });
+    const report = await ask("check", {}, { key: "check" }).catch((error) => error);
     if (!report) return;
+    if (report instanceof Error) { fill(found, h("p", { class: "error" }, report.message)); return; }
     fill(found, report.findings.length
       ? [h("p", { class: report.damaged ? "error" : "" }, report.damaged ? "The lake is damaged." : "The lake is whole; this takes up room:"),
          h("ul", {}, report.findings.map((each) => h("li", {}, h("b", {}, each.path), ` ${each.message}. `, h("span", { class: "dim" }, each.remedy))))]

@@ -113,6 +113,11 @@ export function parallel(found, { shades, open, address }) {
     return part < 0 || part > 1 ? null : found;
   }
 
+  // A finger on an axis keeps a range; anywhere else it scrolls the page.
+  canvas.addEventListener("touchstart", (event) => {
+    const edge = canvas.getBoundingClientRect();
+    if (spot({ offsetX: event.touches[0].clientX - edge.left })) event.preventDefault();
+  }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     const axis = spot(event);
     if (!axis) return;

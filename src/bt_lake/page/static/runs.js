@@ -14,7 +14,7 @@ const EMPTY = ["bt-lake demo", "bt-lake ingest results/", "bt-lake run your_file
 
 export function runsView(root, app) {
   const labels = app.about.facets;
-  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null, turns = 0;
+  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null, turns = 0, leftOut = 0;
   let shown = address();
   const looked = {};  // what is typed to find values of a label
 
@@ -146,9 +146,11 @@ export function runsView(root, app) {
     const asked = filters();
     const metricAsked = new URLSearchParams(asked);
     metricAsked.set("metric", metric());
+    const orderAsked = new URLSearchParams(asked);
+    if (shown.get("sort")) orderAsked.set("sort", shown.get("sort"));
     const [counted, found, steps] = await Promise.allSettled([
-      ask("count", asked), ask("facets", asked), ask("histogram", metricAsked)]);
-    if (counted.value) { ({ matched, runs: total } = counted.value); table.element.setAttribute("aria-rowcount", matched); footer(); }
+      ask("count", orderAsked), ask("facets", asked), ask("histogram", metricAsked)]);
+    if (counted.value) { ({ matched, runs: total } = counted.value); tell(counted.value.note); table.element.setAttribute("aria-rowcount", matched); footer(); }
     if (found.value) drawFacets(found.value.facets);
     if (steps.value) drawSpread(steps.value);
     else if (steps.status === "rejected") fill(spread);
@@ -157,9 +159,10 @@ export function runsView(root, app) {
   function refused(error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 404 && error.message.startsWith("there is no lake")) { empty(); return; }
-    wrong.textContent = error.message;
     wrong.hidden = false;
-    filter.setAttribute("aria-invalid", "true");
+    fill(wrong, error.message, error.kind === "Damaged" ? [" ", h("a", { href: "/lake" }, "Look for damage")] : null);
+    if (error.status === 400) filter.setAttribute("aria-invalid", "true");
+    else filter.removeAttribute("aria-invalid");
   }
 
   function empty() {
@@ -174,7 +177,8 @@ export function runsView(root, app) {
     table.body.style.removeProperty("height");
   }
 
-  function tell(note, leftOut) {
+  function tell(note, left = leftOut) {
+    leftOut = left;
     const said = [leftOut ? "some files may not be read, and their runs are left out: see bt-lake check" : "", note].filter(Boolean);
     foot.dataset.note = said.join(" · ");
     footer();
