@@ -79,7 +79,7 @@ def test_frames_after_a_fork_are_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["s3://bucket/lake", "gs://bucket/x", "https://a.b/c", Path("s3://b/x")]
+    "path", ["hdfs://node/lake", "ftp://host/x", "https://a.b/c", Path("hdfs://b/x")]
 )
 def test_a_lake_is_a_folder_of_this_machine(path: str | Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -5,47 +5,21 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from pathlib import Path
 
 import pytest
+from bucket_fixtures import URL, content, obstore, save
 
 import bt_lake
 from bt_lake.errors import BadInput, CannotWrite, Damaged, LakeError
 from bt_lake.lake import Lake
 from bt_lake.warehouse import objects
 
-obstore = pytest.importorskip("obstore", reason="the library that speaks to object stores")
-URL = "s3://bucket/lake"
+pytest_plugins = ["bucket_fixtures"]
 
 
 @pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store that is a folder, so that a test can look at the objects."""
-    folder = tmp_path / "bucket"
-    monkeypatch.setattr(
-        objects, "_opened", lambda url: obstore.store.LocalStore(folder / url[5:], mkdir=True)
-    )
-    return folder / "bucket/lake"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = bt_lake.open(tmp_path / "lake")
-    for n in range(3):
-        save(lake, n)
-    lake.compact()
-    save(lake, 3)
-    return lake
-
-
-def save(lake: Lake, n: int) -> str:
-    curve = [[f"2024-01-0{day}", 100.0 + n * day] for day in range(1, 4)]
-    return lake.save(strategy="s", params={"n": n}, equity=curve)
-
-
-def content(lake: Lake) -> list[list[tuple]]:
-    tables = ("trials", "equity", "trades", "events")
-    return [sorted(lake.sql(f"from {table}").rows(), key=repr) for table in tables]
+def lake(filled: Lake) -> Lake:
+    return filled
 
 
 def test_it_goes_up_and_comes_down_as_it_is(lake, bucket, tmp_path):

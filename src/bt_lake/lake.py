@@ -105,10 +105,10 @@ class Lake:
         return self.store.path
 
     def __repr__(self) -> str:
-        return f"Lake({str(self.path)!r})"
+        return f"Lake({self.store.address!r})"
 
     def __reduce__(self) -> tuple[Callable[..., Lake], tuple[str, bool, float]]:
-        return _reopened, (str(self.path), self.store.existing, self.store.layout.wait_s)
+        return _reopened, (self.store.address, self.store.existing, self.store.layout.wait_s)
 
     def __len__(self) -> int:
         """How many runs there are, deleted ones left out."""
@@ -395,6 +395,8 @@ class Lake:
     ) -> Plan:
         from bt_lake.running.planning import Plan
 
+        if self.store.layout.exists:
+            self.store.layout.check_writable()
         return function if isinstance(function, Plan) else self.plan(function, grid, **options)
 
     def tag(self, tag: str, /, runs: RunIds | None = None, **filters: Unpack[Given]) -> int:
@@ -1062,6 +1064,7 @@ class Lake:
         """runs, equity, trades or events as a polars LazyFrame over the lake's files."""
         from bt_lake.queries.scanning import scan
 
+        self.store.fetch()
         return scan(self.reader, table)
 
     def export(
@@ -1122,6 +1125,7 @@ class Lake:
         """What the lake holds and takes up: `.runs`, `.files`, `.bytes`, `.tables`."""
         from bt_lake.queries.census import Census
 
+        self.store.fetch()
         return Census.of(self.reader)
 
     def compact(self, *, grace_s: float | None = None) -> bool:

@@ -67,6 +67,44 @@ def test_up_and_down(bucket, tmp_path):
     assert content(bt_lake.open(tmp_path / "down")) == content(lake)
 
 
+def test_it_is_asked_by_its_address(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "cache"))
+    lake = bt_lake.open(tmp_path / "lake")
+    for n in range(3):
+        lake.save(strategy="s", params={"n": n}, equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]])
+    Lake.copy(lake.path, bucket)
+    assert content(bt_lake.open(bucket)) == content(lake)
+    for asked in (
+        ["list"],
+        ["best", "total_return"],
+        ["equity", lake.runs()["run_id"][0]],
+        ["info"],
+    ):
+        command = [sys.executable, "-m", "bt_lake", "--lake", bucket, *asked]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    refused = [sys.executable, "-m", "bt_lake", "--lake", bucket, "compact"]
+    done = subprocess.run(refused, capture_output=True, text=True)
+    assert done.returncode == 4 and "is a lake in an object store: it is read" in done.stderr
+
+
+def test_readers_are_killed_and_go_on(bucket, tmp_path, monkeypatch):
+    """Two at a time over one cache, killed at any moment: the next ones see the whole lake."""
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "cache"))
+    lake = bt_lake.open(tmp_path / "lake")
+    for n in range(30):
+        lake.save(strategy="s", params={"n": n}, equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]])
+    Lake.copy(lake.path, bucket)
+    command = [sys.executable, "-m", "bt_lake", "--lake", bucket, "sql", "from equity"]
+    for wait in (0.3, 0.5, 0.6, 0.7, 0.8):
+        readers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+        time.sleep(wait)
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+    assert content(bt_lake.open(bucket)) == content(lake)
+
+
 def test_killed_while_others_save_and_fold(bucket, tmp_path):
     """A copy down sees a whole lake with all that was acknowledged before the copy up began."""
     seed = random.randrange(1 << 32)

@@ -115,13 +115,27 @@ class Database:
         from bt_lake.warehouse.engine import Error
 
         try:
-            self.connection.execute(views)
+            self._execute(views)
         except Error as error:
             self._layout.check_format()
             raise self._explained(error) from error
 
+    def _execute(self, views: str) -> None:
+        """A view looks at its files when it is made; those of a store may not be here yet."""
+        from bt_lake.warehouse.engine import Error
+
+        try:
+            self.connection.execute(views)
+        except Error as error:
+            if self._layout.origin is None or not vanished(error):
+                raise
+            self._layout.origin.fetch(str(error))
+            self.connection.execute(views)
+
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""
+        if self._layout.origin is not None:
+            self._layout.origin.refresh()
         mark = fingerprint(self._layout)
         if mark is not None and mark == self._seen and not self.left_out:
             return
@@ -236,6 +250,8 @@ class Database:
                 if not vanished(error) and not self._leave_out(str(error)):
                     raise explain(error, self._layout) from error
                 last = error
+                if self._layout.origin is not None:
+                    self._layout.origin.fetch(str(error))
                 self.take_snapshot()
         raise self._explained(last) from last
 
@@ -250,6 +266,8 @@ class Database:
     def probe(self) -> None:
         """Leave out what may not be read before a stream begins, which cannot begin again."""
         root = self._layout.root
+        if self._layout.origin is not None:
+            self._layout.origin.fetch()
         if any(not os.access(root / path, os.R_OK) for path in self._live()):
             self.left_out |= refused(root, self._live())
             self.take_snapshot()

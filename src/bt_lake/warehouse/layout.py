@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_lake._version import __version__
 from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
 from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
+
+if TYPE_CHECKING:
+    from bt_lake.warehouse.mirror import Mirror
 
 FORMAT_VERSION = 1
 # In a table's folder: what other engines read, which the lake needs nothing of.
@@ -27,9 +30,10 @@ class Card(NamedTuple):
 
 
 class Layout:
-    def __init__(self, root: Path, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, root: Path, *, wait_s: float = WAIT_S, origin: Mirror | None = None) -> None:
         self.root = root
         self.wait_s = wait_s
+        self.origin = origin  # of a lake in an object store, for which the folder stands
 
     @property
     def card(self) -> Path:
@@ -122,12 +126,21 @@ class Layout:
 
     def check_writable(self) -> None:
         """Refuse to change a copy: what is added to it nobody would look for there."""
+        self.check_in_folder("it is read, and not written to")
         self.check_format()
         copy_of = self.read_card().backup
         if copy_of:
             raise CannotWrite(
                 f"{self.root} is a backup (of {copy_of.get('of')}, {copy_of.get('at')}) and stays "
                 "as it is. `bt-lake recover` makes a lake of it, `bt-lake merge` takes it into one."
+            )
+
+    def check_in_folder(self, why: str) -> None:
+        """Refuse what a lake in an object store is not made for."""
+        if self.origin is not None:
+            raise CannotWrite(
+                f"{self.origin.url} is a lake in an object store: {why}. Work on the lake in its "
+                "folder, and `bt-lake copy` it there again."
             )
 
 

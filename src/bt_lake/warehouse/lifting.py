@@ -24,7 +24,7 @@ from bt_lake.warehouse.objects import Objects
 from bt_lake.warehouse.paths import data_file
 
 _CARD = "lake.json"
-_SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
+SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
 _TRIES = 8
 _RANKS = {"_seed": 0, "lake.sql": 0, "equity": 1, "trades": 1, "runs": 2, "events": 3, "_log": 4}
 
@@ -37,7 +37,7 @@ def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Co
     done = copied = reused = 0
     with held(layout) as snapshot:
         sizes = snapshot.sizes
-        for count, path in enumerate(sorted(sizes, key=_rank), 1):
+        for count, path in enumerate(sorted(sizes, key=rank), 1):
             source, digest = snapshot.place(path), snapshot.digests.get(path)
             if _is_there(objects, there, path, source):
                 reused += 1
@@ -89,7 +89,7 @@ def prove(name: str, data: bytes, digest: str | None, where: str) -> None:
         raise Damaged(f"{where} is not what was written: it has rotted. It was not copied.")
 
 
-def _rank(path: str) -> tuple[int, str]:
+def rank(path: str) -> tuple[int, str]:
     return _RANKS.get(path.partition("/")[0], 5), path
 
 
@@ -159,7 +159,7 @@ def down(objects: Objects, layout: Layout, progress: Progress | None = None) -> 
             f"{layout.root} has a lake already; name an empty folder (`merge` takes one lake into "
             "another)"
         )
-    card = _read_card(objects)
+    card = read_card(objects)
     with explained(f"cannot copy to {layout.root}"):
         for _ in range(_TRIES):
             try:
@@ -172,7 +172,7 @@ def down(objects: Objects, layout: Layout, progress: Progress | None = None) -> 
 def _down(objects: Objects, layout: Layout, card: bytes, progress: Progress | None) -> Copied:
     sizes = objects.sizes()
     now = remote(objects)
-    names = [*_SEEDS, *(["lake.sql"] if "lake.sql" in sizes else []), *sorted(now.names, key=_rank)]
+    names = [*SEEDS, *(["lake.sql"] if "lake.sql" in sizes else []), *sorted(now.names, key=rank)]
     _drop_others(layout, {*names, now.log_name})
     for folder in layout.folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ def write_whole(path: Path, data: bytes) -> None:
         staged.unlink(missing_ok=True)
 
 
-def _read_card(objects: Objects) -> bytes:
+def read_card(objects: Objects) -> bytes:
     try:
         return objects.read(_CARD)
     except FileNotFoundError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.known import Appended
     from bt_lake.warehouse.locks import Held, Lock
     from bt_lake.warehouse.merge import Merged
+    from bt_lake.warehouse.mirror import Mirror
     from bt_lake.warehouse.rot import Progress
 
 T = TypeVar("T")
@@ -44,12 +45,25 @@ class Store:
         wait_s: float = WAIT_S,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        self.path = _usable(os.fspath(path))
-        self.layout = Layout(self.path, wait_s=wait_s)
+        origin = _mirror(path)
+        self.path = origin.root if origin else _usable(os.fspath(path))
+        self.layout = Layout(self.path, wait_s=wait_s, origin=origin)
         self.existing = existing
         self._announce = announce or _log
         self._checked = False
         self.holdouts: dict[str, datetime | None] = {}  # of studies that were asked for
+
+    @property
+    def address(self) -> str:
+        """By which it is opened: its folder, or where it is in an object store."""
+        origin = self.layout.origin
+        return origin.url if origin else str(self.path)
+
+    def fetch(self) -> None:
+        """Have all files at hand, for what reads them without asking."""
+        if self.layout.origin is not None:
+            self.layout.origin.refresh()
+            self.layout.origin.fetch()
 
     def create(self, *, shared: bool = False) -> None:
         """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
@@ -187,6 +201,7 @@ class Store:
         """A DuckDB connection of the caller's own, with the lake's views on a snapshot of now."""
         from bt_lake.warehouse.database import Database
 
+        self.fetch()
         database = Database(self.layout)
         database.complete()
         return database.connection
@@ -205,6 +220,7 @@ class Store:
     def live_files(self) -> dict[str, list[Path]]:
         from bt_lake.warehouse.delta import live
 
+        self.fetch()
         self.layout.check_format()
         return {
             table: [self.path / table / path for path in sorted(found)]
@@ -240,16 +256,19 @@ class Store:
     def backup(self, target: str | os.PathLike[str], **options: Any) -> Copied:
         from bt_lake.warehouse.backup import backup
 
+        self.layout.check_in_folder("`bt-lake copy` brings it down")
         return backup(self.layout, target, **options)
 
     def recover(self, source: str | os.PathLike[str], **options: Any) -> Copied:
         from bt_lake.warehouse.recover import recover
 
+        self.layout.check_in_folder("it is read, and not written to")
         return recover(source, self.layout, **options)
 
     def undo_repair(self) -> list[str]:
         from bt_lake.warehouse.repair import undo
 
+        self.layout.check_in_folder("it is read, and not written to")
         self.layout.check_format()
         return undo(self.layout)
 
@@ -265,6 +284,7 @@ class Store:
     ) -> Report:
         from bt_lake.warehouse.check import check, plan
 
+        self.layout.check_in_folder("a check looks at the files of a folder")
         folder = None if source is None else Path(source).expanduser()
         if dry_run:
             return plan(self.layout, source=folder, progress=progress)
@@ -301,6 +321,20 @@ def _log(text: str) -> None:
     import logging
 
     logging.getLogger("bt_lake").warning(text)
+
+
+def _mirror(path: str | os.PathLike[str]) -> Mirror | None:
+    """What stands for a lake in an object store, if the path is an address of one."""
+    from bt_lake.warehouse.objects import url_of
+
+    url = url_of(path)
+    if url is None:
+        return None
+    from bt_lake.warehouse.mirror import Mirror
+
+    mirror = Mirror(url)
+    mirror.refresh()
+    return mirror
 
 
 def _usable(path: str) -> Path:

@@ -1,0 +1,168 @@
+"""Questions to a lake in an object store, through a folder that keeps what they need."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from bucket_fixtures import URL, content, save
+
+import bt_lake
+from bt_lake.errors import CannotWrite, Damaged, LakeError
+from bt_lake.lake import Lake
+from bt_lake.warehouse import mirror, objects
+
+pytest_plugins = ["bucket_fixtures"]
+
+
+@pytest.fixture
+def lake(filled: Lake) -> Lake:
+    return filled
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(mirror, "_FRESH_S", 0.0)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def far(lake: Lake, bucket: Path) -> Lake:
+    Lake.copy(lake.path, URL)
+    return bt_lake.open(URL)
+
+
+def here(far: Lake, table: str) -> int:
+    return len([*(far.path / table).rglob("[cm]-*.parquet")])
+
+
+def test_every_question_is_answered_as_by_the_lake(lake, far):
+    run_id = lake.runs()["run_id"][0]
+    assert here(far, "runs") == 2 and here(far, "equity") == 0
+    assert far.runs().equals(lake.runs()) and here(far, "equity") == 0
+    assert far.equity(run_id).equals(lake.equity(run_id))
+    assert far.run(run_id).row == lake.run(run_id).row
+    assert content(far) == content(lake)
+    assert far.scan("equity").collect().height == 12 and far.info().runs == 4
+    assert sum(map(len, far.live_files().values())) == sum(map(len, lake.live_files().values()))
+    assert far.connect().execute("select count(*) from equity").fetchall() == [(12,)]
+    assert repr(far) == f"Lake('{URL}')" and content(pickle.loads(pickle.dumps(far))) == content(
+        lake
+    )
+
+
+def test_it_follows_the_copy_and_keeps_only_what_is_live(lake, far, bucket):
+    content(far)
+    for step in range(3):
+        save(lake, 10 + step)
+        lake.tag("t", lake.runs()["run_id"].to_list())
+        if step == 1:
+            lake.compact(grace_s=0.0)
+        if step == 2:
+            lake.store.forget([lake.runs()["run_id"][0]])
+        Lake.copy(lake.path, URL)
+        assert content(far) == content(lake)
+        kept = {path.relative_to(far.path) for path in far.path.glob("*/month=*/*")}
+        assert kept == {path.relative_to(bucket) for path in bucket.glob("*/month=*/*")}
+
+
+def test_what_is_here_is_not_read_again(lake, far, monkeypatch):
+    content(far)
+    read, names = objects.Objects.read, []
+    monkeypatch.setattr(
+        objects.Objects, "read", lambda self, name: (names.append(name), read(self, name))[1]
+    )
+    assert content(far) == content(lake) == content(bt_lake.open(URL))
+    assert {name for name in names if name.endswith(".parquet")} == set()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda lake: save(lake, 1),
+        lambda lake: lake.tag("t", lake.runs()["run_id"].to_list()),
+        lambda lake: lake.delete(lake.runs()["run_id"].to_list()),
+        lambda lake: lake.compact(),
+        lambda lake: lake.store.forget(["x"]),
+        lambda lake: lake.delta(),
+        lambda lake: lake.check(),
+        lambda lake: lake.backup("backups"),
+        lambda lake: lake.run_sweep(f"{__file__}:save", {"n": [1]}, params={"lake": None}),
+    ],
+    ids=["save", "tag", "delete", "compact", "forget", "delta", "check", "backup", "sweep"],
+)
+def test_what_is_not_made_for_it_is_refused(far, write):
+    with pytest.raises(CannotWrite, match=f"{URL} is a lake in an object store: .*bt-lake copy"):
+        write(far)
+
+
+def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket):
+    for file in bucket.glob("equity/*/*.parquet"):
+        file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(Damaged, match="is not what was written"):
+        far.sql("from equity")
+    assert far.sql("from runs").height == 4
+
+
+def test_another_lake_at_the_same_address_is_another_lake(far, bucket, tmp_path):
+    content(far)
+    for path in sorted(bucket.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    other = bt_lake.open(tmp_path / "other")
+    save(other, 77)
+    Lake.copy(other.path, URL)
+    assert content(bt_lake.open(URL)) == content(other)
+
+
+def test_a_full_disk_is_told(far, monkeypatch):
+    def full(*_):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(mirror, "write_whole", full)
+    with pytest.raises(LakeError, match=f"cannot keep files of {URL} in .*: .*(full|space)"):
+        far.sql("from equity")
+
+
+def test_several_readers_of_one_folder_while_the_lake_goes_on(lake, far):
+    """Threads stand for processes: each has a mirror of its own over the same folder."""
+    until = time.monotonic() + 1.5
+
+    def reads() -> int:
+        own, asked = bt_lake.open(URL), 0
+        while time.monotonic() < until:
+            ids = own.sql("select run_id from runs")["run_id"].to_list()
+            assert len(ids) == len(set(ids)) >= 4
+            assert own.sql("select count(distinct run_id) as n from equity")["n"][0] >= 4
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(reads) for _ in range(2)]
+        for step in range(99):
+            if time.monotonic() > until:
+                break
+            save(lake, step)
+            if step % 3 == 2:
+                lake.compact(grace_s=0.0)
+            Lake.copy(lake.path, URL)
+        assert all(reader.result() for reader in readers)
+    assert content(far) == content(lake)
+
+
+def test_what_a_killed_reader_left_is_no_hindrance(lake, far):
+    (far.path / "runs").joinpath(".c-x.parquet.99.part").write_bytes(b"half")
+    assert content(bt_lake.open(URL)) == content(lake)
+
+
+def test_the_command_line_asks_it_by_its_address():
+    command = [sys.executable, "-m", "bt_lake", "--lake", "s3://127.0.0.1/lake", "list"]
+    nowhere = {**os.environ, "AWS_ENDPOINT_URL": "nonsense://"}
+    done = subprocess.run(command, capture_output=True, text=True, env=nowhere, timeout=60)
+    assert done.returncode != 0 and done.stderr.startswith("error: s3://127.0.0.1/lake: ")
