@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 # The package that stands for each.
 ENGINES = dict.fromkeys(("backtesting", "backtrader", "bt", "pybroker", "vectorbt"))
-ENGINES |= {"clusters": "ray", "cloud": "moto", "lakehouse": "daft"}
+ENGINES |= {"clusters": "ray", "cloud": "moto", "judge": "empyrical", "lakehouse": "daft"}
 
 collect_ignore = [
     f"test_{name}_live.py"
