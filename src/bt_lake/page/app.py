@@ -79,7 +79,7 @@ def app(settings: Settings) -> ASGIApp:
         Route("/api/curve", reading(views.curve)),
         Route("/api/compare", reading(judged.compare)),
         Route("/api/mix", reading(judged.mix)),
-        Route("/api/importance/{strategy:path}", reading(judged.importance)),
+        Route("/api/importance/{strategy:path}", reading(judged.importance, slow=True)),
         Route("/api/strategies", reading(judged.strategies)),
         Route("/api/axes/{strategy:path}", reading(judged.axes)),
         Route("/api/sweep/{strategy:path}", reading(judged.sweep)),

@@ -63,7 +63,7 @@ def importance(lake: Lake, request: Request) -> dict[str, Any]:
     found = lake.importance(
         request.path_params["strategy"], asked.get("metric") or "sharpe_ratio", **filters
     )
-    return {"shares": found.frame().rows()}
+    return {"shares": found.frame().rows(), "words": found.words}
 
 
 def strategies(lake: Lake, request: Request) -> dict[str, Any]:

@@ -144,7 +144,7 @@ function grid(root, app, strategy, shown) {
     return `/runs?${query}`;
   }
 
-  /** Which parameters matter, where the grid is full. */
+  /** Which parameters matter. */
   async function drawImportance(place, at) {
     const asked = new URLSearchParams(shown);
     for (const name of ["x", "y", "how"]) asked.delete(name);
@@ -153,7 +153,7 @@ function grid(root, app, strategy, shown) {
     if (!found) return;
     const heading = h("h2", {}, "What matters");
     if (found instanceof Error) { fill(place, heading, h("p", { class: "dim" }, found.message)); return; }
-    fill(place, heading, h("p", { class: "dim" }, `Shares of the variance of ${title(at.metric)}, alone and in pairs.`),
+    fill(place, heading, h("p", { class: "dim" }, found.words),
       h("table", { class: "small bar-table" }, h("tbody", {}, found.shares.map(([name, share]) => h("tr", {},
         h("th", { scope: "row" }, name), h("td", { class: "right" }, percent(share, { signed: false })),
         h("td", { class: "rods" }, h("span", { class: "rod", style: { width: `${Math.max(0, share) * 100}%` } })))))));
@@ -181,7 +181,7 @@ function grid(root, app, strategy, shown) {
             if (value === null) return h("td", { class: "none" });
             const shade = Math.round(share(value) * (SHADES.length - 1));
             return h("td", { class: within(x, y) ? "plateau" : null, style: { background: SHADES[shade], color: shade > 4 ? "#000" : "#fff" } },
-              h("a", { href: runsOf([[made.x, x], [made.y, y]]), title: `${short(made.x)} ${x}, ${short(made.y)} ${y}: ${say(value)}, ${many(made.data[3][place], "run")}` }, small ? " " : say(value)));
+              h("a", { href: runsOf([[made.x, x], [made.y, y]]), title: `${short(made.x)} ${x}, ${short(made.y)} ${y}: ${say(value)}, ${many(made.data[3][place], "run")}` }, small ? "\u00a0" : say(value)));
           })))),
         h("tfoot", {}, h("tr", {}, h("th", {}), xs.map((x) => h("th", { scope: "col" }, text("", x))))))),
     ];
