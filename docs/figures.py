@@ -22,6 +22,7 @@ BENCHES = {
     "run": "Running sweeps",
     "imports": "Importing",
     "page": "The page",
+    "pages": "Reports beside quantstats and IAF",
 }
 OURS = "bt-lake"
 MORE_IS_BETTER = {"runs/s"}

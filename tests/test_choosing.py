@@ -269,3 +269,39 @@ def test_the_front_is_drawn_in_a_colour_of_its_own(cli: Cli, tmp_path):
     for wrong in (["best", "sharpe_ratio"], ["best", "--pareto", "sharpe_ratio,cagr,volatility"]):
         said = cli(*wrong, "--plot", file)
         assert said.code == 2 and "--plot draws the front of two metrics" in said.err
+
+
+def test_stability_by_fold_is_of_configurations_out_of_sample(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    sharpes = {
+        (1, "b"): 1.0,
+        (1, "a"): 2.0,
+        (1, "c"): -1.0,
+        (2, "a"): 3.0,
+        (2, "c"): 0.5,
+        (3, "a"): -2.0,
+    }
+    ids = {}
+    for (n, fold), value in sharpes.items():
+        run = {
+            "strategy": "w",
+            "params": {"n": n},
+            "fold": fold,
+            "start_at": DAYS["bac".index(fold) * 90],
+        }
+        lake.save(**run, sample="in", metrics={"sharpe_ratio": 9.0})
+        lake.save(**run, sample="out", metrics={"sharpe_ratio": 8.0})
+        ids[n] = lake.save(
+            **run, sample="out", metrics={"sharpe_ratio": value}
+        )  # the newest counts
+    lake.save(strategy="w", metrics={"sharpe_ratio": 7.0})
+    frame = lake.stability(by="fold", strategy="w", n=2)
+    assert frame.columns == ["run_id", *SUMMARY, "b", "a", "c"]
+    assert frame["run_id"].to_list() == [ids[2], ids[1]]
+    first, second = frame.to_dicts()
+    assert (first["a"], first["b"], first["c"]) == (3.0, None, 0.5) and first["above_0"] == 1.0
+    assert (second["b"], second["a"], second["c"]) == (1.0, 2.0, -1.0)
+    assert second["above_0"] == pytest.approx(2 / 3) and second["worst"] == -1.0
+    assert lake.stability(ids[3], by="fold")["a"].to_list() == [-2.0]
+    with pytest.raises(NotFound, match="no run out of sample has a fold"):
+        lake.stability(by="fold", strategy="nope")

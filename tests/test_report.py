@@ -121,6 +121,20 @@ def test_one_run_has_every_part(made):
     assert f"{beta:.2f}" in texts
 
 
+def test_excursions_are_told_by_tag(made):
+    lake, ids = made
+    text = lake.report(ids[0]).markdown()
+    trades = lake.trades(ids[0]).filter(entry_tag="SPY0")
+    against, gone = trades["mae"].abs(), trades["mfe"]
+    row = next(
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("| SPY0 |") and line.count("|") == 7 and f"{against.max():,.0f}" in line
+    )
+    assert row[1] == str(trades.height)
+    assert row[-1] == f"{gone.mean() / against.mean():.2f}"
+
+
 def test_the_months_of_the_page_are_those_of_the_lake(made):
     lake, ids = made
     text = lake.report(ids[1]).markdown()

@@ -818,17 +818,21 @@ class Lake:
         n: int = 10,
         **filters: Unpack[Given],
     ) -> pl.DataFrame:
-        """A metric of the curves period by period: year, quarter or month, a row a run.
+        """A metric of the curves period by period: year, quarter or month, a row a run; by "fold" a
+        row is a configuration, with what its runs out of sample have stored.
 
         Of the runs named, or the n best that the filters match. `above_0` and `ahead` are shares of
         the periods, `ahead` being better than the median of these runs; `worst` is the worst value,
         `trend` the rank correlation with time.
         """
-        from bt_lake.queries.stability import stability
+        from bt_lake.queries.stability import stability, stability_by_fold
 
         asked = Filters.of(filters)
         if runs is not None and asked.given:
             raise BadInput("give ids or filters, not both")
+        if by == "fold":
+            named = None if runs is None else resolving.resolve_all(self.reader, several(runs))
+            return stability_by_fold(self.reader, named, metric, n, asked)
         if runs is None:
             ids = self.best(metric, n, columns=["run_id"], **filters)["run_id"].to_list()
         else:

@@ -107,6 +107,7 @@ _KEYS = {
     "exit_reason": "Exit",
 }
 _ORDERED = ("weekday", "hour", "held")
+_TAGS = ("entry_tag", "exit_reason")
 
 
 def _key(name: str) -> pl.Expr:
@@ -159,8 +160,39 @@ def _excursions(frame: pl.DataFrame, left: list[str]) -> list[Block]:
         labelled=False,
     )
     note = f"One in {every} trades is drawn." if every > 1 else ""
+    tables = [t for name in _TAGS if (t := _excursions_by(known, name)) is not None]
     return [
         Words("Adverse and favourable excursion"),
         Figure.of(drawn),
         *([Words(note)] if note else []),
+        *([Abreast(tables)] if tables else []),
     ]
+
+
+def _excursions_by(known: pl.DataFrame, name: str) -> Table | None:
+    """How far the trades of each tag went both ways; None where all have one."""
+    import polars as pl
+
+    tagged = known.drop_nulls(name)
+    if tagged[name].n_unique() < 2:
+        return None
+    against, with_them = pl.col("mae").abs(), pl.col("mfe")
+    found = tagged.group_by(name).agg(
+        pl.len(),
+        against.mean().alias("mae"),
+        against.max().alias("worst"),
+        with_them.mean().alias("mfe"),
+        (with_them.mean() / against.mean()).alias("edge"),
+    )
+    ordered = found.sort("len", name, descending=[True, False])
+    rows: list[list[str | Cell]] = [
+        [text(tag), count(n), *map(tick_money, (mae, worst, mfe)), _edge(edge)]
+        for tag, n, mae, worst, mfe, edge in ordered.head(_MOST).rows()
+    ]
+    head = [_KEYS[name], "trades", "mean against", "most against", "mean with", "with over against"]
+    more = ordered.height - len(rows)
+    return Table(head, rows, note=f"{more:,} more are left out." if more else "")
+
+
+def _edge(value: float) -> str:
+    return ratio(value) if np.isfinite(value) else MISSING

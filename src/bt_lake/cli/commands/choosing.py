@@ -23,6 +23,7 @@ class By(StrEnum):
     YEAR = "year"
     QUARTER = "quarter"
     MONTH = "month"
+    FOLD = "fold"
 
 
 def stability(
@@ -40,11 +41,13 @@ def stability(
     """A metric of runs year by year, how often good, and its trend.
 
     Above 0 and ahead are shares of the periods; ahead is better than the median of these runs.
+    By fold a row is a configuration, with what its runs out of sample have stored.
 
     \b
     Examples:
       bt-lake stability b7d2f19a 03c8aa41
       bt-lake stability --strategy sma_cross -m total_return --by quarter
+      bt-lake stability --strategy sma_cross --by fold
     """
     frame = session.lake.stability(runs or None, metric, by=by.value, n=limit, **which.filters())
     if out.is_text:
