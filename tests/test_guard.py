@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,23 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 SECRET = "the secret of the house"
 
 
-@pytest.fixture
-def lake(tmp_path) -> Lake:
-    (tmp_path / "secret.txt").write_text(SECRET)
-    (tmp_path / "secret.csv").write_text(f"a,b\n1,{SECRET}\n")
-    lake = Lake(tmp_path / "lake")
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Iterator[Lake]:
+    """One for all: whatever is asked of it, it stays as it is."""
+    lake = made(tmp_path_factory.mktemp("guard"))
+    before = contents(lake.path)
+    yield lake
+    assert contents(lake.path) == before
+
+
+def contents(lake: Path) -> dict[str, bytes]:
+    return {path: Path(path).read_bytes() for path in files(lake)}
+
+
+def made(folder: Path) -> Lake:
+    (folder / "secret.txt").write_text(SECRET)
+    (folder / "secret.csv").write_text(f"a,b\n1,{SECRET}\n")
+    lake = Lake(folder / "lake")
     lake.save(strategy="sma_cross", symbol="AAPL", params={"fast": 10}, metrics={"sharpe_ratio": 1})
     lake.save(strategy="rsi", params={"fast": "x"}, metrics={"sharpe_ratio": 2, "my_score": 3})
     return lake
@@ -275,8 +288,9 @@ def test_a_connection_of_ones_own_may_do_more(lake, tmp_path):
     assert connection.execute("select count(*) from best('sharpe_ratio')").fetchall() == [(2,)]
 
 
-def test_a_name_that_looks_like_a_place_in_our_sql_is_a_name(lake):
+def test_a_name_that_looks_like_a_place_in_our_sql_is_a_name(tmp_path):
     """Else a condition would be put inside the quotes of a metric, and close them."""
+    lake = made(tmp_path)
     lake.save(strategy="x", metrics={"{{condition}}": 4.0}, params={"{{columns}}": 5})
     written = lake.path / "written.csv"
     where = f"strategy <> '] from runs; copy (select 1) to $${written}$$ --'"
