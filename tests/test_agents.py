@@ -195,6 +195,9 @@ def test_what_a_stranger_asks_is_answered_or_refused_in_words(lake, text):
         "overfit": {"filters": {"strategy": text}},
         "schema": {"table": text},
         "sql": {"query": text},
+        "portfolio": {"runs": [text, text]},
+        "study": {"name": text},
+        "certify": {"run": text},
     }.items():
         done = asked(lake, tool, **arguments)
         said = done.content[0].text

@@ -352,3 +352,15 @@ def test_files_are_taken_into_a_study(tmp_path):
     with pytest.raises(BudgetSpent):
         lake.ingest(tmp_path / "b.json", study="momentum")
     assert (study.standing.trials, len(lake)) == (1, 1)
+
+
+def test_a_file_that_shows_the_holdout_alone_is_named(tmp_path):
+    lake, study = opened(tmp_path, holdout="2024-01-01:")
+    good = {"strategy": "m", "params": {"n": 1}, "equity": curve(1)}
+    late = {"strategy": "m", "params": {"n": 2}, "equity": [["2024-02-01", 1.0], ["2024-02-02", 2]]}
+    (tmp_path / "some.jsonl").write_text(f"{json.dumps(good)}\n{json.dumps(late)}\n")
+    with pytest.raises(bt_lake.LakeError, match=r"some.jsonl:2: .*begins after that"):
+        lake.ingest(tmp_path / "some.jsonl", study="momentum")
+    assert study.standing.trials == 0
+    report = lake.ingest(tmp_path / "some.jsonl", study="momentum", on_error="skip")
+    assert (len(report.added), len(report.failed)) == (1, 1)

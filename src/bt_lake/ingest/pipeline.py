@@ -31,7 +31,7 @@ from bt_lake.ingest.sheets.hints import Hints
 from bt_lake.ingest.spool import Spool
 from bt_lake.ingest.waiting import Item, Waiting
 from bt_lake.ingest.walk import Source, sources
-from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.warehouse.errors import BadInput, LakeError, UnknownName
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.known import Appended
 from bt_lake.warehouse.merge import Merged, parts
@@ -244,7 +244,22 @@ class _Ingest:
             gathered = gather([item.run for item in items])
         if self._unique:
             self._places |= {run_id: item.bad("") for run_id, item in zip(ids, items, strict=True)}
-        return in_order(frames_of(sealed(self._store, gathered), ids, made_at=_made_at(items)))
+        try:
+            gathered = sealed(self._store, gathered)
+        except UnknownName:
+            raise
+        except BadInput:  # of one of these runs: which, and is it to be left out?
+            return self._assembled([item for item in items if self._can_be_sealed(item)])
+        return in_order(frames_of(gathered, ids, made_at=_made_at(items)))
+
+    def _can_be_sealed(self, item: Item) -> bool:
+        """Whether a run can be cut where its study's holdout begins."""
+        try:
+            sealed(self._store, gather([item.run]))
+        except BadInput as error:
+            self._fail(item.bad(str(error)))
+            return False
+        return True
 
     def _repeated(self, items: Sequence[Item], ids: Sequence[str], made: Sequence[str]) -> None:
         """Tell the runs that are here already; of one id, there may be one content only."""
