@@ -15,7 +15,7 @@ import numpy as np
 from bt_lake.metrics.segments import ROUNDING, Floats, Ints
 
 TREES = 32
-_LEAVES = 400  # about, so that a tree of many runs stays quick
+_LEAVES = 200  # about, so that a tree of many runs stays quick
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ export async function pickColumns(shown, change) {
   const groups = [
     ["Labels", known().filter((each) => ["label", "identity", "reproduction", "period"].includes(each.group)).map((each) => each.name)],
     ["Parameters", names.params.map((name) => `param.${name}`)],
-    ["Metrics", known().filter((each) => ["money", "curve", "trade"].includes(each.group)).map((each) => each.name)],
+    ["Metrics", known().filter((each) => ["money", "curve", "trade", "benchmark"].includes(each.group)).map((each) => each.name)],
     ["Your own metrics", names.own],
   ];
   const boxes = [];

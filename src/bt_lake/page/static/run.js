@@ -187,7 +187,7 @@ function luck(standing) {
 
 function metrics({ run, metrics: values, disagreements }) {
   const claimed = new Map(disagreements.map(([name, reported]) => [name, reported]));
-  const names = [...columns().filter((each) => ["money", "curve", "trade"].includes(each.group)).map((each) => each.name), ...Object.keys(run.extra ?? {})];
+  const names = [...columns().filter((each) => ["money", "curve", "trade", "benchmark"].includes(each.group)).map((each) => each.name), ...Object.keys(run.extra ?? {})];
   const had = names.filter((name) => values[name] !== undefined);
   if (!had.length) return h("p", { class: "dim" }, "It has none.");
   return h("table", { class: "small" },

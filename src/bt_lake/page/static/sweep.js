@@ -65,7 +65,7 @@ function grid(root, app, strategy, shown) {
 
   function controls({ x = "", y = "", metric = "sharpe_ratio", how = "mean" }) {
     const names = axes.map((name) => [name, short(name)]);
-    const metrics = [...columns().filter((each) => ["curve", "trade", "money"].includes(each.group) && isNumber(each.name)).map((each) => each.name), ...own];
+    const metrics = [...columns().filter((each) => ["curve", "trade", "money", "benchmark"].includes(each.group) && isNumber(each.name)).map((each) => each.name), ...own];
     return h("div", { class: "controls" },
       choice("x", names, x, (value) => go({ x: value, y: y === value ? "" : y })),
       choice("y", [["", "none"], ...names.filter(([name]) => name !== x)], y, (value) => go({ x, y: value })),
