@@ -199,6 +199,13 @@ def test_hostile_texts_are_shown_and_do_nothing(tab: Tab, page: Server):
         assert shown.locator("img").count() == 0
 
 
+def test_an_unknown_strategy_is_said_to_have_no_runs(tab: Tab):
+    page = tab.open("/sweep/nobody")
+    expect(page.locator("#view")).to_contain_text("There is no run of this strategy.")
+    page.click("#view a")
+    expect(page.locator("#view")).to_contain_text("sma_cross")
+
+
 def test_an_unknown_run_offers_near_ones(tab: Tab):
     page = tab.open(f"/run/{run_id(99)}")
     expect(page.locator("h1")).to_have_text("No such run")

@@ -46,8 +46,8 @@ function grid(root, app, strategy, shown) {
       const params = axes.filter((name) => name.startsWith("param."));
       const [x, y] = [shown.get("x") ?? params[0] ?? axes[0], shown.has("x") ? shown.get("y") ?? "" : params[1] ?? ""];
       if (!x) {
-        fill(root, h("h1", {}, strategy), h("p", { class: "dim" }, "Nothing varies among its runs: there is no sweep to draw."),
-          h("p", {}, h("a", { href: `/runs?strategy=${encodeURIComponent(strategy)}` }, "Its runs")));
+        fill(root, h("h1", {}, strategy), h("p", { class: "dim" }, found.runs ? "Nothing varies among its runs: there is no sweep to draw." : "There is no run of this strategy."),
+          h("p", {}, found.runs ? h("a", { href: `/runs?strategy=${encodeURIComponent(strategy)}` }, "Its runs") : h("a", { href: "/sweep" }, "All strategies")));
         return;
       }
       const metric = shown.get("metric") ?? "sharpe_ratio", how = shown.get("how") ?? "mean";
