@@ -212,7 +212,7 @@ class Lake:
         return ingest(
             self.store,
             paths,
-            set_columns={**(set_columns or {}), **({"study": study} if study else {})},
+            set_columns=_of_study(set_columns, study),
             on_error=on_error,
             unique=unique,
             dry_run=dry_run,
@@ -291,6 +291,7 @@ class Lake:
 
         told = ("time_zone", "day_first", "decimal", "trades", "returns", "columns")
         hinted = hints(**{name: options.pop(name) for name in told if name in options})
+        options["set_columns"] = _of_study(options.get("set_columns"), options.pop("study", None))
         return watch(self.store, paths, every_s=every_s, hints=hinted, **options)
 
     def plan(
@@ -1220,6 +1221,10 @@ class Lake:
     def undo_repair(self) -> list[str]:
         """Take the last repair back, from `_quarantine`; says what is where it was again."""
         return self.store.undo_repair()
+
+
+def _of_study(columns: Mapping[str, Any] | None, study: str | None) -> dict[str, Any]:
+    return {**(columns or {}), **({} if study is None else {"study": study})}
 
 
 def _reopened(path: str, existing: bool, wait: float) -> Lake:
