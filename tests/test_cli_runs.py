@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from cli_lake import MIXED, Cli, run_id
 
-from bt_lake.warehouse.schema import RUNS
+from bt_lake.warehouse.schema import HIDDEN, RUNS
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -55,7 +55,7 @@ def test_params_that_all_shown_runs_share_are_told_below(cli: Cli):
 def test_best_as_csv_has_every_column_raw(cli: Cli):
     said = cli("best", "sharpe_ratio", "-n", 1, "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(said.out))
-    assert list(row) == ["rank", *RUNS.names]
+    assert list(row) == ["rank", *(name for name in RUNS.names if name not in HIDDEN)]
     assert row["run_id"] == run_id(7)
     assert row["total_return"] == "0.20999999999999996"
     assert row["created_at"] == "2026-11-07T12:00:00Z"
@@ -95,7 +95,10 @@ def test_best_as_parquet(cli: Cli, tmp_path: Path):
 def test_parquet_of_nothing_has_its_columns(cli: Cli, tmp_path: Path):
     file = tmp_path / "none.parquet"
     assert cli("best", "sharpe_ratio", "--symbol", "NONE", "-o", file).code == 0
-    assert pl.read_parquet(file).columns == ["rank", *RUNS.names]
+    assert pl.read_parquet(file).columns == [
+        "rank",
+        *(name for name in RUNS.names if name not in HIDDEN),
+    ]
 
 
 def test_best_of_each_group_is_one_by_default(cli: Cli):
