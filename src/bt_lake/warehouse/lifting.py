@@ -8,16 +8,19 @@ before, or that of now.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Self
 
 from bt_lake.warehouse import log
 from bt_lake.warehouse.backup import held
 from bt_lake.warehouse.copies import Copied, Progress, files_below
 from bt_lake.warehouse.digest import digest_in, digest_of, digest_of_file, is_whole
 from bt_lake.warehouse.errors import BadInput, Conflict, Damaged, NotFound
-from bt_lake.warehouse.files import explained, step
+from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.objects import Objects
@@ -26,6 +29,7 @@ from bt_lake.warehouse.paths import data_file
 _CARD = "lake.json"
 SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
 _TRIES = 8
+_AT_ONCE = 16
 _RANKS = {"_seed": 0, "lake.sql": 0, "equity": 1, "trades": 1, "runs": 2, "events": 3, "_log": 4}
 
 
@@ -34,21 +38,46 @@ def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Co
     card = layout.read_card()
     there = objects.sizes()
     _make_ours(objects, there, card.lake_id)
-    done = copied = reused = 0
-    with held(layout) as snapshot:
+    with held(layout) as snapshot, _Together(snapshot.sizes, progress) as together:
         sizes = snapshot.sizes
-        for count, path in enumerate(sorted(sizes, key=rank), 1):
+
+        def one(path: str) -> int:
             source, digest = snapshot.place(path), snapshot.digests.get(path)
-            if _is_there(objects, there, path, source):
-                reused += 1
-            else:
-                copied += _put(objects, path, source, digest)
-            done += sizes[path]
-            step("lifting.put")
-            if progress:
-                progress(done, sum(sizes.values()), count)
+            there_already = _is_there(objects, there, path, source)
+            return 0 if there_already else _put(objects, path, source, digest)
+
+        for _, paths in groupby(sorted(sizes, key=rank), lambda path: rank(path)[0]):
+            together.do(one, paths)
         _tidy(objects, there, sizes)
-        return Copied(layout.root, len(sizes), copied, reused)
+        return Copied(layout.root, len(sizes), together.copied, together.reused)
+
+
+class _Together:
+    """Some files at once: each waits for its answers far longer than for anything else."""
+
+    def __init__(self, sizes: Mapping[str, int], progress: Progress | None) -> None:
+        self._sizes, self._progress = sizes, progress
+        self._total = sum(sizes.values())
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._done = self._files = 0
+        self.copied = self.reused = 0
+
+    def do(self, one: Callable[[str], int], paths: Iterable[str]) -> None:
+        """All of these before what comes after; `one` says how many bytes it copied."""
+        listed = [*paths]
+        for path, copied in zip(listed, self._pool.map(one, listed), strict=True):
+            self.copied += copied
+            self.reused += not copied
+            self._done += self._sizes.get(path, 0)
+            self._files += 1
+            if self._progress:
+                self._progress(self._done, self._total, self._files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _is_there(objects: Objects, there: Mapping[str, int], name: str, source: Path) -> bool:
@@ -176,24 +205,21 @@ def _down(objects: Objects, layout: Layout, card: bytes, progress: Progress | No
     _drop_others(layout, {*names, now.log_name})
     for folder in layout.folders:
         folder.mkdir(parents=True, exist_ok=True)
-    total = sum(sizes.get(name, 0) for name in names)
-    done = copied = reused = 0
-    for count, name in enumerate([*names, now.log_name], 1):
-        target = layout.root / name
-        digest = now.digests.get(name)
+
+    def one(name: str) -> int:
+        target, digest = layout.root / name, now.digests.get(name)
         if target.is_file() and is_what_was_written(name, target, digest):
-            reused += 1
-        else:
-            data = now.log_text if name == now.log_name else objects.read(name)
-            prove(name, data, digest, f"{objects.url}/{name}")
-            write_whole(target, data)
-            copied += len(data)
-        done += sizes.get(name, 0)
-        step("lifting.got")
-        if progress:
-            progress(done, total, count)
+            return 0
+        data = now.log_text if name == now.log_name else objects.read(name)
+        prove(name, data, digest, f"{objects.url}/{name}")
+        write_whole(target, data)
+        return len(data)
+
+    wanted = [*names, now.log_name]
+    with _Together({name: sizes.get(name, 0) for name in wanted}, progress) as together:
+        together.do(one, wanted)
     write_whole(layout.card, card)
-    return Copied(layout.root, len(names) + 2, copied + len(card), reused)
+    return Copied(layout.root, len(wanted) + 1, together.copied + len(card), together.reused)
 
 
 def _drop_others(layout: Layout, wanted: set[str]) -> None:

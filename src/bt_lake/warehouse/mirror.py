@@ -23,7 +23,7 @@ from bt_lake.warehouse.paths import data_file
 
 _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
-_AT_ONCE = 8
+_AT_ONCE = 16
 _EAGER = ("runs", "events")
 
 

@@ -1,0 +1,88 @@
+"""A lake in an object store that answers after 50 ms: the real code, and waits.
+
+python bench/far.py 10 1000
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from obstore.store import LocalStore
+
+import bt_lake
+from bt_lake.lake import Lake
+from bt_lake.warehouse import objects
+
+LATENCY_S = 0.05
+_lock = Lock()
+asked = 0
+
+
+def slow(method: Callable) -> Callable:
+    def waits(*arguments):
+        global asked
+        with _lock:
+            asked += 1
+        time.sleep(LATENCY_S)
+        return method(*arguments)
+
+    return waits
+
+
+def took(what: str, act: Callable[[], object]) -> None:
+    global asked
+    asked, began = 0, time.perf_counter()
+    act()
+    print(f"  {what:<44} {time.perf_counter() - began:8.2f} s {asked:7,} requests", flush=True)
+
+
+def measured(commits: int, folder: Path) -> None:
+    os.environ["BT_LAKE_CACHE"] = str(folder / "cache")
+    lake = bt_lake.open(folder / "lake")
+    lake.create()
+    from bt_lake.warehouse import compact
+
+    compact.fold_if_due = lambda *_, **__: None  # that many are to stand
+    curve = [["2024-01-01", 100.0], ["2024-01-02", 101.0], ["2024-01-03", 102.0]]
+    import bt_lake.warehouse.commit as commit
+    from bt_lake.ingest.assemble import frames_of, ids_for
+    from bt_lake.ingest.gathering import gather
+    from bt_lake.ingest.saving import runs_of
+
+    for n in range(commits):
+        made = gather(runs_of({"strategy": "s", "params": {"n": n}, "equity": curve}, {}))
+        commit.append(lake.store.layout, frames_of(made, ids_for(made)))
+    print(f"{commits:,} commits of one run with a curve, none folded")
+    url = "s3://bucket/lake"
+    took("copy up", lambda: Lake.copy(lake.path, url))
+    took("copy up again, nothing new", lambda: Lake.copy(lake.path, url))
+    far: list[Lake] = []
+    took("open, with nothing kept", lambda: far.append(bt_lake.open(url)))
+    took("best, the first time", lambda: far[0].best("total_return"))
+    took("best again", lambda: far[0].best("total_return"))
+    took("one curve, the first time", lambda: far[0].equity(far[0].runs(n=1)["run_id"][0]))
+    lake.compact(grace_s=0.0)
+    took("copy up, all folded into one file a table", lambda: Lake.copy(lake.path, url))
+    os.environ["BT_LAKE_CACHE"] = str(folder / "other")
+    took("open and best, with nothing kept", lambda: bt_lake.open(url).best("total_return"))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        for commits in map(int, sys.argv[1:] or ["10", "1000"]):
+            folder = Path(name) / str(commits)
+            folder.mkdir()
+            objects._opened = lambda url, folder=folder: LocalStore(folder / "store", mkdir=True)
+            measured(commits, folder)
+
+
+if __name__ == "__main__":
+    for name in ("sizes", "read", "create", "remove"):
+        setattr(objects.Objects, name, slow(getattr(objects.Objects, name)))
+    main()
