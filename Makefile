@@ -18,7 +18,7 @@ export PYTEST_DEBUG_TEMPROOT ?= $(or $(ROOM),$(TMPDIR),/tmp)
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines dist-check bounds-check newest-check site check format docs bench demo page clean
+.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines engines-big dist-check bounds-check newest-check site check format docs bench demo page clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -54,6 +54,9 @@ soak: $(READY)        ## attack lakes for HOURS=2 (goes on where it stopped), th
 
 engines: $(READY)     ## run the adapters against the engines themselves, each in its environment
 	tests/engines/run.sh
+
+engines-big: $(READY) ## ask Daft and Spark, run on Ray and Dask, copy to a store, compare with statsmodels and Optuna; not in CI
+	tests/engines/run.sh cloud clusters judge lakehouse
 
 mutants: $(READY)     ## break single lines, and see that a test notices; some minutes
 	$(BIN)/python tests/mutants.py

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Run the live tests of the engines named (all without names), each in an environment of its own.
+# Run the live tests of what is named, each in an environment of its own; without names, of the
+# engines whose results the lake takes in.
 #   tests/engines/run.sh backtesting bt
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/tests/engines
 engines=("$@")
-[[ ${#engines[@]} -gt 0 ]] || engines=(backtesting backtrader bt cloud clusters judge lakehouse pybroker vectorbt)
+[[ ${#engines[@]} -gt 0 ]] || engines=(backtesting backtrader bt pybroker vectorbt)
 
 mkdir -p "$root/.venv-engines"
 echo '*' >"$root/.venv-engines/.gitignore"
