@@ -14,7 +14,7 @@ const EMPTY = ["bt-lake demo", "bt-lake ingest results/", "bt-lake run your_file
 
 export function runsView(root, app) {
   const labels = app.about.facets;
-  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null, turns = 0, leftOut = 0;
+  let rows = [], columns = [], matched = null, total = null, whole = false, loading = false, ms = 0, timer = null, waits = false, leftOut = 0;
   let shown = address();
   const looked = {};  // what is typed to find values of a label
 
@@ -91,8 +91,7 @@ export function runsView(root, app) {
 
   async function load({ keepPlace = false } = {}) {
     const n = keepPlace ? Math.min(MOST, Math.max(PAGE, rows.length)) : PAGE;
-    drop("count", "facets", "histogram", "more");
-    turns++;
+    drop(...(keepPlace ? [] : ["count", "facets", "histogram"]), "more");
     let answer;
     try {
       answer = await ask("runs", question({ n }), { key: "rows" });
@@ -110,8 +109,9 @@ export function runsView(root, app) {
     table.element.scrollTop = keepPlace ? table.element.scrollTop : 0;
     draw();
     tell(answer.note, answer.left_out);
-    const turn = ++turns;
-    soon(() => { if (turn === turns && root.isConnected) around(); });  // the rows are painted first: what stands around them costs a large lake more
+    // The rows are painted first: what stands around them costs a large lake more.
+    if (!waits) soon(() => { waits = false; if (root.isConnected) around(); });
+    waits = true;
     if (!rows.length && ![...filters()].length) empty();
   }
 
