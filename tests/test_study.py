@@ -226,6 +226,26 @@ def test_trades_of_the_holdout_are_put_away_too(tmp_path):
     assert lake.runs()["total_trades"].to_list() == [1]
 
 
+def test_texts_of_trades_stay_with_their_trades_at_a_holdout(tmp_path):
+    lake, _ = opened(tmp_path, holdout="2024-01-01:")
+    ends = ["2023-06-01", "2024-01-05", "2023-07-03", "2024-02-01", "2023-08-01"]
+    trades = [
+        {"entry_at": "2023-05-01", "exit_at": end, "pnl": 1.0, "exit_reason": end, "mine": end}
+        for end in ends
+    ]
+    kept = lake.trades(tried(lake, 1, trades=trades))
+    assert kept["exit_reason"].to_list() == sorted(end for end in ends if end < "2024")
+    assert [json.loads(text)["mine"] for text in kept["extra"]] == kept["exit_reason"].to_list()
+
+
+def test_what_is_open_in_the_holdout_is_valued_there(tmp_path):
+    lake, _ = opened(tmp_path, holdout="2024-01-01:")
+    trades = [{"entry_at": "2023-05-01", "pnl": 777.0, "mfe": 888.0}]
+    assert lake.trades(tried(lake, 1, trades=trades)).is_empty()
+    ended = tried(lake, 2, trades=trades, equity=curve(2, days=500))
+    assert lake.trades(ended)["mfe"].to_list() == [888.0]
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [

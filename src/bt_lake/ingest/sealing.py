@@ -55,7 +55,7 @@ def _put_away(batch: Gathered, studies: list[str | None], begins: NDArray[np.int
     held = begins != NONE
     late = _late_points(curves, begins)
     points = _counts(late, curves.offsets)
-    gone = _late_trades(trades, begins, studies)
+    gone = _late_trades(trades, begins, studies, points > 0)
     ends = labels.times.get("end_at", np.full(len(batch), NONE))
     ended = (ends != NONE) & (ends < begins)
     texts: list[str | None] = [None] * len(batch)
@@ -110,10 +110,17 @@ def _late_points(curves: Curves, begins: NDArray[np.int64]) -> NDArray[np.bool_]
 
 
 def _late_trades(
-    trades: Trades, begins: NDArray[np.int64], studies: list[str | None]
+    trades: Trades,
+    begins: NDArray[np.int64],
+    studies: list[str | None],
+    goes_on: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Trades that end in the holdout, or begin there; those that tell no time are refused."""
-    start = np.repeat(begins, np.diff(trades.offsets))
+    """Trades that end in the holdout, or begin there; those that tell no time are refused.
+
+    One that is open at the end of a run that `goes_on` into the holdout was valued there.
+    """
+    lengths = np.diff(trades.offsets)
+    start = np.repeat(begins, lengths)
     held = start != NONE
     entry, leave = trades.times("entry_at"), trades.times("exit_at")
     timeless = held & (entry == NONE) & (leave == NONE)
@@ -122,7 +129,8 @@ def _late_trades(
         raise _seen(
             studies[run], begins[run], "a trade without entry_at and exit_at may be of then"
         )
-    late = ((entry != NONE) & (entry >= start)) | ((leave != NONE) & (leave >= start))
+    open_there = (leave == NONE) & np.repeat(goes_on, lengths)
+    late = ((entry != NONE) & (entry >= start)) | ((leave != NONE) & (leave >= start)) | open_there
     return np.asarray(held & late)
 
 
@@ -142,7 +150,7 @@ def _some(values: Any, kept: NDArray[np.bool_]) -> Any:
         return values[kept]
     import pyarrow as pa
 
-    return values.filter(of_numpy(kept, pa.bool_()))
+    return values.take(of_numpy(np.flatnonzero(kept), pa.int64()))
 
 
 def _counts(which: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
