@@ -107,6 +107,22 @@ def test_slippage_is_that_of_trades_of_one_day_symbol_and_side(made):
     assert lake.live(ids["worse"], against=ids["backtest"]).slippage.live == 0
 
 
+def test_trades_without_a_symbol_are_of_that_of_their_run(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    trades = [trade(LATER[10], 100.0, 110.0, symbol=None)]
+
+    def save(seed: int, symbol: str | None) -> str:
+        equity = {"ts": LATER, "equity": walk(seed, 90)}
+        return lake.save(strategy="s", symbol=symbol, equity=equity, trades=trades)
+
+    backtest = save(1, "A")
+    matched = [
+        lake.live(save(n, symbol), against=backtest, n=100).slippage.cost.size
+        for n, symbol in enumerate(("A", "B", None), 2)
+    ]
+    assert matched == [1, 0, 1]
+
+
 def test_what_cannot_be_compared_is_refused(made):
     lake, ids = made
     with pytest.raises(BadInput, match="a run against itself"):

@@ -345,6 +345,20 @@ def test_a_lake_that_takes_in_another_has_its_studies(full, tmp_path):
     assert not again.check(deep=True).damaged
 
 
+def test_an_export_to_a_lake_takes_its_study_along(tmp_path):
+    lake, study = opened(tmp_path, budget=2, holdout="2024-01-01:")
+    run = tried(lake, 1)
+    tried(lake, 2)
+    study.look(run)
+    for _ in range(2):  # again, nothing twice
+        lake.export(tmp_path / "copy", curves=True)
+    copy = bt_lake.open(tmp_path / "copy")
+    assert copy.study("momentum").standing == study.standing
+    assert copy.study("momentum").acts == study.acts
+    with pytest.raises(BudgetSpent):
+        tried(copy, 3)
+
+
 def test_a_sweep_runs_nothing_that_its_study_would_refuse(tmp_path):
     program = tmp_path / "s.py"
     program.write_text(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import TABLES, Column
+from bt_lake.warehouse.studies import names_in, record_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +84,8 @@ def export(
         runs = _chosen(reader, filters, newest, as_text=sink.as_text, whole=whole)
         runs = spread(reader, runs) if spread_params else runs
         for frames in _parts(reader, runs, tables, as_text=sink.as_text):
+            if sink.keeps_deleted and (studies := names_in(frames.runs)):
+                sink.keep(reader.ask(partial(record_of, names=studies)))
             added = sink.write(frames)
             for name, table in {"runs": added.runs, **added.children()}.items():
                 counts[name] += len(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -168,15 +169,18 @@ def lived(reader: Reader, run: str, against: str, n: int, seed: int) -> Lived:
         {"sharpe_ratio": own * scale, "max_drawdown": lowest},
         distance,
         p,
-        _slippage(reader, live, backtest),
+        _slippage(reader, live, backtest, {row["run_id"]: row["symbol"] for row in rows}),
         since,
         seed,
     )
 
 
-def _slippage(reader: Reader, live: Track, backtest: Track) -> Slippage:
+def _slippage(
+    reader: Reader, live: Track, backtest: Track, symbols: Mapping[str, str | None]
+) -> Slippage:
     """Each live trade, in the order of entry, with the nearest of the backtest that is still free:
-    of the same symbol and side, entered less than a step of its curve away."""
+    of the same symbol (its own, else its run's; one that nobody told is any) and side, entered less
+    than a step of its curve away."""
     import polars as pl
 
     frame = trades(reader, [live.run_id, backtest.run_id]).frame().drop_nulls("entry_at")
@@ -188,11 +192,17 @@ def _slippage(reader: Reader, live: Track, backtest: Track) -> Slippage:
         (pl.col("run_id") == backtest.run_id) & pl.col("at").is_between(begin, end)
     ).to_dicts()
     free, costs = list(theirs), []
+
+    def symbol(each: dict[str, Any]) -> str | None:
+        return each["symbol"] or symbols[each["run_id"]]
+
     for one in ours:
         near = [
             other
             for other in free
-            if (other["symbol"], other["side"]) == (one["symbol"], one["side"])
+            if other["side"] == one["side"]
+            and len({each["symbol"] or symbols[each["run_id"]] for each in (one, other)} - {None})
+            < 2
             and abs(other["at"] - one["at"]) < step
         ]
         if near:

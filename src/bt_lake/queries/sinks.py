@@ -17,6 +17,7 @@ from bt_lake.warehouse.frames import FILLED_BY_COMMIT, Frames
 from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import TABLES, Column
 from bt_lake.warehouse.store import Store
+from bt_lake.warehouse.studies import take_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,9 @@ class Sink(ABC):
     as_text = False  # times, lists and maps must come as texts
     already = 0  # runs that the target had
     barer = 0  # of these, without the curve or trades that came for them
+
+    def keep(self, acts: pa.Table) -> None:  # noqa: B027  (a file has runs alone)
+        """Take in what was done in the studies of the runs that come."""
 
     @abstractmethod
     def write(self, frames: Frames) -> Frames:
@@ -193,12 +197,15 @@ class LakeSink(Sink):
         if target.is_dir() and not layout.exists and {p.name for p in target.iterdir()} - own:
             raise BadInput(f"{target} holds other files and is no lake: name a new or empty folder")
 
+    def keep(self, acts: pa.Table) -> None:
+        take_record(self._store, acts)
+
     def write(self, frames: Frames) -> Frames:
         runs = frames.runs.drop_columns(list(FILLED_BY_COMMIT))
         frames = Frames(runs, frames.equity, frames.trades)
         if not len(runs):
             return frames
-        appended = self._store.append_new(frames)
+        appended = self._store.append_new(frames, of_lake=True)
         self.already += len(appended.already)
         self.barer += len(appended.barer)
         return frames.only(set(appended.added)) if appended.already else frames

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bt_lake.warehouse.commit import append
+from bt_lake.warehouse.commit import append, append_events
 from bt_lake.warehouse.errors import BadInput, BudgetSpent, UnknownName
 from bt_lake.warehouse.locks import Both, Held, Lock, alone
+from bt_lake.warehouse.schema import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,6 +168,29 @@ def open_study(store: Store, name: str, opening: Mapping[str, Any]) -> Standing:
     store.create()
     alone(store.layout, "study", act)
     return standing(store, name)
+
+
+def record_of(connection: DuckDBPyConnection, names: Sequence[str]) -> pa.Table:
+    """All acts of these studies, as they stand among the events."""
+    columns = ", ".join(f'"{name}"' for name in TABLES["events"].names)
+    return connection.sql(
+        f"select {columns} from events where kind = 'study' "
+        'and run_id in (select unnest($1::varchar[])) order by "at", event_id',
+        params=[[_ABOUT + name for name in names]],
+    ).to_arrow_table()
+
+
+def take_record(store: Store, acts: pa.Table) -> None:
+    """Put acts from the record of another lake on that of this one; those it has stay."""
+    import pyarrow as pa
+
+    store.create()
+    there = set(
+        store.ask(lambda c: [i for (i,) in c.execute("select event_id from events").fetchall()])
+    )
+    new = [act for act in acts.to_pylist() if act["event_id"] not in there]
+    if new:
+        append_events(store.layout, pa.Table.from_pylist(new, schema=arrow_schema("events")))
 
 
 def remember_forgotten(store: Store, run_ids: Sequence[str]) -> None:
