@@ -142,6 +142,18 @@ def test_the_frame_of_the_rows_is_used_and_follows_the_lake(lake: Lake):
         assert lake.best("mine", 5)["sharpe_ratio"].to_list() == [2, 1, 0][::-1]
 
 
+def test_a_window_asked_again_is_still_that_window(lake: Lake):
+    equity = [[f"2024-0{month}-01", 100.0 * month] for month in range(1, 7)]
+    run = lake.save(strategy="s", equity=equity)
+    for _ in range(held.FEW_QUESTIONS + 3):
+        for month in (3, 5):
+            window = {"start": f"2024-0{month - 1}-01", "end": f"2024-0{month}-01"}
+            found = lake.best("total_return", **window)
+            assert found["run_id"].to_list() == [run]
+            assert found["end_at"].dt.month().to_list() == [month]
+        assert lake.best("total_return")["total_return"].to_list() == [5.0]
+
+
 def test_a_reader_that_holds_sees_each_commit_of_another_process(tmp_path):
     lake = tmp_path / "lake"
     store = Store(lake)

@@ -116,6 +116,14 @@ def test_the_verdict_is_the_same_with_more():
     assert overfit(family(related()[:5]), bootstraps=50, folds=[]).more is not None
 
 
+def test_of_trials_without_a_p_nothing_is_told(tmp_path):
+    lake = bt_lake.open(tmp_path / "lake")
+    lake.save(strategy="m", error="it broke")
+    told = lake.overfit(more=True)
+    assert told.more.worthless is None
+    assert "Storey" not in str(told) and "Romano-Wolf" not in str(told)
+
+
 def test_it_is_shown_to_who_asks(tmp_path, capsys):
     lake = bt_lake.open(tmp_path / "lake")
     days = (np.datetime64("2020-01-01") + np.arange(90)).astype(str).tolist()

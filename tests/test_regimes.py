@@ -141,6 +141,14 @@ def test_the_command(cli: Cli, tmp_path):
     assert cli("regimes", "07", "--by", "volatility").code == 3
 
 
+def test_the_command_says_why_there_is_none(made, cli: Cli):
+    lake, ids = made
+    said = cli("--lake", lake.path, "regimes", ids[2])
+    assert said.code == 3 and "no equity curve" in said.err
+    said = cli("--lake", lake.path, "show", ids[2], "--more")
+    assert said.code == 0 and "no equity curve and no trades" in said.err
+
+
 def test_show_tells_more(cli: Cli):
     said = cli("show", "07", "--more", "--rf", "0.03")
     assert said.code == 0 and "Returns, risk-free rate 3.0% a year" in said.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bt_lake.cli import messages
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, abreast
@@ -45,3 +46,4 @@ def write_more(session: Session, run: str, rf: float, out: Output) -> None:
         ]
         lines += ["", *Table(out.width, out.style).lines(fields, rows)]
     out.lines(lines)
+    messages.note("" if lines else "it has no equity curve and no trades, so there is no more")

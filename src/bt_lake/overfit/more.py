@@ -37,7 +37,7 @@ class Each:
 @dataclass(frozen=True, slots=True)
 class More:
     trials: tuple[Each, ...]
-    worthless: float  # estimated share of the trials
+    worthless: float | None  # estimated share of the trials
     min_backtest_years: float | None
     false_strategy: float | None  # all trials taken as unrelated
     false_strategy_as_related: float | None  # as many as are as lucky
@@ -85,7 +85,7 @@ def more(family: Family, memory: Floats, found: Worlds | None, folds: Sequence[i
         trials=tuple(
             Each(family.ids[i], *(number(float(column[i])) for column in columns)) for i in order
         ),
-        worthless=worthless(single),
+        worthless=worthless(single) if np.isfinite(single).any() else None,
         **_of_the_best(family, winner, memory, found),
         paths=()
         if walked is None or annual is None
@@ -122,13 +122,15 @@ def _of_the_best(
 
 def rows(told: More) -> Iterator[tuple[str, str]]:
     """As lines of the report."""
-    yield "stepped down", f"{told.count('romano_wolf'):,} trials at 5% (Romano-Wolf)"
-    yield (
-        "false discoveries",
-        f"{told.count('storey'):,} trials at a false share of 5% (Storey; "
-        f"{told.worthless:.0%} of all worthless), {told.count('benjamini_yekutieli'):,} "
-        "(Benjamini-Yekutieli)",
-    )
+    if any(each.romano_wolf is not None for each in told.trials):
+        yield "stepped down", f"{told.count('romano_wolf'):,} trials at 5% (Romano-Wolf)"
+    if told.worthless is not None:
+        yield (
+            "false discoveries",
+            f"{told.count('storey'):,} trials at a false share of 5% (Storey; "
+            f"{told.worthless:.0%} of all worthless), {told.count('benjamini_yekutieli'):,} "
+            "(Benjamini-Yekutieli)",
+        )
     inside = sum((each.confidence_set or 0.0) > _LEVEL for each in told.trials)
     if inside:
         yield "model confidence set", f"{inside:,} trials, none of them shown to be the worse"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ class Lived:
             f"p {self.p_same:.3f} as if each stood alone.",
             self._slipped(),
             "",
-            self.words,
+            *textwrap.wrap(self.words, 80),
         ]
         return "\n".join(lines)
 

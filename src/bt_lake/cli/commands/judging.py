@@ -14,6 +14,7 @@ from bt_lake.cli.fields import Field, field, plain, run_field
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
+from bt_lake.warehouse.errors import NotFound
 from bt_lake.wording.values import MISSING, percent
 
 Runs = Annotated[
@@ -55,6 +56,8 @@ def regimes(
       bt-lake regimes b7d2f19a --by-regime regimes.csv
     """
     frame = session.lake.regimes(runs, by=by.value, spans=by_regime, benchmark=benchmark)
+    if frame.is_empty():
+        raise NotFound("no regimes: a run without returns, as it has no equity curve, is in none")
     if frame["run_id"].n_unique() < 2 and out.is_text:
         frame = frame.drop("run_id")
     if out.is_text:
