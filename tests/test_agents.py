@@ -140,6 +140,14 @@ def test_answers_are_those_of_the_lake(lake):
     assert asked(lake, "overfit").structured_content["facts"]["verdict"] == lake.overfit().verdict
 
 
+def test_an_argument_that_a_tool_does_not_know_is_refused_and_not_passed_over(lake):
+    done = asked(lake, "overfit", strategy="cross")
+    assert done.is_error and "no argument 'strategy'" in done.content[0].text
+    assert "Labels go into filters" in done.content[0].text
+    done = asked(lake, "study", study="s")
+    assert done.is_error and done.content[0].text.startswith("no argument 'study'")
+
+
 def test_without_leave_nothing_can_be_changed(lake):
     names = {tool.name for tool in client(lake, lambda talking: talking.list_tools()).tools}
     assert not names & {"tag", "untag", "note", "delete"}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bt_lake._version import __version__
-from bt_lake.warehouse.errors import MissingExtra
+from bt_lake.warehouse.errors import MissingExtra, UnknownName
 
 try:
     from mcp.server import MCPServer
-    from mcp.types import CallToolResult, ToolAnnotations
+    from mcp.types import CallToolResult, TextContent, ToolAnnotations
 except ModuleNotFoundError as missing:
     raise MissingExtra.needs("the agents' server", "mcp") from missing
 
@@ -55,6 +55,8 @@ def server(
     if journal is not None:
         made.middleware.append(_noting(journal))
 
+    known: dict[str, Mapping[str, inspect.Parameter]] = {}
+
     def offer(
         tool: Callable[..., CallToolResult], *, reads: bool, again: bool = True, also: str = ""
     ) -> None:
@@ -65,6 +67,7 @@ def server(
             open_world_hint=False,
         )
         described = inspect.cleandoc(f"{tool.__doc__}{also}")
+        known[tool.__name__] = inspect.signature(tool).parameters
         made.tool(annotations=hints, description=described)(answering(tool))
 
     for tool in tools.reading:
@@ -77,6 +80,7 @@ def server(
         offer(runner.run, reads=False, again=False, also=named)
         offer(runner.run_sweep, reads=False, again=False, also=named)
     resources.offer(made, tools)
+    made.middleware.append(_knowing(known))
 
     @made.prompt(title="Judge a strategy")
     def judge(strategy: str) -> str:
@@ -84,6 +88,26 @@ def server(
         return _JUDGE.format(strategy=strategy)
 
     return made
+
+
+def _knowing(known: Mapping[str, Mapping[str, inspect.Parameter]]) -> Callable[..., Any]:
+    """An argument that a tool does not know is refused: passed over, it would answer another
+    question than was asked, such as one of all runs for one of a study's."""
+
+    async def look(context: Any, call_next: Any) -> Any:
+        params = dict(context.params or {})
+        takes = known.get(str(params.get("name"))) if context.method == "tools/call" else None
+        given = params.get("arguments") or {}
+        if takes is not None and isinstance(given, dict):
+            hint = " Labels go into filters: {...}." if "filters" in takes else ""
+            for name in (name for name in given if name not in takes):
+                error = UnknownName.near("argument", str(name), takes, hint)
+                return CallToolResult(
+                    content=[TextContent(type="text", text=str(error))], is_error=True
+                )
+        return await call_next(context)
+
+    return look
 
 
 def _noting(journal: Journal) -> Callable[..., Any]:
