@@ -13,7 +13,7 @@ from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged,
 
 SCHEMES = ("s3", "gs", "az")
 # A Path has lost one of the two slashes.
-_URL = re.compile(rf"({'|'.join(SCHEMES)}):/+(.+)")
+_URL = re.compile(rf"({'|'.join(SCHEMES)}):/++(.+)")
 _SECRETS = re.compile(r"(?i)secret|token|password|access_key|account_key|sas")
 
 

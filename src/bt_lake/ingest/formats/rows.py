@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _PARQUET = b"PAR1"
 _ROWS_AT_ONCE = 2_000
 _JSON = {"params", "config", "reported", "extra"}
-_NUMBERS = {c.name for c in RUNS.columns if c.is_number}
+# A backtester's table of days has columns such as alpha and beta, too.
+_OF_DAYS_TOO = {c.name for c in RUNS.columns if c.group == "benchmark"}
+_NUMBERS = {c.name for c in RUNS.columns if c.is_number} - _OF_DAYS_TOO
 _OF_A_RUN = {"params", "metrics", *_NUMBERS}
 
 
@@ -47,7 +49,7 @@ def matches(path: Path, head: bytes) -> bool:
     """Columns of runs, a strategy or numbers among them, and not those of a curve or of trades."""
     names = set(_parquet_names(path) if head.startswith(_PARQUET) else _csv_names(head))
     params = {name for name in names if parameter(name) is not None}
-    known = params | (names & KEYS)
+    known = params | (names & KEYS - _OF_DAYS_TOO)
     others = max(len(names & set(table.names)) for table in (EQUITY, TRADES))
     telling = params | (names & _OF_A_RUN)
     return "strategy" in names or (bool(telling) and len(known) > max(others, 1))

@@ -45,8 +45,10 @@ avg_trade_hours     avg_trade_duration_hours
 # The lake fills these in itself; what a store has under these names is something else.
 _OURS_ALONE = {
     *("commit_id", "ingested_at", "deleted_at"),
-    *("params_hash", "metrics_from", "reported", "extra"),
+    *("params_hash", "metrics_from", "reported", "extra", "sealed"),
 }
+# A study of this lake is opened before its first trial: what others call so is none.
+_BY_NAME_ALONE = {"study"}
 # Columns of these names are as often numbers as curves: only a store that says so has them.
 _CURVES = {"equity", "trades"}
 _PERCENT = re.compile(r"(?i)(_pct|_percent|_percentage|(?<!\s)\s*+\[%\]|(?<!\s)\s*+%)$")
@@ -75,7 +77,7 @@ class Target:
 
 def _names() -> dict[str, tuple[int, str]]:
     """Each known name with its rank and the column it means."""
-    known = {name: (0, name) for name in KEYS - _OURS_ALONE - _CURVES}
+    known = {name: (0, name) for name in KEYS - _OURS_ALONE - _BY_NAME_ALONE - _CURVES}
     for line in filter(None, _SYNONYMS.splitlines()):
         ours, *others = line.split()
         known |= {other: (rank, ours) for rank, other in enumerate(others, 1)}
