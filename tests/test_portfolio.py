@@ -237,6 +237,14 @@ def test_the_command(own: Cli, tmp_path):
     file.write_text(f"run,weight\n{one},much\n")
     wrong = own("portfolio", one, two, "--weights", file)
     assert wrong.code == 2 and "line 2: it needs columns run and weight" in wrong.err
+    file.write_text(f"run,weight\n{one},1\n{one},2\n{two},1\n")
+    twice = own("portfolio", one, two, "--weights", file)
+    assert twice.code == 2 and f"line 3: run {one} has a weight already" in twice.err
+    file.write_text(f"run,weight\n{one},1\n{one[-8:]},2\n{two},1\n")
+    twice = own("portfolio", one, two, "--weights", file)
+    assert twice.code == 2 and "has two weights" in twice.err
+    file.write_bytes(b"run,weight\n\xff\xfe,1\n")
+    assert "no CSV file in UTF-8" in own("portfolio", one, two, "--weights", file).err
     assert own("portfolio", one, two, "--weights", tmp_path / "none.csv").code == 2
     assert own("portfolio", one, two, "--weights", f"{one}=x").code == 2
     assert own("portfolio", one).code == 2

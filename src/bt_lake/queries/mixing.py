@@ -180,7 +180,12 @@ def portfolio(
     def question(connection: DuckDBPyConnection) -> tuple[list[Row], dict[str, float]]:
         ids = list(dict.fromkeys(find_all(connection, runs)))
         given = weights if isinstance(weights, Mapping) else {}
-        named = {find(connection, name): float(value) for name, value in given.items()}
+        named: dict[str, float] = {}
+        for name, value in given.items():
+            run_id = find(connection, name)
+            if run_id in named:
+                raise BadInput(f"weights: run {short_id(run_id)} has two weights")
+            named[run_id] = float(value)
         return whole_rows(connection, ids), named
 
     rows, named = reader.ask(question)

@@ -93,9 +93,13 @@ def _read(path: Path) -> dict[str, float]:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise BadInput(f"--weights {path}: {error.strerror}") from None
-    found = {}
+    except (UnicodeDecodeError, csv.Error):
+        raise BadInput(f"--weights {path} is no CSV file in UTF-8") from None
+    found: dict[str, float] = {}
     for line, row in enumerate(rows, start=2):
         name, value = row.get("run") or row.get("run_id"), row.get("weight")
+        if name in found:
+            raise BadInput(f"--weights {path}, line {line}: run {name} has a weight already")
         try:
             found[str(name)] = float(value or "")
         except ValueError:
