@@ -187,6 +187,13 @@ def test_what_was_fixed_does_not_change(tmp_path):
     [
         ({"hypothesis": " "}, "say in a sentence"),
         ({"budget": 0}, "1 or more"),
+        ({"budget": 2.5}, "1 or more, not 2.5"),
+        ({"budget": "3"}, "1 or more"),
+        ({"hypothesis": 5}, "say in a sentence"),
+        ({"alpha": "x"}, "between 0 and 0.5"),
+        ({"looks": None}, "looks"),
+        ({"holdout": 5}, "a pair of times, not 5"),
+        ({"holdout": ("2024-01-01",)}, "a pair of times"),
         ({"alpha": 1.0}, "between 0 and 0.5"),
         ({"looks": 9}, "looks"),
         ({"overrun": "ignore"}, "overrun is 'refuse' or 'record'"),

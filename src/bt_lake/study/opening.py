@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from numbers import Integral
 from typing import Any
 
 from bt_lake.queries.filters import Time, is_day, moment
@@ -30,15 +31,15 @@ def opening(
     overrun: str,
 ) -> dict[str, Any]:
     """The opening of a study, as it is put on record."""
-    if not name.strip() or not name.isprintable() or len(name) > _NAME:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > _NAME:
         raise BadInput(f"the name of a study is a printable text of at most {_NAME} characters")
-    if not (hypothesis or "").strip():
+    if not isinstance(hypothesis, str) or not hypothesis.strip():
         raise BadInput("hypothesis: say in a sentence what you expect, before you try")
-    if budget is None or isinstance(budget, bool) or not 1 <= budget <= _MOST_TRIALS:
+    if budget is None or not _is_whole(budget) or not 1 <= budget <= _MOST_TRIALS:
         raise BadInput(f"budget: how many trials you allow yourself, 1 or more, not {budget}")
-    if not 0.0 < alpha < 0.5:
+    if not isinstance(alpha, int | float) or not 0.0 < alpha < 0.5:
         raise BadInput(f"alpha, the rate of false alarms, is between 0 and 0.5, not {alpha}")
-    if isinstance(looks, bool) or not 1 <= looks <= budget:
+    if not _is_whole(looks) or not 1 <= looks <= budget:
         raise BadInput(f"looks: how many candidates may be shown the holdout, not {looks}")
     if overrun not in OVERRUNS:
         raise BadInput(f"overrun is {' or '.join(map(repr, OVERRUNS))}, not {overrun!r}")
@@ -47,7 +48,7 @@ def opening(
         raise UnknownName.near("metric", metric, numbers, " A study goes by one of the lake's own.")
     begin, end = window(holdout)
     return {
-        "hypothesis": str(hypothesis).strip()[:_LONGEST],
+        "hypothesis": hypothesis.strip()[:_LONGEST],
         "budget": int(budget),
         "overrun": overrun,
         "holdout_from": begin,
@@ -56,6 +57,10 @@ def opening(
         "alpha": float(alpha),
         "looks": int(looks),
     }
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def window(holdout: Holdout) -> tuple[datetime | None, datetime | None]:
@@ -67,8 +72,10 @@ def window(holdout: Holdout) -> tuple[datetime | None, datetime | None]:
         if found is None:
             raise BadInput(f"holdout: '{holdout}' is not a window; give 2024-01-01: or FROM:TO")
         first, last = found.groups()
-    else:
+    elif isinstance(holdout, tuple | list) and len(holdout) == 2:
         first, last = holdout
+    else:
+        raise BadInput(f"holdout: '2024-01-01:', FROM:TO, or a pair of times, not {holdout!r}")
     if first is None:
         raise BadInput("holdout: say when it begins")
     begin = moment("holdout", first)
