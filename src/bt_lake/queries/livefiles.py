@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse.live import snapshots
 from bt_lake.warehouse.quoting import literal, path_list
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import read_schema
@@ -34,7 +35,9 @@ class LiveFiles:
     @classmethod
     def of(cls, connection: DuckDBPyConnection) -> LiveFiles:
         """Those of the snapshot that the connection has."""
-        snapshot = connection.execute("select getvariable('lake_snapshot')").fetchall()[0][0]
+        snapshot = snapshots.get(connection)
+        if snapshot is None:
+            return cls._of(connection)
         if snapshot not in _known:
             if len(_known) >= _KNOWN:
                 _known.clear()

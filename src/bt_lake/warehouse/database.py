@@ -29,7 +29,7 @@ from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, Rows
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, warn
 from bt_lake.warehouse.listing import Listing
-from bt_lake.warehouse.live import SHAPE, live_files
+from bt_lake.warehouse.live import SHAPE, live_files, snapshots
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
@@ -44,7 +44,7 @@ MANY_COMMITS = 2_000
 # After so many commits were folded, a reader that stays lets go of what it knows of their files.
 MANY_FOLDED = 1_000
 _databases: WeakSet[Database] = WeakSet()
-_snapshots = count()
+_numbers = count()
 # File times tick every few milliseconds: a folder touched later than this before it was listed
 # may change again without its time changing.
 _TICK_NS = 50_000_000
@@ -185,7 +185,7 @@ class Database:
 
     def _show(self, listing: Listing) -> None:
         """Choose the live files of what was listed."""
-        self.connection.execute("set variable lake_snapshot = ?", [next(_snapshots)])
+        snapshots[self.connection] = next(_numbers)
         live = None if listing.may_have_returned else live_files(listing)
         if live is None:
             choose_by_sql(self.connection, listing)

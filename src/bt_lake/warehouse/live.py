@@ -10,9 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from bt_lake.warehouse.listing import Listing
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Of a connection the number of its snapshot, which no other in this process has.
+snapshots: WeakKeyDictionary[DuckDBPyConnection, int] = WeakKeyDictionary()
 
 _MAINTAINED = re.compile(
     r"(runs|equity|trades|events)/month=[0-9]{4}-[0-9]{2}/m-[0-9]{8}-[0-9a-f]{32}\.parquet", re.A
