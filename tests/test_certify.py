@@ -66,6 +66,13 @@ def test_it_holds_where_nothing_was_touched(made, own):
     assert (made / "run.json").stat().st_size < 8_000
 
 
+def test_a_report_that_differs_by_a_deletion_says_so(made, own):
+    best = json.loads((made / "run.json").read_text())["report"]["best"]
+    own.delete(best)
+    told = said(own, made / "run.json")
+    assert "best of the report is" in told and "1 trial of the family is deleted" in told
+
+
 def test_a_trial_that_was_added_shows(made, own):
     own.save(document(9))
     assert "1 run was added to the family since" in said(own, made / "run.json")

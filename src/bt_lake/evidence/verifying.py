@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bt_lake._version import __version__
 from bt_lake.evidence.certificate import FORM, reported
@@ -17,6 +17,9 @@ from bt_lake.queries.overfitting import overfit
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.bounds import read_bounded
 from bt_lake.warehouse.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _MOST_BYTES = 4 << 20
 _SHOWN = 5
@@ -74,10 +77,29 @@ def verify(reader: Reader, path: str | Path) -> Verification:
     then = [each for each in now if each.ingested_at <= family["until"]]
     if root_of(now) != family["root"]:
         found += _of_family(family, now, then)
-    found += _of_report(reader, told, then if len(then) < len(now) else None)
+    report = [*_of_report(reader, told, then if len(then) < len(now) else None)]
+    found += report
+    if report and (gone := _deleted(reader, family["filters"])):
+        are = "trial of the family is" if gone == 1 else "trials of the family are"
+        notes.append(
+            f"{gone:,} {are} deleted: a report has no such run as its best, and after compaction "
+            "no curve of it"
+        )
     return Verification(
         told["run"]["run_id"], told["made_at"], told["digest"], tuple(found), tuple(notes)
     )
+
+
+def _deleted(reader: Reader, family: Mapping[str, Any]) -> int:
+    def question(connection: DuckDBPyConnection) -> int:
+        condition = Filters.of(family).condition(connection)
+        rows = connection.execute(
+            f"select count(*) from trials where deleted_at is not null and {condition.sql}",
+            dict(condition.values) or None,
+        ).fetchall()
+        return int(rows[0][0])
+
+    return reader.ask(question)
 
 
 def _of_run(reader: Reader, told: Mapping[str, Any]) -> Iterator[str]:
