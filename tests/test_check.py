@@ -477,6 +477,33 @@ def test_runs_that_are_in_twice_are_kept_once(store):
     assert store.check().findings == []
 
 
+@pytest.mark.parametrize("last", ["delete", "restore"])
+def test_of_runs_in_twice_what_was_told_of_either_is_kept(store, last):
+    """Acts were folded into one of the rows, and not into the other."""
+    made = frames(2)
+    deleted, other = ids(made)
+    store.append(made)
+    shutil.copytree(store.path, store.path.parent / "backup")
+    store.append_events("tag", [deleted], "a")
+    store.append_events("tag", [deleted], "b")
+    store.append_events("note", [deleted], "odd")
+    store.append_events("delete", [deleted])
+    if last == "restore":
+        store.append_events("restore", [deleted])
+    store.append_events("untag", [deleted], "b")
+    store.compact(grace_s=0)
+    add_returned(store)
+    store.compact(grace_s=0)
+    assert {f.kind for f in store.check().findings if f.damage} >= {"doubled"}
+    assert not store.check(repair=True).damaged
+    found = "select run_id, tags, notes, deleted_at is not null from trials order by run_id"
+    assert store.ask(lambda c: c.execute(found).fetchall()) == [
+        (deleted, ["a"], "odd", last == "delete"),
+        (other, None, None, False),
+    ]
+    assert store.check().findings == []
+
+
 def add_returned(store: Store) -> None:
     """Fold the commits of the backup in as an older version would have."""
     for path in (store.path.parent / "backup").glob("*/month=*/c-*"):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bt_lake.warehouse.findings import Finding
+from bt_lake.warehouse.maintenance import Task
 from bt_lake.warehouse.quoting import identifier
+from bt_lake.warehouse.rewrite import plain_rows
 from bt_lake.warehouse.scan import Scan
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES
+from bt_lake.warehouse.surface import text_of
 
 
 def doubled(scan: Scan, tables: Sequence[str] = ("runs", "equity", "trades")) -> Iterator[Finding]:
@@ -17,10 +20,25 @@ def doubled(scan: Scan, tables: Sequence[str] = ("runs", "equity", "trades")) ->
             yield from _alike(scan, table)
 
 
+def tell_doubled(task: Task, paths: Sequence[str]) -> None:
+    """The relation `revised`: tags, notes and deletion of the runs that are in twice.
+
+    An act may have been folded into one row and not into the other, so that the acts say it, not
+    the rows: the last on a tag, the last that deleted or restored.
+    """
+    events = [task.layout.root / file.path for file in task.files("events")]
+    task.connection.execute(
+        text_of("doubled.sql").format(
+            rows=plain_rows("runs", [task.layout.root / path for path in paths]),
+            events=plain_rows("events", events or [task.layout.seed("events")]),
+        )
+    )
+
+
 def _alike(scan: Scan, table: str) -> Iterator[Finding]:
     keys = ", ".join(map(identifier, TABLES[table].key))
-    # A commit that came in twice has all but these alike.
-    but = "exclude (commit_id, ingested_at)" if table == "runs" else ""
+    # A commit that came in twice has all but these alike, and what was folded into one alone.
+    but = f"exclude (commit_id, ingested_at, {', '.join(EVENT_COLUMNS)})" * (table == "runs")
     doubles, differ, example = scan.connection.execute(
         f"select count(*), count(*) filter (n > 1), min(run_id) from (select {keys}, "
         f"count(distinct hash(r)) as n from (select * {but} from {scan.rows(table)}) r "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse import log
+from bt_lake.warehouse.doubles import tell_doubled
 from bt_lake.warehouse.errors import Conflict, Damaged, NotFound
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.findings import PUT_RIGHT
@@ -23,7 +24,7 @@ from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rebuild import rebuild_log
 from bt_lake.warehouse.rot import Digests
 from bt_lake.warehouse.salvage import rows_of, salvage
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES
 from bt_lake.warehouse.taking import take_in
 
 if TYPE_CHECKING:
@@ -259,8 +260,11 @@ def _give_up_children(task: Task, commits: Container[str | None]) -> None:
 
 
 def _keep_one_of_each(task: Task, tables: Iterable[str]) -> None:
-    """Of rows that are in twice, all the same, keep one."""
+    """Of rows that are in twice, all the same, keep one; of runs with what was told of each."""
     for table in tables:
         paths = [file.path for file in task.files(table)]
-        task.rewriter.write(table, paths, once=True)
+        revised = EVENT_COLUMNS if table == "runs" else ()
+        if revised:
+            tell_doubled(task, paths)
+        task.rewriter.write(table, paths, once=True, revised=revised)
         task.drops |= set(paths)

@@ -79,14 +79,14 @@ def rows_with_events(rows: str = "lake_rows") -> str:
 
 def rows_beside_told(rows: str, source: str) -> str:
     """The same, where what the events say of each run is a table."""
-    text = _read("rows_with_events.sql").strip()
+    text = text_of("rows_with_events.sql").strip()
     return text.replace("{{rows}}", rows).replace("{{told}}", source)
 
 
 @cache
 def told() -> str:
     """What the pending events say of each run that they concern."""
-    return _read("told.sql").strip()
+    return text_of("told.sql").strip()
 
 
 def tries(source: str, label: str = "''") -> str:
@@ -94,16 +94,17 @@ def tries(source: str, label: str = "''") -> str:
     the family of each (see the comments there)."""
     # A run without a curve may not say its timeframe, so that has a place of its own there.
     told = ", ".join(f"tried.{name}" for name in IDENTITY if name != "timeframe")
-    text = _read("tries.sql").rstrip().replace("{{configuration}}", told)
+    text = text_of("tries.sql").rstrip().replace("{{configuration}}", told)
     return text.replace("{{source}}", source).replace("{{label}}", label)
 
 
-def _read(name: str) -> str:
+def text_of(name: str) -> str:
+    """The SQL of a file beside this one."""
     return (Path(__file__).parent / "sql" / name).read_text("utf-8")
 
 
 def _render(name: str) -> str:
-    text = _read(name)
+    text = text_of(name)
     for key, value in _values().items():
         text = text.replace("{{" + key + "}}", value)
     return text
