@@ -8,12 +8,14 @@ not as this version's maintenance writes it is left to the SQL, which is the rul
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from bt_lake.warehouse.listing import Listing
+from bt_lake.warehouse.paths import data_file
+from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.values import each_once
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 # Of a connection the number of its snapshot, which no other in this process has.
 snapshots: WeakKeyDictionary[DuckDBPyConnection, int] = WeakKeyDictionary()
 
-_MAINTAINED = re.compile(
-    r"(runs|equity|trades|events)/month=[0-9]{4}-[0-9]{2}/m-[0-9]{8}-[0-9a-f]{32}\.parquet", re.A
-)
-_TABLES = ("runs", "equity", "trades", "events")
 _ADD = {
     "table": str, "path": str, "rows": int, "bytes": int,
     "min_run_id": str | None, "max_run_id": str | None, "folded": bool,
@@ -37,7 +35,7 @@ _FILES = (
 # What `lake_live` is, as DuckDB reads it from JSON.
 SHAPE = (
     "{"
-    + "".join(f'"{table}":["VARCHAR"],' for table in (*_TABLES, "pending"))
+    + "".join(f'"{table}":["VARCHAR"],' for table in (*TABLES, "pending"))
     + f'"files":{_FILES},"grace_ms":"DOUBLE"}}'
 )
 
@@ -54,7 +52,7 @@ def live_files(listing: Listing) -> dict[str, Any] | None:
     files = [*map(_committed, (*standing, *children)), *map(_added, state["adds"])]
     by_table = {
         table: [file["path"] for file in files if file["table"] == table] or None
-        for table in _TABLES
+        for table in TABLES
     }
     pending = [f["path"] for f in files if f["table"] == "events" and not f.get("folded")]
     return {
@@ -97,7 +95,7 @@ def _added(add: dict[str, Any]) -> dict[str, Any]:
 def _state_of(listing: Listing) -> dict[str, Any] | None:
     """The log, where it is what this version's maintenance writes."""
     try:
-        state = json.loads(listing.content, object_pairs_hook=_once)
+        state = json.loads(listing.content, object_pairs_hook=each_once)
     except ValueError:
         return None
     if not isinstance(state, dict) or not isinstance(state.get("removed"), dict):
@@ -116,16 +114,9 @@ def _is_plain(add: Any) -> bool:
         for name, kind in _ADD.items()
     ):
         return False
-    match = _MAINTAINED.fullmatch(add["path"])
+    file = data_file(add["path"])
     return (
-        match is not None
-        and match[1] == add["table"]
+        file is not None
+        and (file.table, file.commit) == (add["table"], None)
         and max(abs(add["rows"]), abs(add["bytes"])) < _MOST
     )
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is there twice")
-    return found

@@ -20,6 +20,7 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.lifting import SEEDS, Remote, prove, rank, read_card, remote, write_whole
 from bt_lake.warehouse.objects import Objects
 from bt_lake.warehouse.paths import data_file
+from bt_lake.warehouse.schema import TABLES
 
 _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
@@ -115,10 +116,6 @@ class Mirror:
         logs = {f"_log/{name}" for name in os.listdir(layout.log) if name.endswith(".json")}
         if max(logs) != now.log_name:
             return  # another process is ahead
-        files = {
-            layout.relative(p)
-            for t in ("runs", "equity", "trades", "events")
-            for p in layout.files(t)
-        }
+        files = {layout.relative(path) for table in TABLES for path in layout.files(table)}
         for name in logs.union(filter(data_file, files)) - live:
             (self.root / name).unlink(missing_ok=True)

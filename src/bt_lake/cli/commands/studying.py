@@ -131,6 +131,6 @@ def study(
 def _all(session: Session, out: Output) -> None:
     shown = ("study", "trials", "budget", "left", "looked", "better", "verdict", "hypothesis")
     frame = session.lake.studies()
-    out.rows(shown if out.is_text else frame.columns,
-             frame.select(shown).rows() if out.is_text else frame.rows())  # fmt: skip
+    told = frame.select(shown) if out.is_text else frame
+    out.rows(told.columns, told.rows())
     messages.note(f"{len(frame):,} stud{'y' if len(frame) == 1 else 'ies'}")
