@@ -105,12 +105,17 @@ _STANDINGS = (
 
 
 def standing(store: Store, name: str) -> Standing:
-    found = standings(store)
-    if name not in found:
-        raise UnknownName.near(
-            "study", name, found, f' Open it: bt-lake study {name} --hypothesis "..." --budget 200'
-        )
-    return found[name]
+    return _standing([name], standings(store, [name]), store)[name]
+
+
+def _standing(
+    names: Sequence[str], found: dict[str, Standing], store: Store
+) -> dict[str, Standing]:
+    for name in names:
+        if name not in found:
+            hint = f' Open it: bt-lake study {name} --hypothesis "..." --budget 200'
+            raise UnknownName.near("study", name, standings(store), hint)
+    return found
 
 
 def holdout_of(store: Store, name: str) -> datetime | None:
@@ -184,10 +189,13 @@ def take_record(store: Store, acts: pa.Table) -> None:
     """Put acts from the record of another lake on that of this one; those it has stay."""
     import pyarrow as pa
 
+    def question(connection: DuckDBPyConnection) -> set[str]:
+        known = "select event_id from events where event_id in (select unnest($1::varchar[]))"
+        rows = connection.execute(known, [acts["event_id"].to_pylist()]).fetchall()
+        return {event_id for (event_id,) in rows}
+
     store.create()
-    there = set(
-        store.ask(lambda c: [i for (i,) in c.execute("select event_id from events").fetchall()])
-    )
+    there = store.ask(question)
     new = [act for act in acts.to_pylist() if act["event_id"] not in there]
     if new:
         append_events(store.layout, pa.Table.from_pylist(new, schema=arrow_schema("events")))
@@ -293,7 +301,8 @@ def _closed(study: Standing) -> str:
 
 def _refused(store: Store, runs: pa.Table) -> dict[str, Standing]:
     """The runs for which there is no trial left, each with its study."""
-    studies = {name: standing(store, name) for name in names_in(runs)}
+    names = names_in(runs)
+    studies = _standing(names, standings(store, names), store)
     refused: dict[str, Standing] = {}
     spent = {name: study.trials for name, study in studies.items()}
     parts: dict[Any, dict[Any, set[Any]]] = defaultdict(lambda: defaultdict(set))
