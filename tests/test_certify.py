@@ -163,6 +163,17 @@ def test_one_of_a_study_goes_by_the_study(tmp_path):
         lake.certify("run3", "study")
 
 
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [("run", 5), ("run", {}), ("family", []), ("family", {"filters": {}}), ("report", None)],
+)
+def test_a_certificate_without_its_parts_is_refused(made, own, tmp_path, place, part):
+    told = json.loads((made / "run.json").read_text())
+    (tmp_path / "odd.json").write_text(json.dumps({**told, place: part}))
+    with pytest.raises(BadInput, match="certificate"):
+        own.verify(tmp_path / "odd.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"bt_lake_certificate": 9}', "\0"])
 def test_what_is_no_certificate_is_refused(own, tmp_path, text):
     (tmp_path / "no.json").write_text(text)

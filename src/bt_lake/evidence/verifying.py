@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 4 << 20
 _SHOWN = 5
+# What stands in a certificate, and in its parts: it may come from anybody.
+_PARTS = {
+    "": {"version", "made_at", "lake_id", "run", "family", "report", "digest"},
+    "run": {"run_id", "metrics", "curve", "trades"},
+    "family": {"filters", "runs", "until", "metrics", "root"},
+    "report": {"settings", "verdict", "better", "best", "trials", "p", "luck"},
+}
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -187,7 +194,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is no certificate of bt-lake")
     if form != FORM:
         raise BadInput(f"{path} is a certificate of form {form}; this bt-lake knows {FORM}")
-    missing = {"version", "made_at", "lake_id", "run", "family", "report", "digest"} - told.keys()
-    if missing:
-        raise BadInput(f"{path}: the certificate lacks {', '.join(sorted(missing))}")
+    for place, wanted in _PARTS.items():
+        part = told[place] if place else told
+        if not isinstance(part, dict):
+            raise BadInput(f"{path}: {place} of the certificate is no object")
+        if missing := wanted - part.keys():
+            raise BadInput(f"{path}: the certificate lacks {', '.join(sorted(missing))}")
     return dict(told)
