@@ -205,10 +205,11 @@ class Database:
                 self.connection.close()
                 self._open()
             self._warn_of_many()
-            answer = self._ask(question)
-            if self.left_out:
-                warn(self._layout.root, self.left_out)
-            return answer
+            try:
+                return self._ask(question)
+            finally:  # "no such run" is an answer, too
+                if self.left_out:
+                    warn(self._layout.root, self.left_out)
 
     @contextmanager
     def _pressed(self) -> Iterator[None]:
@@ -394,15 +395,24 @@ def explain(error: Exception, layout: Layout) -> LakeError:
         return FormatTooNew(text)
     if "the lake changed while" in text or vanished(error):
         return _changing(layout)
+    if "no lake in this folder" in text:
+        layout.check_format()  # says what is amiss, if it is so still
+        return CannotRead(f"{layout.card} could not be read a moment ago. Try again.")
     if "names what is no data file" in text:
         from bt_lake.warehouse.log import newest
 
         newest(layout)  # says which
-    for number in (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EIO, errno.ENOSPC):
-        if os.strerror(number) in text:
-            reason = reason_of(OSError(number, ""))
-            return CannotRead(f"{layout.root}: {reason}. DuckDB says: {text}")
+    if number := _of_the_system(text):
+        reason = reason_of(OSError(number, os.strerror(number)))
+        return CannotRead(f"{layout.root}: {reason}. DuckDB says: {text}")
     return Damaged(f"{layout.root}: {text}. `bt-lake check` says what is damaged.")
+
+
+def _of_the_system(text: str) -> int | None:
+    """The number of the system's error that DuckDB tells of; a file is not damaged by it."""
+    if not text.startswith("IO Error"):
+        return None
+    return next((number for number in errno.errorcode if os.strerror(number) in text), None)
 
 
 def _changing(layout: Layout) -> LakeError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bt_lake._version import __version__
 from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
-from bt_lake.warehouse.errors import CannotWrite, Damaged, FormatTooNew, NotFound
+from bt_lake.warehouse.errors import CannotRead, CannotWrite, Damaged, FormatTooNew, NotFound
 
 if TYPE_CHECKING:
     from bt_lake.warehouse.mirror import Mirror
@@ -111,6 +111,10 @@ class Layout:
             raise NotFound(
                 f"no lake that you may read at {self.root}: check who owns {self.card}."
             ) from None
+        except OSError as error:
+            from bt_lake.warehouse.files import reason_of
+
+            raise CannotRead(f"{self.card} cannot be read: {reason_of(error)}.") from error
         except (
             Damaged,
             ValueError,

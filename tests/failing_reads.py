@@ -1,0 +1,119 @@
+"""Ask a lake while calls that read fail: each answer is the truth, an error, or says what it lacks.
+
+    LD_PRELOAD=failing_calls.so python failing_reads.py LAKE SEED ROUNDS
+
+Prints what was tried, and ends with 1 at the first answer that is wrong without a word.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import random
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bt_lake
+from bt_lake import Lake, LakeError
+from bt_lake.warehouse.errors import Damaged, LeftOut, NotFound
+
+CODES = [errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.ENOMEM, errno.EINTR]
+
+
+def questions(ids: list[str]) -> dict[str, Callable[[Lake], Any]]:
+    """Each gives rows."""
+    return {
+        "runs": lambda lake: lake.runs().select("run_id", "bars", "strategy").rows(),
+        "best": lambda lake: lake.best("sharpe_ratio", n=100).select("run_id").rows(),
+        "live": lambda lake: lake.sql("select run_id, bars from runs").rows(),
+        "points": lambda lake: lake.sql("select run_id, ts, equity from equity").rows(),
+        "trades": lambda lake: lake.sql("select run_id, trade_no, pnl from trades").rows(),
+        "folded": lambda lake: lake.equity(ids[0]).rows(),
+        "young": lambda lake: lake.equity(ids[-1]).rows(),
+        "trades of one": lambda lake: lake.trades(ids[1]).rows(),
+        "one": lambda lake: [(lake.run(ids[-2]).run_id,)],
+    }
+
+
+def places(lake: Path) -> list[str]:
+    """Parts of paths: every file that a reader may need, and the folders above them."""
+    files = [str(p.relative_to(lake)) for p in sorted(lake.rglob("*")) if "_stage" not in p.parts]
+    return [name for name in files if not name.endswith((".sql", ".md"))]
+
+
+def verdict(
+    answer: list[Any] | None,
+    refused: LakeError | None,
+    truth: list[Any],
+    told: list[str],
+    failed: int,
+) -> str | None:
+    """In a word what came of a question; None where it is wrong without a word."""
+    if answer is None:
+        if isinstance(refused, Damaged):  # what cannot be read now may be whole
+            return None
+        if isinstance(refused, NotFound) and not (told or "may read" in str(refused)):
+            return None
+        return type(refused).__name__
+    found, due = Counter(answer), Counter(truth)
+    if found == due:
+        return "right, with a failure" if failed else "right"
+    if found < due and told:
+        return "less, and said so"
+    # a deletion that cannot be read is not applied
+    if found > due and any("/events/" in text for text in told):
+        return "more, and said so"
+    return None
+
+
+def main(folder: str, seed: int, rounds: int) -> int:
+    layer = ctypes.CDLL(None)
+    layer.calls_failed.restype = ctypes.c_long
+    root, draw = Path(folder), random.Random(seed)
+    ids = [i for (i,) in bt_lake.open(root).sql("select run_id from runs order by 1").rows()]
+    asked = questions(ids)
+    truth = {name: ask(bt_lake.open(root)) for name, ask in asked.items()}
+    said: Counter[str] = Counter()
+    warnings.simplefilter("always")
+    standing = bt_lake.open(root)
+    for number in range(rounds):
+        call = draw.choice(["open", "read", "read", "list", "stat"])
+        name, code = draw.choice([*asked]), draw.choice(CODES)
+        place, nth = draw.choice(places(root)), draw.choice([1, 1, 1, 2, 3])
+        times = draw.choice([1, 2, 1_000_000])
+        lake = draw.choice([standing, None]) or bt_lake.open(root)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            what = f"{call} of {place}: {errno.errorcode[code]}, {times} from {nth}"
+            layer.fail_calls(
+                call.encode(), f"{root}/{place}".encode(), code,
+                ctypes.c_long(nth), ctypes.c_long(times),
+            )  # fmt: skip
+            answer, refused = None, None
+            try:
+                answer = asked[name](lake)
+            except LakeError as error:
+                refused = error
+            finally:
+                failed = layer.calls_failed()
+                layer.fail_calls(b"", b"", 0, ctypes.c_long(0), ctypes.c_long(0))
+        told = [str(w.message) for w in heard if issubclass(w.category, LeftOut)]
+        ended = verdict(answer, refused, truth[name], told, failed)
+        if ended is None:
+            print(f"WRONG: {name}: {answer or refused!r} ({what}) {told}")
+            return 1
+        said[ended] += 1
+        for name, ask in asked.items() if number % 10 == 9 else ():
+            if Counter(ask(standing)) != Counter(truth[name]):
+                print(f"WRONG afterwards: {name} ({what})")
+                return 1
+    print(dict(said))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
