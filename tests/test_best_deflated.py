@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from polars.testing import assert_frame_equal
 from trials import document, save_moments, save_returns, seeded
 
 from bt_lake.queries import stepping
@@ -115,7 +116,8 @@ def test_p_of_a_large_family_without_curves_and_of_one_with_them(lake, monkeypat
 def test_a_family_is_asked_for_by_its_name_alone(lake):
     save_returns(lake, noise(seeded()))
     named = lake.best("sharpe_ratio", family="strategy")
-    assert named.equals(lake.best("sharpe_ratio", deflate=True, family="strategy"))
+    told = lake.best("sharpe_ratio", deflate=True, family="strategy")
+    assert_frame_equal(named, told, rel_tol=1e-12)  # sums of several threads differ in the last bit
     assert named["dsr"].null_count() == 0
 
 
