@@ -17,6 +17,7 @@ import bt_lake
 from bt_lake.errors import CannotWrite, Damaged, LakeError
 from bt_lake.lake import Lake
 from bt_lake.warehouse import mirror, objects
+from bt_lake.warehouse.ids import uuid7
 
 pytest_plugins = ["bucket_fixtures"]
 
@@ -153,6 +154,36 @@ def test_several_readers_of_one_folder_while_the_lake_goes_on(lake, far):
                 lake.compact(grace_s=0.0)
             Lake.copy(lake.path, URL)
         assert all(reader.result() for reader in readers)
+    assert content(far) == content(lake)
+
+
+def test_a_slower_reader_takes_nothing_from_a_faster_one(lake, far, monkeypatch):
+    """It looked before a commit that the other brought meanwhile, and tidies after it."""
+    other, look = bt_lake.open(URL), mirror.remote
+    content(far), content(other)
+
+    def slowly(store):
+        seen = look(store)
+        monkeypatch.setattr(mirror, "remote", look)
+        save(lake, 11)
+        Lake.copy(lake.path, URL)
+        assert content(other) == content(lake)
+        return seen
+
+    save(lake, 10)
+    Lake.copy(lake.path, URL)
+    monkeypatch.setattr(mirror, "remote", slowly)
+    far.sql("select count(*) from runs")
+    assert content(other) == content(lake)
+
+
+def test_curves_of_commits_whose_ids_do_not_say_so(lake, bucket, monkeypatch):
+    """The ids of older versions did not say what there is."""
+    monkeypatch.setattr("bt_lake.warehouse.commit.new_commit_id", lambda children: uuid7().hex)
+    run_id = save(lake, 4)
+    Lake.copy(lake.path, URL)
+    far = bt_lake.open(URL)
+    assert far.equity(run_id).height == 3
     assert content(far) == content(lake)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from bt_lake.warehouse.digest import digest_of
 from bt_lake.warehouse.errors import Conflict
 from bt_lake.warehouse.files import explained
+from bt_lake.warehouse.ids import children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.lifting import SEEDS, Remote, prove, rank, read_card, remote, write_whole
 from bt_lake.warehouse.objects import Objects
@@ -68,13 +69,15 @@ class Mirror:
                 self.refresh()
 
     def _bring(self) -> None:
+        # Whatever is kept was in the store before this look at it: if it is not there now, it went.
+        kept = self._kept()
         now = remote(self._objects)
         if self._now is None:
             self._begin()
         elif (now.log_name, now.names) == (self._now.log_name, self._now.names):
             self._looked = time.monotonic()
             return
-        eager = sorted((n for n in now.names if n.partition("/")[0] in _EAGER), key=rank)
+        eager = sorted(filter(_is_eager, now.names), key=rank)
         folded = [name for name in eager if "/m-" in name]
         # As a lake changes: what maintenance wrote, its log, then commits, events last.
         self._now = now
@@ -82,7 +85,8 @@ class Mirror:
         if not (self.root / now.log_name).is_file():
             write_whole(self.root / now.log_name, now.log_text)
         self._get([name for name in eager if name not in folded])
-        self._let_go(now)
+        for name in kept.difference(now.names, [now.log_name]):
+            (self.root / name).unlink(missing_ok=True)  # who reads it still looks again
         self._looked = time.monotonic()
 
     def _begin(self) -> None:
@@ -109,13 +113,17 @@ class Mirror:
         prove(name, data, digest, f"{self.url}/{name}")
         write_whole(self.root / name, data)
 
-    def _let_go(self, now: Remote) -> None:
-        """Of what is no longer live; a process that reads it still looks again."""
-        live = {*now.names, now.log_name}
+    def _kept(self) -> set[str]:
         layout = Layout(self.root)
+        if not layout.exists:
+            return set()
         logs = {f"_log/{name}" for name in os.listdir(layout.log) if name.endswith(".json")}
-        if max(logs) != now.log_name:
-            return  # another process is ahead
         files = {layout.relative(path) for table in TABLES for path in layout.files(table)}
-        for name in logs.union(filter(data_file, files)) - live:
-            (self.root / name).unlink(missing_ok=True)
+        return logs.union(filter(data_file, files))
+
+
+def _is_eager(name: str) -> bool:
+    """What must be here before a question is asked: what the folder is listed for."""
+    file = data_file(name)
+    assert file is not None
+    return file.table in _EAGER or (file.commit is not None and children_of(file.commit) is None)
