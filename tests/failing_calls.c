@@ -82,15 +82,21 @@ struct dirent64 *readdir64(DIR *folder) {
     return fails_at("list", dirfd(folder)) ? NULL : REAL(readdir64)(folder);
 }
 
-int stat(const char *restrict path, struct stat *restrict to) {
-    return fails("stat", path) ? -1 : REAL(stat)(path, to);
-}
-int lstat(const char *restrict path, struct stat *restrict to) {
-    return fails("stat", path) ? -1 : REAL(lstat)(path, to);
-}
-int fstatat(int folder, const char *restrict path, struct stat *restrict to, int flags) {
-    return fails("stat", path) ? -1 : REAL(fstatat)(folder, path, to, flags);
-}
+#define STAT(name, kind)                                                       \
+    int name(const char *restrict path, struct kind *restrict to) {            \
+        return fails("stat", path) ? -1 : REAL(name)(path, to);                \
+    }
+STAT(stat, stat)
+STAT(stat64, stat64)
+STAT(lstat, stat)
+STAT(lstat64, stat64)
+
+#define STATAT(name, kind)                                                     \
+    int name(int folder, const char *restrict path, struct kind *restrict to, int flags) { \
+        return fails("stat", path) ? -1 : REAL(name)(folder, path, to, flags); \
+    }
+STATAT(fstatat, stat)
+STATAT(fstatat64, stat64)
 
 /* What programs built against an older C library call in place of `stat`. */
 int __xstat(int version, const char *path, struct stat *to) {

@@ -2,7 +2,7 @@
 
     LD_PRELOAD=failing_calls.so python failing_reads.py LAKE SEED ROUNDS
 
-Prints what was tried, and ends with 1 at the first answer that is wrong without a word.
+Prints how often each came, and ends with 1 at the first answer that is wrong without a word.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import random
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bt_lake
 from bt_lake import Lake, LakeError
-from bt_lake.warehouse.errors import Damaged, LeftOut, NotFound
+from bt_lake.warehouse.errors import BadInput, Damaged, LeftOut, NotFound
 
 CODES = [errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.ENOMEM, errno.EINTR]
 
@@ -54,7 +55,8 @@ def verdict(
 ) -> str | None:
     """In a word what came of a question; None where it is wrong without a word."""
     if answer is None:
-        if isinstance(refused, Damaged):  # what cannot be read now may be whole
+        # What cannot be read now may be whole, and who asked did nothing wrong.
+        if isinstance(refused, Damaged | BadInput):
             return None
         if isinstance(refused, NotFound) and not (told or "may read" in str(refused)):
             return None
@@ -70,47 +72,79 @@ def verdict(
     return None
 
 
+class Fault(NamedTuple):
+    """Some calls of a kind fail whose path holds a part, from the nth on."""
+
+    call: str
+    place: str
+    code: int
+    nth: int = 1
+    times: int = 1_000_000
+
+    def __str__(self) -> str:
+        name = errno.errorcode[self.code]
+        return f"{self.call} of {self.place}: {name}, {self.times} from {self.nth}"
+
+
+class Layer:
+    """What failing_calls.c put before the C library."""
+
+    def __init__(self) -> None:
+        self._calls = ctypes.CDLL(None)
+        self._calls.calls_failed.restype = ctypes.c_long
+
+    @contextmanager
+    def failing(self, root: Path, fault: Fault) -> Iterator[None]:
+        numbers = ctypes.c_long(fault.nth), ctypes.c_long(fault.times)
+        place = f"{root}/{fault.place}".encode()
+        self._calls.fail_calls(fault.call.encode(), place, fault.code, *numbers)
+        try:
+            yield
+        finally:
+            self.failed = self._calls.calls_failed()
+            self._calls.fail_calls(b"", b"", 0, ctypes.c_long(0), ctypes.c_long(0))
+
+
+def drawn(draw: random.Random, where: list[str]) -> Fault:
+    return Fault(
+        draw.choice(["open", "read", "read", "list", "stat"]),
+        draw.choice(where),
+        draw.choice(CODES),
+        draw.choice([1, 1, 1, 2, 3]),
+        draw.choice([1, 2, 1_000_000]),
+    )
+
+
 def main(folder: str, seed: int, rounds: int) -> int:
-    layer = ctypes.CDLL(None)
-    layer.calls_failed.restype = ctypes.c_long
-    root, draw = Path(folder), random.Random(seed)
+    layer, root, draw = Layer(), Path(folder), random.Random(seed)
     ids = [i for (i,) in bt_lake.open(root).sql("select run_id from runs order by 1").rows()]
     asked = questions(ids)
     truth = {name: ask(bt_lake.open(root)) for name, ask in asked.items()}
-    said: Counter[str] = Counter()
-    warnings.simplefilter("always")
-    standing = bt_lake.open(root)
+    standing, said = bt_lake.open(root), Counter[str]()
     for number in range(rounds):
-        call = draw.choice(["open", "read", "read", "list", "stat"])
-        name, code = draw.choice([*asked]), draw.choice(CODES)
-        place, nth = draw.choice(places(root)), draw.choice([1, 1, 1, 2, 3])
-        times = draw.choice([1, 2, 1_000_000])
+        # The first shows that the layer is heard.
+        fault = drawn(draw, places(root)) if number else Fault("list", "runs", errno.EIO)
+        name = draw.choice([*asked])
         lake = draw.choice([standing, None]) or bt_lake.open(root)
+        answer, refused = None, None
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
-            what = f"{call} of {place}: {errno.errorcode[code]}, {times} from {nth}"
-            layer.fail_calls(
-                call.encode(), f"{root}/{place}".encode(), code,
-                ctypes.c_long(nth), ctypes.c_long(times),
-            )  # fmt: skip
-            answer, refused = None, None
             try:
-                answer = asked[name](lake)
+                with layer.failing(root, fault):
+                    answer = asked[name](lake)
             except LakeError as error:
                 refused = error
-            finally:
-                failed = layer.calls_failed()
-                layer.fail_calls(b"", b"", 0, ctypes.c_long(0), ctypes.c_long(0))
         told = [str(w.message) for w in heard if issubclass(w.category, LeftOut)]
-        ended = verdict(answer, refused, truth[name], told, failed)
-        if ended is None:
-            print(f"WRONG: {name}: {answer or refused!r} ({what}) {told}")
+        ended = verdict(answer, refused, truth[name], told, layer.failed)
+        if ended is None or not (number or layer.failed):
+            print(f"WRONG: {name}: {answer or refused!r} ({fault}) {told}")
             return 1
         said[ended] += 1
-        for name, ask in asked.items() if number % 10 == 9 else ():
-            if Counter(ask(standing)) != Counter(truth[name]):
-                print(f"WRONG afterwards: {name} ({what})")
-                return 1
+        if number % 10 == 9:
+            for again, ask in asked.items():
+                if Counter(ask(standing)) != Counter(truth[again]):
+                    print(f"WRONG afterwards: {again} ({fault})")
+                    return 1
     print(dict(said))
     return 0
 

@@ -291,7 +291,7 @@ class Database:
         """A file that vanishes means a newer state; if that names it still, it is lost."""
         if vanished(error):
             rows = self.connection.execute("select path from lake_files").fetchall()
-            lost = [path for (path,) in rows if not (self._layout.root / path).exists()]
+            lost = [path for (path,) in rows if not _is_there(self._layout.root / path)]
             self.take_snapshot()
             still = {
                 path
@@ -408,16 +408,28 @@ def explain(error: Exception, layout: Layout) -> LakeError:
     return Damaged(f"{layout.root}: {text}. `bt-lake check` says what is damaged.")
 
 
+# What lies there is not what the lake put there.
+_AMISS = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+
+
 def _of_the_system(text: str) -> int | None:
-    """The number of the system's error that DuckDB tells of; a file is not damaged by it."""
+    """The number of the system's error that DuckDB tells of, where it may pass by itself."""
     if not text.startswith("IO Error"):
         return None
-    return next((number for number in errno.errorcode if os.strerror(number) in text), None)
+    said = (number for number in errno.errorcode if os.strerror(number) in text)
+    return next((number for number in said if number not in _AMISS), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise CannotRead(f"{path} cannot be looked at: {reason_of(error)}.") from error
 
 
 def _changing(layout: Layout) -> LakeError:
     for table in TABLES:
-        if not (seed := layout.seed(table)).is_file():
+        if not _is_there(seed := layout.seed(table)):
             return Damaged(f"{seed} is lost. `bt-lake check --repair` writes it again.")
     return Conflict(
         f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
