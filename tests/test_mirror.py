@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from bucket_fixtures import URL, content, save
 import bt_lake
 from bt_lake.errors import CannotWrite, Damaged, LakeError
 from bt_lake.lake import Lake
-from bt_lake.warehouse import mirror, objects
+from bt_lake.warehouse import listing, mirror, objects
 from bt_lake.warehouse.ids import uuid7
 
 pytest_plugins = ["bucket_fixtures"]
@@ -157,13 +158,21 @@ def test_several_readers_of_one_folder_while_the_lake_goes_on(lake, far):
     assert content(far) == content(lake)
 
 
+def test_two_threads_that_write_one_file_meet_in_nothing_but_its_name(tmp_path, monkeypatch):
+    both, flush = threading.Barrier(2, timeout=20), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (both.wait(), flush(file)))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(mirror.write_whole, [tmp_path / "c-x.parquet"] * 2, [b"whole"] * 2))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
+
+
 def test_a_slower_reader_takes_nothing_from_a_faster_one(lake, far, monkeypatch):
     """It looked before a commit that the other brought meanwhile, and tidies after it."""
     other, look = bt_lake.open(URL), mirror.remote
     content(far), content(other)
 
-    def slowly(store):
-        seen = look(store)
+    def slowly(store, known):
+        seen = look(store, known)
         monkeypatch.setattr(mirror, "remote", look)
         save(lake, 11)
         Lake.copy(lake.path, URL)
@@ -175,6 +184,66 @@ def test_a_slower_reader_takes_nothing_from_a_faster_one(lake, far, monkeypatch)
     monkeypatch.setattr(mirror, "remote", slowly)
     far.sql("select count(*) from runs")
     assert content(other) == content(lake)
+
+
+@pytest.fixture
+def young(tmp_path: Path, bucket: Path) -> Lake:
+    """Of commits alone: no file of maintenance is missed when they go."""
+    lake = bt_lake.open(tmp_path / "young")
+    save(lake, 1), save(lake, 2)
+    Lake.copy(lake.path, URL)
+    return lake
+
+
+def overtaken(lake: Lake, monkeypatch, place, name: str, then=lambda: None) -> None:
+    """While a look lists the runs, once, the lake is merged and goes up again."""
+    lists = getattr(place, name)
+
+    def slowly(owner, *table):
+        if table == ("runs",):
+            monkeypatch.setattr(place, name, lists)
+            lake.compact()
+            Lake.copy(lake.path, URL)
+            then()
+        return lists(owner, *table)
+
+    monkeypatch.setattr(place, name, slowly)
+
+
+def test_a_look_at_the_store_is_of_one_moment(young, monkeypatch):
+    far = bt_lake.open(URL)
+    far.sql("from runs")
+    save(young, 3)
+    Lake.copy(young.path, URL)
+    overtaken(young, monkeypatch, objects.Objects, "sizes")
+    assert far.sql("from runs").height == 3
+
+
+def test_a_copy_down_is_of_one_moment(young, tmp_path, monkeypatch):
+    overtaken(young, monkeypatch, objects.Objects, "sizes")
+    Lake.copy(URL, tmp_path / "down")
+    assert content(bt_lake.open(tmp_path / "down")) == content(young)
+
+
+def test_a_reader_that_another_overtakes_looks_again(young, monkeypatch):
+    far, other = bt_lake.open(URL), bt_lake.open(URL)
+    far.sql("from runs"), other.sql("from runs")
+    save(young, 3)
+    Lake.copy(young.path, URL)
+    for log in (far.path / "_log").glob("*.json"):
+        listing._grace_s(log)  # as if it had been asked for before
+    overtaken(young, monkeypatch, listing, "commits_of", lambda: other.sql("from runs"))
+    assert far.sql("from runs").height == 3
+
+
+def test_curves_that_only_a_later_look_of_another_knows(lake, far, monkeypatch):
+    far.sql("from runs")
+    monkeypatch.setattr(mirror, "_FRESH_S", 60.0)
+    save(lake, 14)
+    lake.compact()
+    Lake.copy(lake.path, URL)
+    bt_lake.open(URL).sql("from runs")
+    assert content(far) == content(lake)
 
 
 def test_curves_of_commits_whose_ids_do_not_say_so(lake, bucket, monkeypatch):

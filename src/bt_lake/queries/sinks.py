@@ -18,6 +18,7 @@ from bt_lake.warehouse.quoting import identifier
 from bt_lake.warehouse.schema import TABLES, Column
 from bt_lake.warehouse.store import Store
 from bt_lake.warehouse.studies import take_record
+from bt_lake.warehouse.wholefile import unfinished
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,20 +84,20 @@ class FilesSink(Sink):
             for name in self._files:
                 table = frames.runs if name == "runs" else getattr(frames, name)
                 if name not in self._writers:
-                    self._writers[name] = self.open(_unfinished(self._files[name]), table.schema)
+                    self._writers[name] = self.open(unfinished(self._files[name]), table.schema)
                 self._writers[name].write_table(self.shown(table))
         return frames
 
     def finish(self) -> list[Path]:
         self._close_writers()
         for path in self._files.values():
-            os.replace(_unfinished(path), path)
+            os.replace(unfinished(path), path)
         return list(self._files.values())
 
     def close(self) -> None:
         self._close_writers()
         for path in self._files.values():
-            _unfinished(path).unlink(missing_ok=True)
+            unfinished(path).unlink(missing_ok=True)
 
     def _close_writers(self) -> None:
         while self._writers:
@@ -152,8 +153,8 @@ class SqliteSink(Sink):
         _refuse_others_tables(target)
         self._target = target
         self._tables = tables
-        _unfinished(target).unlink(missing_ok=True)
-        self._connection = sqlite3.connect(_unfinished(target))
+        unfinished(target).unlink(missing_ok=True)
+        self._connection = sqlite3.connect(unfinished(target))
         self._connection.execute("pragma synchronous = off")
         for name in tables:
             columns = ", ".join(
@@ -175,12 +176,12 @@ class SqliteSink(Sink):
             self._connection.execute(f"create index {index} on {identifier(name)} (run_id)")
         self._connection.commit()
         self._connection.close()
-        os.replace(_unfinished(self._target), self._target)
+        os.replace(unfinished(self._target), self._target)
         return [self._target]
 
     def close(self) -> None:
         self._connection.close()
-        _unfinished(self._target).unlink(missing_ok=True)
+        unfinished(self._target).unlink(missing_ok=True)
 
 
 class LakeSink(Sink):
@@ -225,10 +226,6 @@ def _sqlite_type(column: Column) -> str:
 def _beside(target: Path, table: str) -> Path:
     """runs.csv for the runs, runs.equity.csv for their curves."""
     return target if table == "runs" else target.with_suffix(f".{table}{target.suffix}")
-
-
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
 
 
 def _check_place(path: Path) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.objects import Objects
 from bt_lake.warehouse.paths import data_file
+from bt_lake.warehouse.wholefile import unfinished
 
 _CARD = "lake.json"
 SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
@@ -145,40 +147,56 @@ class Remote:
         return {add.path: add.digest for add in self.state.adds}
 
 
-def remote(objects: Objects, there: Mapping[str, int] | None = None) -> Remote:
-    """What is live, by the read rule: the log, then events, then runs, then what is theirs."""
-    logs = (
-        sorted(objects.sizes("_log")) if there is None else [n for n in there if n[:5] == "_log/"]
-    )
+def remote(objects: Objects, known: Remote | None = None) -> Remote:
+    """What is live, by the read rule: the log, then events, then runs, then what is theirs.
+
+    If a newer log came meanwhile, what it replaced may have gone before it was listed: look again.
+    The log that is `known` is not read again.
+    """
+    name = _newest_log(objects)
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            seen = known if known and known.log_name == name else _logged(objects, name)
+            names = [*_standing(objects, seen.state), *(add.path for add in seen.state.adds)]
+            newest = _newest_log(objects)
+            if newest == name:
+                return replace(seen, names=names)
+        name = _newest_log(objects)
+    raise Conflict(f"{objects.url} changed again and again while it was looked at. Try again.")
+
+
+def _newest_log(objects: Objects) -> str:
+    logs = objects.sizes("_log")
     if not logs:
         raise NotFound(f"no lake at {objects.url}, or a copy of one that did not come to its end")
-    name = max(logs)
+    return max(logs)
+
+
+def _logged(objects: Objects, name: str) -> Remote:
     text = objects.read(name)
-    state = log.parse(text, f"{objects.url}/{name}")
+    return Remote(log.parse(text, f"{objects.url}/{name}"), name, text, [])
+
+
+def _standing(objects: Objects, state: log.State) -> list[str]:
     found = []
     for table in ("events", "runs"):
-        listed = objects.sizes(table) if there is None else there
-        for path in listed:
+        for path in objects.sizes(table):
             file = data_file(path)
             if file and file.table == table and file.commit and not state.has_removed(path):
                 found.append(path)
                 if table == "runs":
-                    found += _children(path, file.commit, there, objects)
-    return Remote(state, name, text, [*found, *(add.path for add in state.adds)])
+                    found += _children(path, file.commit, objects)
+    return found
 
 
-def _children(
-    path: str, commit: str, there: Mapping[str, int] | None, objects: Objects
-) -> list[str]:
+def _children(path: str, commit: str, objects: Objects) -> list[str]:
     """Of a commit whose id does not say what it has, what is there."""
     known = children_of(commit)
     rest = path.partition("/")[2]
     if known is not None:
         return [f"{child}/{rest}" for child in known]
     names = [f"{child}/{rest}" for child in CHILDREN]
-    return [
-        n for n in names if n in (objects.sizes(n.rpartition("/")[0]) if there is None else there)
-    ]
+    return [name for name in names if name in objects.sizes(name.rpartition("/")[0])]
 
 
 def down(objects: Objects, layout: Layout, progress: Progress | None = None) -> Copied:
@@ -248,7 +266,7 @@ def is_what_was_written(name: str, path: Path, digest: str | None) -> bool:
 def write_whole(path: Path, data: bytes) -> None:
     """A file that is there whole or not at all, and durable."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    staged = unfinished(path)
     try:
         with open(staged, "wb") as file:
             file.write(data)

@@ -68,6 +68,8 @@ class Listing:
         newest = epochs(layout)[-1]
         first = int(self.log.stem)
         elapsed = time.monotonic() - self.began
+        if layout.origin is not None:
+            return newest == first  # what is kept of a store goes at once, not after its grace
         try:
             return newest == first or elapsed < min(
                 _grace_s(log_path(layout, epoch)) for epoch in range(first, newest + 1)

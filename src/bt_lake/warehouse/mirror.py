@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -50,28 +51,35 @@ class Mirror:
         """Bring what is new of runs and events, and let go of what was replaced."""
         if self._now is not None and time.monotonic() - self._looked < _FRESH_S:
             return
-        with explained(f"cannot keep files of {self.url} in {self.root}"):
-            for _ in range(_TRIES):
-                with suppress(FileNotFoundError):  # replaced meanwhile
-                    self._bring()
-                    return
-        raise Conflict(f"{self.url} changed again and again while it was read. Try again.")
+        self._try(self._bring)
 
     def fetch(self, said: str = "") -> None:
         """Bring what is missing of the tables that an error names, or of all."""
-        assert self._now is not None
         tables = [t for t in ("equity", "trades", *_EAGER) if not said or f"/{t}/" in said]
+        self._try(lambda: self._fetch(tables))
+
+    def _try(self, bring: Callable[[], None]) -> None:
         with explained(f"cannot keep files of {self.url} in {self.root}"):
-            try:
-                self._get([name for name in self._now.names if name.partition("/")[0] in tables])
-            except FileNotFoundError:
+            for _ in range(_TRIES):
+                with suppress(FileNotFoundError):  # replaced meanwhile
+                    bring()
+                    return
                 self._now = None
-                self.refresh()
+        raise Conflict(f"{self.url} changed again and again while it was read. Try again.")
+
+    def _fetch(self, tables: Collection[str]) -> None:
+        if self._now is None or not self._get(self._named(tables)):
+            self._bring()  # the folder may have the log of a process that looked later
+            self._get(self._named(tables))
+
+    def _named(self, tables: Collection[str]) -> list[str]:
+        assert self._now is not None
+        return [name for name in self._now.names if name.partition("/")[0] in tables]
 
     def _bring(self) -> None:
         # Whatever is kept was in the store before this look at it: if it is not there now, it went.
         kept = self._kept()
-        now = remote(self._objects)
+        now = remote(self._objects, self._now)
         if self._now is None:
             self._begin()
         elif (now.log_name, now.names) == (self._now.log_name, self._now.names):
@@ -101,11 +109,11 @@ class Mirror:
         if not layout.exists:
             write_whole(layout.card, card)
 
-    def _get(self, names: list[str]) -> None:
+    def _get(self, names: list[str]) -> int:
+        """How many were missing, and are here now."""
         missing = [name for name in names if not (self.root / name).is_file()]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(self._one, missing):
-                pass
+            return len([*pool.map(self._one, missing)])
 
     def _one(self, name: str) -> None:
         data = self._objects.read(name)
