@@ -15,6 +15,8 @@ FILES ?=
 # The tests flush some 50,000 files to disk: in memory, where there is room, that takes no time.
 ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 export PYTEST_DEBUG_TEMPROOT ?= $(or $(ROOM),$(TMPDIR),/tmp)
+# The tests start some 300 processes: where compiled modules are not kept, each compiles them again.
+unexport PYTHONDONTWRITEBYTECODE
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 

@@ -101,7 +101,7 @@ def unreadable(
     from bt_lake.warehouse.whole import changed
 
     digests = Digests(layout)
-    connection = Database(layout).connection
+    connection = Database(layout, views=False).connection
     try:
         live = connection.execute(
             "select table_name, path from lake_files order by path"
