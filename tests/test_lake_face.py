@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_all_start_methods, get_context
+from unittest.mock import ANY
 
 import polars as pl
 import pytest
@@ -358,3 +359,34 @@ def test_a_forked_process_opens_a_connection_of_its_own(tmp_path):
     """From a parent that holds nothing else: threads of other tests do not survive a fork."""
     done = subprocess.run([sys.executable, "-c", FORKING, tmp_path / "lake"], timeout=90)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "told"),
+    [
+        ("best", {"metric": 5}, "metric is a text, not 5"),
+        ("best", {"pareto": [1, 2]}, "pareto is names or a text, not [1, 2]"),
+        ("runs", {"since": 1.5}, "since is a time, not 1.5"),
+        ("runs", {"params": "fast"}, "params is a mapping, not 'fast'"),
+        ("equity", {"runs": None}, "runs is ids of runs, not None"),
+        ("regimes", {"runs": "x", "by": 5}, "by is one of year, volatility, not 5"),
+        ("more", {"runs": ANY, "rf": "x"}, "rf is a number, not 'x'"),
+        ("regimes", {"runs": ANY, "spans": 5}, "spans is a text or a path or a frame, not 5"),
+        ("drawdowns", {"runs": ANY, "n": "2"}, "n is a whole number, not '2'"),
+        ("compare", {"*": (5,)}, "runs is ids of runs, not 5"),
+        ("copy", {"source": 5, "target": "x"}, "source is a text or a path, not 5"),
+        ("lookup", {"keys": 5}, "a key is a mapping such as {'strategy': 'x'}, not 5"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_a_wrong_type_is_named(golden, method, given, told):
+    if given.get("runs") is ANY:
+        given = {**given, "runs": golden.lake.best("sharpe_ratio", n=1)["run_id"].to_list()}
+    named = {name: value for name, value in given.items() if name != "*"}
+    with pytest.raises(BadInput) as error:
+        getattr(golden.lake, method)(*given.get("*", ()), **named)
+    assert str(error.value) == told
+
+
+def test_deleted_is_no_filter_of_marks(golden):
+    with pytest.raises(BadInput, match="no filter 'deleted'"):
+        golden.lake.delete(deleted=True)

@@ -176,3 +176,9 @@ def test_bad_targets_are_refused(golden, tmp_path, name):
     with pytest.raises(BadInput):
         golden.lake.export(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_with_curves_of_none_is_taken_in(golden, tmp_path):
+    golden.lake.export(tmp_path / "none.csv", strategy="nope", curves=True, trades=True)
+    report = Lake(tmp_path / "other").ingest(tmp_path)
+    assert not report.added

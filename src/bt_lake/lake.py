@@ -15,6 +15,7 @@ from bt_lake.queries.reading import Reader
 from bt_lake.questions import Key, Questions, RunIds, named, several
 from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.layout import WAIT_S
+from bt_lake.warehouse.refusing import refusing
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def open(
     )
 
 
+@refusing
 class Lake:
     """A lake of backtests.
 
@@ -456,6 +458,7 @@ class Lake:
         value: str | None = None,
         deleted: bool = False,
     ) -> int:
+        Filters.of(filters)  # `deleted` is none
         ids = self.ids(runs, deleted=deleted, **filters)
         if deleted:
             resolving.check_deleted(self.reader, ids)

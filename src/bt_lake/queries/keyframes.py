@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer
@@ -84,7 +84,7 @@ def _names(frame: Any) -> list[str]:
 def _as_rows(keys: Any) -> list[Mapping[str, Any]]:
     if isinstance(keys, Mapping):
         return [keys]
-    rows = list(keys)
+    rows = list(keys) if isinstance(keys, Iterable) else [keys]
     for row in rows:
         if not isinstance(row, Mapping):
             raise BadInput(f"a key is a mapping such as {{'strategy': 'x'}}, not {row!r}")

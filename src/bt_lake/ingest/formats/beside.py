@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class _Rows:
         begins = np.flatnonzero(changes).tolist()
         self._columns = columns
         self._places: dict[Any, list[slice]] = {}
-        for start, stop in zip(begins, [*begins[1:], len(owners)], strict=True):
+        for start, stop in pairwise([*begins, len(owners)]):
             self._places.setdefault(owners[start], []).append(slice(start, stop))
 
     def of(self, run_id: Any) -> dict[str, Any] | None:
