@@ -15,7 +15,7 @@ from bt_lake.warehouse.errors import BadInput
 
 Face = TypeVar("Face")
 _UNPACKED = re.compile(r"Unpack\[(\w+)\]")
-_ALTERNATIVE = re.compile(r"\s*\|\s*(?![^\[]*\])")
+_ALTERNATIVE = re.compile(r" \| (?![^\[]*\])")
 
 
 def _are(kind: type) -> Callable[[Any], bool]:
