@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from cli_lake import CURVE, Cli, run_id
 
-from bt_lake.cli.table import columns_of, folded, padded, shortened
 from bt_lake.ingest.saving import save
 from bt_lake.warehouse.store import Store
 from bt_lake.wording.values import one_line
+from bt_lake.wording.widths import columns_of, folded, padded, shortened
 
 # Colours, a title, a cleared screen, a bell, overwriting, an 8-bit escape, text turned around.
 EVIL = "a\x1b[31mb\x1b]0;t\x07\x1b[2J\rc\x08\x9b31m\x7f\u202ed\ne"

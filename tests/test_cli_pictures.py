@@ -10,9 +10,9 @@ import pytest
 from bt_lake.cli.chart import equity_chart
 from bt_lake.cli.heatmap import Heatmap, shade_of
 from bt_lake.cli.style import Style
-from bt_lake.cli.table import columns_of
 from bt_lake.drawing.cells import Axis
 from bt_lake.drawing.theme import colour_of
+from bt_lake.wording.widths import columns_of
 
 FAST, SLOW = Axis("fast", [5, 10]), Axis("slow", [50, 60, 70])
 CELLS = [[0.0, 1.0, 2.0], [3.0, None, 4.0]]

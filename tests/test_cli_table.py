@@ -8,8 +8,9 @@ import pytest
 
 from bt_lake.cli.fields import Field, field, plain
 from bt_lake.cli.style import Style
-from bt_lake.cli.table import Markdown, Table, columns_of, shortened
+from bt_lake.cli.table import Markdown, Table
 from bt_lake.wording.values import duration, percent, short_id, text, times
+from bt_lake.wording.widths import columns_of, shortened
 
 FIELDS = [plain("name").at(95), field("sharpe_ratio"), field("total_return"), field("total_trades")]
 ROWS = [("alpha", 1.924, 0.384, 41), ("a name that is long", None, -0.0912, 1234)]

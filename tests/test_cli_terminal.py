@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cli_lake import COMMAND, Cli, environment, run_id
 
-from bt_lake.cli.table import columns_of
+from bt_lake.wording.widths import columns_of
 
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)

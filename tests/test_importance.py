@@ -15,6 +15,7 @@ from bt_lake.lake import Lake
 from bt_lake.metrics.forest import forest
 from bt_lake.metrics.variance import variance_shares
 from bt_lake.warehouse.errors import BadInput, LakeError
+from bt_lake.wording.widths import columns_of
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -86,6 +87,28 @@ def test_of_a_strategy(grid: Lake):
     assert "24 runs on a full grid of 2 x 3 x 2" in repr(found)
     alone = grid.importance("s", symbol="A")
     assert alone.shares["fast"] == pytest.approx(1)
+
+
+def test_no_line_is_wider_than_80_columns(lake: Lake):
+    long, wide = "threshold_of_the_regime_filter_when_markets_are_wild", "閾値"
+    lake.save(
+        [
+            {
+                "strategy": "with_a_name_that_says_all_about_the_strategy",
+                "params": {long: a, wide: b, "x": c},
+                "metrics": {"sharpe_ratio": a * (1 + b * c)},
+            }
+            for a, b, c in product(range(3), range(30), range(2))
+        ]
+    )
+    text = repr(lake.importance("with_a_name_that_says_all_about_the_strategy"))
+    lines = text.splitlines()
+    assert max(map(columns_of, lines)) <= 80
+    assert [columns_of(line[: line.index("%")]) for line in lines if "%" in line] == [59] * 7
+    joined = "".join(line[2:].split("  ")[0] for line in lines)
+    assert f"{long} x {wide}" in joined  # a name is folded, not cut
+    assert f"mean by {wide}: 0 1.00, 1 1.50," in text and text.count(", ...\n") == 1
+    assert any(line.endswith(", 6 4.00,") for line in lines)  # a value stands with its mean
 
 
 def test_what_is_no_full_grid(grid: Lake):

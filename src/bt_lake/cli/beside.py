@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.cli.fields import judged
 from bt_lake.cli.style import Style
-from bt_lake.cli.table import columns_of, folded, padded, shortened
 from bt_lake.warehouse.schema import LABELS, RUNS
 from bt_lake.wording.metrics import full_name, metric_text
 from bt_lake.wording.values import MISSING, one_line, short_id, text, times
+from bt_lake.wording.widths import columns_of, folded, padded, shortened
 
 if TYPE_CHECKING:
     from bt_lake.queries.comparing import Comparison

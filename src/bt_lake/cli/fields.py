@@ -80,14 +80,14 @@ class Field:
 def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
     """The field of a column of the schema, or of a value that nothing is known about."""
     if name == "#":
-        return Field("#", "#", _each(count), right=True, telling=_TELLING["#"])
+        return figure(name, count, telling=_TELLING[name])
     if name == "run_id":
         return run_field(full_ids)
     column = TABLES[table].by_name.get(name)
     title = TITLES.get(name, name.replace("_", " "))
     telling = _TELLING.get(name, _ORDINARY)
     if name == "drawdown":
-        return Field(name, name, _each(fraction(name)), right=True, telling=telling)
+        return figure(name, fraction(name), telling=telling)
     if column is None:
         return plain(name).titled(title).at(telling)
     if column.kind == "timestamp":
@@ -96,6 +96,13 @@ def field(name: str, *, table: str = "runs", full_ids: bool = True) -> Field:
         look = _gain_or_loss if name in _COLOURED else None
         return Field(name, title, _each(number(column)), right=True, telling=telling, look=look)
     return Field(name, title, _each(text), telling=telling, shrink=10)
+
+
+def figure(
+    name: str, show: Callable[[Any], str], *, title: str = "", telling: int = _ORDINARY
+) -> Field:
+    """A column of figures that the schema does not know."""
+    return Field(name, title or name.replace("_", " "), _each(show), right=True, telling=telling)
 
 
 def run_field(full: bool = True) -> Field:
@@ -136,10 +143,9 @@ def judged(name: str) -> Field:
 
     if name not in ("p_luck", "dsr"):
         title = name.removesuffix("_sharpe").replace("_", " ")
-        return Field(name, title, _each(ratio), right=True, telling=62)
-    chance = _each(lambda value: MISSING if value is None else p_text(value))
+        return figure(name, ratio, title=title, telling=62)
     title = name.removesuffix("_luck")
-    return Field(name, title, chance, right=True, telling=67, look=lambda _: "bold")
+    return figure(name, p_text, title=title, telling=67).bold()
 
 
 def parameter(name: str) -> Field:
@@ -148,7 +154,8 @@ def parameter(name: str) -> Field:
 
 
 def _each(one: Callable[[Any], str]) -> Callable[[Sequence[Any]], list[str]]:
-    return lambda values: [one(value) for value in values]
+    """Of the values one by one; what is not there reads as everywhere."""
+    return lambda values: [MISSING if value is None else one(value) for value in values]
 
 
 def _gain_or_loss(value: Any) -> str:

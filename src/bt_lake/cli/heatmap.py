@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.table import columns_of, padded
 from bt_lake.drawing.cells import Cells
 from bt_lake.drawing.theme import colour_of
+from bt_lake.wording.widths import columns_of, padded
 
 if TYPE_CHECKING:
     from bt_lake.queries.sweeping import Grid

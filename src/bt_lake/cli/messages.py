@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from bt_lake.cli.style import style_of
-from bt_lake.cli.table import columns_of, shortened
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import duration, harmless, one_line
+from bt_lake.wording.widths import columns_of, shortened
 
 if TYPE_CHECKING:
     from bt_lake.cli.output import Shown

@@ -25,7 +25,6 @@ _LABELS = [
     for name in SHOWN
     if name not in ("strategy", "strategy_version", "symbol", "timeframe", "engine")
 ]
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEAR_WIDTH = 74
 
 Row = Mapping[str, Any]
@@ -190,7 +189,7 @@ def _months(
     lines = [style("Returns by month, %", "bold")]
     per = 12 if width >= _YEAR_WIDTH else 6
     for first in range(1, 13, per):
-        names = _MONTHS[first - 1 : first - 1 + per]
+        names = values.MONTHS[first - 1 : first - 1 + per]
         last = first + per > 12
         head = "      " + "".join(name.rjust(5) for name in names) + ("    year" if last else "")
         lines.append(style(head, "dim"))

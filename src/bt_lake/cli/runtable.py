@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bt_lake.cli.fields import JUDGED, Field, field, judged, parameter, plain
+from bt_lake.cli.fields import JUDGED, Field, field, figure, judged, parameter, plain
 from bt_lake.cli.output import Layout, Output, Row
-from bt_lake.cli.table import shortened
 from bt_lake.queries.names import PARAM
 from bt_lake.queries.wholerows import flat
 from bt_lake.warehouse.schema import RUNS, SHOWN
-from bt_lake.wording.values import MISSING, text
+from bt_lake.wording.values import text
+from bt_lake.wording.widths import shortened
 
 # Shown where any run has one; the others only where the shown runs differ in them.
 _ALWAYS = ("strategy", "symbol")
@@ -25,7 +25,7 @@ _MOST_OF_AN_ERROR = 80
 _PARTS = ("sample", "fold")  # a row that has one is not of the whole
 _A_YEAR = 365.25 * 86_400
 _ALIKE = 1.1  # as long, but for where the data begin
-_YEARS = Field("years", "years", lambda years: [_year(value) for value in years], right=True)
+_YEARS = figure("years", lambda value: f"{value:.1f}")
 
 # What a table of runs is made of; the rest of the columns need not be asked for.
 ASKED = (
@@ -84,10 +84,6 @@ class RunLayout:
         return [
             n for n in names if n in values and (n == self._metric or _worth_showing(n, values[n]))
         ]
-
-
-def _year(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.1f}"
 
 
 def _years(values: Mapping[str, list[Any]]) -> list[float | None]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bt_lake.cli.style import PLAIN, Style
-from bt_lake.cli.table import columns_of, folded, padded
 from bt_lake.wording.values import one_line
+from bt_lake.wording.widths import columns_of, folded, padded
 
 _GAP = 3
 _INDENT = "  "

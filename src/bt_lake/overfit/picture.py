@@ -8,7 +8,7 @@ from bt_lake.drawing.charts import WIDTH, titled
 from bt_lake.drawing.picture import Line, Picture, Rect, Text
 from bt_lake.drawing.scales import Linear
 from bt_lake.drawing.theme import BAD, FAINT, INK, SERIES
-from bt_lake.wording.values import percent
+from bt_lake.wording.values import share
 
 if TYPE_CHECKING:
     from bt_lake.overfit.results import Overfitting
@@ -40,7 +40,7 @@ def logits_picture(found: Overfitting, family: str) -> Picture:
     for tick in across.ticks(9):
         drawn.add(Text(across(tick), _BOTTOM + 16, f"{tick:g}", 12, "middle", FAINT))
     said = (
-        f"PBO {percent(found.pbo, sign='')}: the share of {found.splits:,} splits whose best in "
+        f"PBO {share(found.pbo)}: the share of {found.splits:,} splits whose best in "
         "sample comes out below the middle"
     )
     return titled(drawn, said)

@@ -22,7 +22,8 @@ from bt_lake.warehouse.errors import BadInput, NotFound
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.warehouse.schema import LABELS, RUNS
 from bt_lake.wording.metrics import metric_name, metric_text, short
-from bt_lake.wording.values import percent, text, tick_share
+from bt_lake.wording.values import share, text, tick_share
+from bt_lake.wording.widths import columns_of, folded, packed, padded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _LABELS = tuple(name for name in LABELS if name != "strategy")
 _SHOWN = 12
+_WIDTH, _NAMES = 80, 50  # columns of the text, and of the names in it at most
 _BINS = 24
 _FEWEST = 20  # runs, for a forest
 
@@ -130,17 +132,23 @@ class Importance(Shown):
         )
 
     def __repr__(self) -> str:
-        lines = [f"{metric_name(self.metric)} of {self.strategy}: {self.words}", ""]
-        left = max(map(len, self.shares), default=0)
-        for name, share in self.shares.items():
-            bar = "█" * round(share * 40)
-            lines.append(f"  {name:<{left}}  {percent(share, sign=''):>6}  {bar}".rstrip())
+        lines = folded(f"{metric_name(self.metric)} of {self.strategy}: {self.words}", _WIDTH)
+        lines.append("")
+        names = min(max(map(columns_of, self.shares), default=0), _NAMES)
+        room = min(40, _WIDTH - names - 12)
+        for name, part in self.shares.items():
+            *above, name = folded(name, names)
+            lines += ["  " + line for line in above]
+            bar = "█" * round(part * room)
+            lines.append(f"  {padded(name, names)}  {share(part):>6}  {bar}".rstrip())
         show = metric_text(self.metric)
         means = self.means().rows()
         for name in self.axes:
-            told = [f"{v} {show(m)}" for p, v, m in means if p == short(name)]
-            lines.append(f"  mean by {short(name)}: {', '.join(told[:_SHOWN])}")
-            lines[-1] += ", ..." if len(told) > _SHOWN else ""
+            told = [f" {v} {show(m)}," for p, v, m in means if p == short(name)]
+            told[_SHOWN:] = [" ..."] * (len(told) > _SHOWN)
+            told[-1] = told[-1].removesuffix(",")
+            first, *rest = packed([f"mean by {short(name)}:", *told], _WIDTH - 4)
+            lines += ["  " + first, *("    " + line for line in rest)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -23,7 +23,7 @@ from bt_lake.queries.wholerows import Row, whole_rows
 from bt_lake.warehouse.errors import BadInput, NotFound, UnknownName
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.wording.metrics import full_name, metric_text
-from bt_lake.wording.values import percent, ratio, short_id
+from bt_lake.wording.values import percent, ratio, share, short_id
 
 if TYPE_CHECKING:
     import polars as pl
@@ -134,8 +134,8 @@ class Portfolio(Shown):
         lines = [f"{len(self.rows)} runs, {self.words}", ""]
         lines.append(f"{'':<{left}}{'weight':>9}{'risk':>9}{'return':>10}")
         for name, (*_, weight, risk, whole) in zip(heads_of, frame.rows(), strict=True):
-            added = "-" if risk is None else percent(risk, sign="")
-            shown = f"{percent(weight, sign=''):>9}{added:>9}"
+            added = "-" if risk is None else share(risk)
+            shown = f"{share(weight):>9}{added:>9}"
             lines.append(f"{name:<{left}}{shown}{percent(whole):>10}")
         lines.append("")
         for name in _SHOWN:

@@ -20,12 +20,12 @@ from bt_lake.queries.tracks import Track, tracks
 from bt_lake.queries.wholerows import whole_rows
 from bt_lake.warehouse.forking import refuse_frames
 from bt_lake.wording.more import MORE
+from bt_lake.wording.values import MONTHS
 
 if TYPE_CHECKING:
     import polars as pl
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 

@@ -33,11 +33,14 @@ from bt_lake.wording.metrics import BESIDE, SECTIONS, full_name, metric_text, nu
 from bt_lake.wording.more import MORE
 from bt_lake.wording.values import (
     MISSING,
+    MONTHS,
     count,
     general,
     money,
     one_decimal,
     percent,
+    share,
+    share_of_few,
     text,
     tick,
     tick_share,
@@ -52,7 +55,6 @@ _CARDS = {
     "win_rate": "Win rate",
     "total_trades": "Trades",
 }
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHADED = 3
 _ORIGIN = (
     "run_id", "created_at", "engine", "engine_version", "entrypoint", "reproduced_from",
@@ -208,7 +210,7 @@ def _monthly(subject: Subject, left: list[str]) -> list[Block]:
         cells = [_tinted(months.get(month), scale) for month in range(1, 13)]
         whole = float(np.prod([1.0 + value for value in months.values()])) - 1.0
         rows.append([str(year), *cells, Cell(_short(whole), bold=True)])
-    return [Table(["", *_MONTHS, "Year"], rows)]
+    return [Table(["", *MONTHS, "Year"], rows)]
 
 
 def _scale(values: list[float]) -> float:
@@ -274,7 +276,7 @@ def _period(subject: Subject) -> str:
 def _quantiles(name: str, values: Any) -> list[str | Cell]:
     found = np.quantile(values, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
     shown = [percent(float(value), sign="-", digits=2) for value in [values.mean(), *found]]
-    gains = percent(float((values > 0).mean()), sign="")
+    gains = share(float((values > 0).mean()))
     return [name, count(values.size), gains, *shown]
 
 
@@ -285,7 +287,7 @@ def _seasons(subject: Subject, left: list[str]) -> list[Block]:
     tables: dict[str, list[list[str | Cell]]] = {}
     for row in seasons_of(subject.track):
         shown = [percent(row[name], sign="-", digits=2) for name in names]
-        gains = percent(row["gains"], sign="", digits=0)
+        gains = share_of_few(row["gains"])
         line: list[str | Cell] = [row["season"], count(row["returns"]), gains, *shown]
         tables.setdefault(row["by"], []).append(line)
     return [Table([by, *head], rows) for by, rows in tables.items()]
@@ -372,7 +374,7 @@ def _more_numbers(subject: Subject, left: list[str]) -> list[Block]:
     ]
     half = (len(rows) + 1) // 2
     tables = [Table(["", ""], part) for part in (rows[:half], rows[half:]) if part]
-    return [Words(f"Risk-free rate: {percent(subject.rf, sign='')} a year."), Abreast(tables)]
+    return [Words(f"Risk-free rate: {share(subject.rf)} a year."), Abreast(tables)]
 
 
 def _relative(subject: Subject, left: list[str]) -> list[Block]:
@@ -384,7 +386,7 @@ def _relative(subject: Subject, left: list[str]) -> list[Block]:
         for name, value in found.items()
         if value is not None
     ]
-    rate = f"Risk-free rate: {percent(subject.rf, sign='')} a year." if subject.rf else ""
+    rate = f"Risk-free rate: {share(subject.rf)} a year." if subject.rf else ""
     half = (len(rows) + 1) // 2
     tables = [Table(["", ""], part) for part in (rows[:half], rows[half:]) if part]
     said = f"Benchmark: {subject.pair.name}. {rate}".strip()

@@ -9,7 +9,7 @@ import numpy as np
 from bt_lake.drawing import charts
 from bt_lake.report.document import Abreast, Block, Cell, Figure, Table, Words
 from bt_lake.report.subject import Subject
-from bt_lake.wording.values import MISSING, count, percent, ratio, text, tick
+from bt_lake.wording.values import MISSING, count, percent, ratio, share_of_few, text, tick
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +84,7 @@ def _grouped(frame: pl.DataFrame, name: str, measure: str) -> Table | None:
         [
             _named(name, key),
             count(trades),
-            MISSING if wins is None else percent(wins, sign="", digits=0),
+            MISSING if wins is None else share_of_few(wins),
             show(total) if measure == "pnl" else show(mean),
             MISSING if factor is None else ratio(factor),
         ]

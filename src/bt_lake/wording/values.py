@@ -10,6 +10,7 @@ from typing import Any
 MISSING = "-"
 # Characters that take no room and say nothing by themselves; those that turn text around do.
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SIZES = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -19,6 +20,15 @@ def percent(value: float, *, sign: str = "+", digits: int = 1) -> str:
     if round(value * 100, digits) == 0:
         return f"{0:.{digits}f}%"
     return f"{value:{sign},.{digits}%}"
+
+
+def share(value: float) -> str:
+    """Of a whole: a plus would say nothing."""
+    return percent(value, sign="")
+
+
+def share_of_few(value: float) -> str:
+    return percent(value, sign="", digits=0)
 
 
 def tick_share(value: float) -> str:

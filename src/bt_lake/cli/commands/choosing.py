@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, plain, run_field
+from bt_lake.cli.fields import Field, field, figure, plain, run_field
 from bt_lake.cli.options import Limit, MetricOption, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.wording.metrics import metric_text
-from bt_lake.wording.values import MISSING, percent, ratio
+from bt_lake.wording.values import ratio, share_of_few
 
 _SUMMARY = {"above_0": 95, "ahead": 94, "worst": 93, "trend": 92}
 
@@ -63,23 +63,16 @@ def stability(
     )
 
 
-def _shown(name: str, show: Any, out: Output) -> Field:
+def _shown(name: str, show: Callable[[Any], str], out: Output) -> Field:
     if name == "run_id":
         return run_field(not out.on_terminal)
     if name == "periods":
         return plain(name).at(40)
     if name in ("above_0", "ahead"):
-        return _right(name, lambda v: percent(v, sign="", digits=0)).at(_SUMMARY[name])
-    if name == "trend":
-        return _right(name, ratio).at(_SUMMARY[name])
-    return _right(name, show).at(_SUMMARY.get(name, 50))
-
-
-def _right(name: str, show: Any) -> Field:
-    def texts(values: Sequence[Any]) -> list[str]:
-        return [MISSING if value is None else show(value) for value in values]
-
-    return Field(name, name.replace("_", " "), texts, right=True)
+        show = share_of_few
+    elif name == "trend":
+        show = ratio
+    return figure(name, show, telling=_SUMMARY.get(name, 50))
 
 
 def pick(
@@ -117,5 +110,5 @@ def _picked(name: str, out: Output) -> Field:
         made = run_field(not out.on_terminal)
         return made if name == "run_id" else made.titled("most alike")
     if name == "correlation":
-        return _right(name, ratio).at(90)
+        return figure(name, ratio, telling=90)
     return field(name).at(95)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, plain, run_field
+from bt_lake.cli.fields import Field, field, figure, plain, run_field
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import NotFound
-from bt_lake.wording.values import MISSING, percent
+from bt_lake.wording.values import share_of_few
 
 Runs = Annotated[
     list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
@@ -102,12 +101,5 @@ def _shown(name: str, out: Output) -> Field:
     if name == "returns":
         return plain(name).at(60)
     if name == "share":
-        return _right(name, lambda value: percent(value, sign="", digits=0)).at(50)
+        return figure(name, share_of_few, telling=50)
     return field(name)
-
-
-def _right(name: str, show: Callable[[Any], str]) -> Field:
-    def texts(values: Sequence[Any]) -> list[str]:
-        return [MISSING if value is None else show(value) for value in values]
-
-    return Field(name, name, texts, right=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, plain
+from bt_lake.cli.fields import Field, field, figure, plain
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, stacked
 from bt_lake.cli.session import Session
@@ -127,7 +127,7 @@ def _add_upkeep(section: Section, upkeep: Upkeep) -> None:
 
 def _info_fields() -> list[Field]:
     counts = [field("total_trades").titled(title) for title in ("rows", "files")]
-    sizes = Field("bytes", "size", lambda values: [size(value) for value in values], right=True)
+    sizes = figure("bytes", size, title="size")
     return [plain("table"), *counts, sizes, field("total_trades").titled("not compacted")]
 
 

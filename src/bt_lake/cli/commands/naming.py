@@ -10,8 +10,8 @@ from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.cli.style import Style
-from bt_lake.cli.table import columns_of, folded, padded
 from bt_lake.wording.values import one_line
+from bt_lake.wording.widths import columns_of, folded, padded
 
 _COLUMNS = ["name", "unit", "better", "meaning"]
 

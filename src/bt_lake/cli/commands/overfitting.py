@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, judged, plain
+from bt_lake.cli.fields import Field, field, figure, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
@@ -167,7 +167,7 @@ def _figure(name: str) -> Field:
         words = {True: "better than luck", False: "no", None: ""}
         return Field(name, "verdict", lambda values: [words[v] for v in values])
     show = count if name == "trials" else ratio
-    return Field(name, name, lambda values: [show(v) for v in values], right=True)
+    return figure(name, show)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
 from bt_lake.cli.commands.runs import names
-from bt_lake.cli.fields import JUDGED, Field, judged, plain
+from bt_lake.cli.fields import JUDGED, Field, figure, judged, plain
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.queries.names import meant
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.metrics import metric_name, metric_text
-from bt_lake.wording.values import MISSING, count, percent
+from bt_lake.wording.values import count, share
 
 _COUNTS = {"runs": 90, "trials": 89, "failed": 35, "n": 20}
 _TELLING = {"median": 70, "mean": 65, "max": 60, "share_above": 58, "min": 50, "std": 45}
@@ -109,18 +108,9 @@ def _layout(dimensions: Sequence[str], metric: str, above: float | None) -> Layo
 
 def _figure(name: str, show: Callable[[Any], str], above: float | None) -> Field:
     if name in _COUNTS:
-        return _number(name, name, count, _COUNTS[name])
+        return figure(name, count, telling=_COUNTS[name])
     if name in JUDGED:
         return judged(name)
     if name == "share_above":
-        return _number(name, f"above {above:g}", _share, _TELLING[name])
-    return _number(name, name, show, _TELLING.get(name, 40))
-
-
-def _number(name: str, title: str, show: Callable[[Any], str], telling: int) -> Field:
-    made = Field(name, title, lambda values: [show(value) for value in values], right=True)
-    return replace(made, telling=telling)
-
-
-def _share(value: float | None) -> str:
-    return MISSING if value is None else percent(value, sign="")
+        return figure(name, share, title=f"above {above:g}", telling=_TELLING[name])
+    return figure(name, show, title=name, telling=_TELLING.get(name, 40))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.fields import Field, field, plain
+from bt_lake.cli.fields import Field, field, figure, plain
 from bt_lake.cli.options import Limit, MetricOption, Which
 from bt_lake.cli.output import Format, Layout, Output, Row
 from bt_lake.cli.session import Session
@@ -90,9 +90,9 @@ def _layout(metric: str, out: Output) -> Layout:
 
 
 def _column(name: str, show: Callable[[Any], str], out: Output) -> Field:
-    title = name.replace("_", " ")
     if name in _VALUES:
-        return Field(name, title, lambda values: [show(v) for v in values], right=True, telling=90)
+        return figure(name, show, telling=90)
     if name in _RUNS:
-        return field("run_id", full_ids=not out.on_terminal).titled(title).at(_RUNS[name])
+        made = field("run_id", full_ids=not out.on_terminal).at(_RUNS[name])
+        return made.titled(name.replace("_", " "))
     return plain(name)
