@@ -16,6 +16,7 @@ from factory import frames, ids
 from bt_lake.lake import Lake
 from bt_lake.queries import shelf
 from bt_lake.queries.answer import Answer
+from bt_lake.queries.curves import equity
 from bt_lake.queries.filters import Filters
 from bt_lake.queries.listing import listing
 from bt_lake.queries.ranking import best
@@ -120,7 +121,7 @@ def frames_of(reader: Reader) -> list[Answer]:
 
 def fetched(answer: Answer, reader: Reader) -> pl.DataFrame:
     """What the answer is without a frame of the rows."""
-    bare = Answer(reader, lambda connection: replace(answer.plan(connection), places=None))
+    bare = Answer(reader, lambda connection: replace(answer.plan(connection)))
     return bare.frame()
 
 
@@ -140,6 +141,24 @@ def test_the_frame_of_the_rows_is_used_and_follows_the_lake(lake: Lake):
     lake.delete(lake.best("mine", 1)["run_id"][0])
     for _ in range(3):
         assert lake.best("mine", 5)["sharpe_ratio"].to_list() == [2, 1, 0][::-1]
+
+
+def test_what_is_made_of_a_query_has_no_quick_way_of_its_own(lake: Lake):
+    points = [[f"2024-01-{day:02}", 100 + day + day % 2] for day in range(1, 9)]
+    for _ in range(3):
+        run = lake.save(strategy="s", equity=points)
+    for _ in range(held.FEW_QUESTIONS + 3):
+        lake.best("sharpe_ratio")
+    for answer in (*frames_of(lake.reader)[::4], equity(lake.reader, [run])):
+
+        def changed(connection: duckdb.DuckDBPyConnection, answer: Answer = answer) -> Any:
+            query = answer.plan(connection)
+            assert query.quick is not None
+            other = replace(query, sql=f"from ({query.sql}) limit 1")
+            return query.frame(connection).height, other.frame(connection).height
+
+        whole, one = lake.reader.ask(changed)
+        assert (whole, one) == (8 if answer.columns[1] == "ts" else 3, 1)
 
 
 def test_a_window_asked_again_is_still_that_window(lake: Lake):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-    from bt_lake.queries.shelf import Places
-
 T = TypeVar("T")
 _ROWS = 8_192
 _BATCH_ROWS = 65_536
@@ -31,25 +29,33 @@ _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")  # what 64 bits surely hold
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]?\d+)?")
 
 
+# Asks for the frame of a SELECT and its values; who has no quick way to a frame gives None.
+Fetch = Callable[[str, Mapping[str, Any]], "pl.DataFrame"]
+Quick = Callable[["DuckDBPyConnection", Fetch], "pl.DataFrame | None"]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One SELECT, its named values, and tables of the asker's that it mentions.
 
     `times` are the columns with a time zone; None means to find out. When fewer than `enough`
-    rows come back, `otherwise` may give another query, nothing, or an error. `finish` makes the
-    frame of `sooner`, a SELECT without values that is quicker where all is wanted as one frame;
-    `places` finds the same rows where they are in memory.
+    rows come back, `otherwise` may give another query, nothing, or an error. `quick` may give the
+    same rows sooner where all are wanted as one frame; it is of this query alone, so that
+    whatever `replace` makes of it has none.
     """
 
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
     times: tuple[str, ...] | None = None
     tables: Mapping[str, Any] = field(default_factory=dict)
-    places: Places | None = None
     enough: int = 0
     otherwise: Callable[[DuckDBPyConnection], Query | None] | None = None
-    sooner: str = ""
-    finish: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    quick: Quick | None = field(default=None, init=False)
+
+    def quicker(self, quick: Quick) -> Query:
+        made = replace(self)
+        object.__setattr__(made, "quick", quick)
+        return made
 
     def relation(self, connection: DuckDBPyConnection) -> DuckDBPyRelation:
         load_relations()
@@ -80,16 +86,8 @@ class Query:
             plain: pl.DataFrame = self.relation(connection).pl()
             return plain
         self._register(connection)
-        if self.places is not None:
-            from bt_lake.queries.shelf import shelf_of
-
-            shelf = shelf_of(connection, partial(_frame, submit))
-            if shelf is not None:
-                found = _frame(submit, self.places.sql, self.values)
-                return shelf.rows(found, self.places)
-        if self.finish is not None:
-            return self.finish(_frame(submit, self.sooner))
-        return _frame(submit, self.sql, self.values)
+        found = self.quick and self.quick(connection, partial(_frame, submit))
+        return _frame(submit, self.sql, self.values) if found is None else found
 
     def _register(self, connection: DuckDBPyConnection) -> None:
         if self.tables:
@@ -98,10 +96,10 @@ class Query:
             connection.register(name, table)
 
 
-def _frame(submit: Any, sql: str, values: Mapping[str, Any] | None = None) -> pl.DataFrame:
+def _frame(submit: Any, sql: str, values: Mapping[str, Any]) -> pl.DataFrame:
     import polars as pl
 
-    rows = submit(sql, dict(values or {}) or None, "arrow", _FRAME_ROWS)
+    rows = submit(sql, dict(values) or None, "arrow", _FRAME_ROWS)
     frame = pl.from_arrow(rows.arrow_table(to_polars=True), rechunk=False)
     assert isinstance(frame, pl.DataFrame)
     return frame

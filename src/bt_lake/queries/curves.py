@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.queries.answer import Answer, Query
@@ -29,8 +29,8 @@ def equity(reader: Reader, run_ids: Sequence[str]) -> Answer:
         query = Query(sql("curves", points=points), owners.values, ("ts",))
         if not owners.runs:
             return query
-        sooner = sql("curves_unordered", points=points, ids=id_list(owners.ids))
-        return replace(query, sooner=sooner, finish=owners.in_order)
+        unordered = sql("curves_unordered", points=points, ids=id_list(owners.ids))
+        return query.quicker(lambda _, fetch: owners.in_order(fetch(unordered, {})))
 
     return Answer(reader, plan)
 

@@ -62,8 +62,8 @@ def listing(
         if all_held(connection):
             order.check(connection)
             text = sql("list_all" if n is None else "list_held", order=order.sql, **pieces)
-            places = Places.of(names, condition.sql, order.sql, n=n is not None)
-            return Query(text, values, times_of(names), places=places)
+            places = Places.of(names, condition.sql, order.sql, values, n=n is not None)
+            return Query(text, values, times_of(names)).quicker(places.rows)
         near = _near(connection, order, condition, first_page=after is None)
         if n is None or near is None:
             return whole(connection)

@@ -86,7 +86,7 @@ def ranked(
         names = picked(connection, columns, first=wanted.name, without=tuple(groups), beside=RANK)
         direction = "asc" if upwards else "desc"
         held = all_held(connection)
-        return Query(
+        query = Query(
             sql(
                 _file(wanted, per, condition, held=held),
                 nth_value=sql(
@@ -110,18 +110,13 @@ def ranked(
             ),
             values,
             times=times_of(names),
-            places=Places.of(
-                names,
-                f"{text} and {wanted.sql} is not null",
-                f"{wanted.sql} {direction}, run_id",
-                n=True,
-                ranked=True,
-            )
-            if held and not per
-            else None,
             enough=1,
             otherwise=lambda connection: require(connection, wanted),
         )
+        if per or not held:
+            return query
+        known, order = f"{text} and {wanted.sql} is not null", f"{wanted.sql} {direction}, run_id"
+        return query.quicker(Places.of(names, known, order, values, n=True, ranked=True).rows)
 
     return plan
 

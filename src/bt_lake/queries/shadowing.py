@@ -85,7 +85,6 @@ class Shadow:
             sql=sql,
             values={**self.chosen.values, **query.values},
             tables={WINDOWED: self.columns},
-            places=None,  # the rows in memory are those of all time
         )
 
     def _replaced(self, source: str) -> str:

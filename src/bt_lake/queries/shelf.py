@@ -6,9 +6,9 @@ where all rows are held (see `warehouse.held`) it finds their places, and the ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from bt_lake.queries.text import sql
@@ -19,26 +19,40 @@ if TYPE_CHECKING:
     import polars as pl
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.queries.answer import Fetch
+
 PLACE = "lake_place"
-Fetch = Callable[[str], "pl.DataFrame"]
 
 
 class Places(NamedTuple):
     """A SELECT of the places of rows, and of what of their columns is none of `runs`."""
 
     sql: str
+    values: Mapping[str, Any]
     names: tuple[str, ...]
     ranked: bool
 
     @classmethod
     def of(
-        cls, names: Mapping[str, str], condition: str, order: str, *, n: bool, ranked: bool = False
+        cls,
+        names: Mapping[str, str],
+        condition: str,
+        order: str,
+        values: Mapping[str, Any],
+        *,
+        n: bool,
+        ranked: bool = False,
     ) -> Places:
         others = [text for name, text in names.items() if name not in RUNS]
         columns = ", ".join([f"runs.rowid as {PLACE}", *others])
         limit = "limit $n" if n else ""
         text = sql("places", columns=columns, condition=condition, order=order, limit=limit)
-        return cls(text, tuple(names), ranked)
+        return cls(text, values, tuple(names), ranked)
+
+    def rows(self, connection: DuckDBPyConnection, fetch: Fetch) -> pl.DataFrame | None:
+        """The rows in these places, where they are in memory."""
+        shelf = shelf_of(connection, fetch)
+        return None if shelf is None else shelf.rows(fetch(self.sql, self.values), self)
 
 
 @dataclass(slots=True)
@@ -71,5 +85,6 @@ def shelf_of(connection: DuckDBPyConnection, fetch: Fetch) -> Shelf | None:
         return None
     if shelf.frame is None:
         columns = ", ".join(RUNS.names)
-        shelf.frame = fetch(f"select rowid as {PLACE}, {columns} from {HELD_RUNS} order by rowid")
+        text = f"select rowid as {PLACE}, {columns} from {HELD_RUNS} order by rowid"
+        shelf.frame = fetch(text, {})
     return shelf
