@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 
 import numpy as np
 import pytest
@@ -280,6 +281,15 @@ def lake_of_all_kinds(lake, rng):
     lake.delete(ids[:3])
 
 
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """For tests that only ask; the seed stands in its path, which each failure shows."""
+    seed = secrets.randbits(32)
+    lake = open_lake(tmp_path_factory.mktemp(f"seed-{seed}-") / "lake")
+    lake_of_all_kinds(lake, np.random.default_rng(seed))
+    return lake
+
+
 ASKED = [
     {},
     {"strategy": "grid"},
@@ -324,37 +334,35 @@ def in_sql(lake, asked, run_id):
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_every_place_counts_and_deflates_alike(lake, asked):
-    lake_of_all_kinds(lake, seeded())
-    report = lake.overfit(**asked, **FAST)
+def test_every_place_counts_and_deflates_alike(kinds, asked):
+    report = kinds.overfit(**asked, **FAST)
     if report.best is None:
         return
     luck = report.best.deflated
-    row = {r["run_id"]: r for r in lake.best("sharpe_ratio", 99, deflate=True, **asked).to_dicts()}
+    row = {r["run_id"]: r for r in kinds.best("sharpe_ratio", 99, deflate=True, **asked).to_dicts()}
     mine = row[report.best.run_id]
     assert mine["dsr"] == (None if luck is None else pytest.approx(luck.dsr, abs=1e-9))
     if luck is not None:
         assert mine["expected_max_sharpe"] == pytest.approx(luck.expected_max_annual)
-        assert f"{report.counts.trials:,} trial" in luck_told(lake, asked)
-    told = in_sql(lake, asked, mine["run_id"])
+        assert f"{report.counts.trials:,} trial" in luck_told(kinds, asked)
+    told = in_sql(kinds, asked, mine["run_id"])
     assert told["trials"] == report.counts.trials
     assert told["dsr"] == (None if mine["dsr"] is None else pytest.approx(mine["dsr"], abs=1e-9))
     assert told["expected_max_sharpe"] == pytest.approx(mine["expected_max_sharpe"])
-    grouped = lake.aggregate("strategy", deflate=True, **asked).to_dicts()
+    grouped = kinds.aggregate("strategy", deflate=True, **asked).to_dicts()
     if len(grouped) == 1:
         assert grouped[0]["trials"] == report.counts.trials
         assert grouped[0]["expected_max_sharpe"] == pytest.approx(mine["expected_max_sharpe"])
 
 
 @pytest.mark.parametrize("family", ["strategy", "sweep", "symbol", "all"])
-def test_one_run_says_the_same_of_its_family(lake, family):
+def test_one_run_says_the_same_of_its_family(kinds, family):
     """show, compare, best --family and SQL."""
-    lake_of_all_kinds(lake, seeded())
-    ranked = lake.best("sharpe_ratio", 99, deflate=True, family=family)
+    ranked = kinds.best("sharpe_ratio", 99, deflate=True, family=family)
     rows = ranked.to_dicts()
-    in_sql = {row["run_id"]: row for row in lake.sql(f"from deflated('{family}')").to_dicts()}
+    in_sql = {row["run_id"]: row for row in kinds.sql(f"from deflated('{family}')").to_dicts()}
     for row in rows[:: max(1, len(rows) // 4)]:
-        standing = lake.run(row["run_id"]).standing(family)
+        standing = kinds.run(row["run_id"]).standing(family)
         told = in_sql[row["run_id"]]
         assert (standing.trials, standing.part) == (told["trials"], told["part"])
         if row["dsr"] is not None:
@@ -363,21 +371,20 @@ def test_one_run_says_the_same_of_its_family(lake, family):
                 assert (getattr(standing, name), told[name]) == (value, value)
     if family == "strategy":
         ids = ranked["run_id"].to_list()[:2]
-        found = [one.dsr for one in lake.compare(ids).standings]
+        found = [one.dsr for one in kinds.compare(ids).standings]
         truth = [in_sql[run_id]["dsr"] for run_id in ids]
         assert found == [each and pytest.approx(each) for each in truth]
 
 
-def test_a_report_for_each_symbol_is_that_of_the_symbol(lake):
-    lake_of_all_kinds(lake, seeded())
-    found = lake.overfit_per("symbol", strategy="grid", **FAST)
+def test_a_report_for_each_symbol_is_that_of_the_symbol(kinds):
+    found = kinds.overfit_per("symbol", strategy="grid", **FAST)
     assert list(found) == [("A",), ("B",), (None,)]
     for symbol in "AB":
-        alone, part = lake.overfit(strategy="grid", symbol=symbol, **FAST), found[(symbol,)]
+        alone, part = kinds.overfit(strategy="grid", symbol=symbol, **FAST), found[(symbol,)]
         assert part.family == f"grid {symbol}"
         assert part.counts == alone.counts
         assert part.search == alone.search
-        row = lake.best("sharpe_ratio", per="symbol", deflate=True, strategy="grid").filter(
+        row = kinds.best("sharpe_ratio", per="symbol", deflate=True, strategy="grid").filter(
             symbol=symbol
         )
         assert row["dsr"].item() == pytest.approx(part.best.deflated.dsr, abs=1e-9)
