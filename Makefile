@@ -36,8 +36,8 @@ else
 endif
 	touch $@
 
-test: $(READY)        ## run the tests, but for those that take minutes each
-	$(PYTEST) -m "not thorough and not long"
+test: $(READY)        ## run the tests that take less than a second each; ALL=1: those too that take seconds
+	$(PYTEST) -m "not thorough and not long$(if $(ALL),, and not slow)"
 
 thorough-test: $(READY) ## kill and stop processes at every step of every write; some minutes; FILES=... for some
 	$(PYTEST) -m thorough --dist load $(FILES)

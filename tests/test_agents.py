@@ -105,6 +105,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", QUESTIONS)
 def test_each_tool_answers_small_and_typed(lake, tool):
     done = asked(lake, tool, **QUESTIONS[tool])
@@ -122,6 +123,7 @@ def test_every_tool_is_asked_and_has_a_schema_of_its_answer(lake):
         assert tool.annotations.read_only_hint == (tool.name not in ("tag", "untag", "note"))
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_lake(lake):
     found = asked(lake, "list_runs", n=60, sort="sharpe_ratio", columns=["run_id"], kb=100)
     assert [row[0] for row in found.structured_content["rows"]] == lake.runs(sort="sharpe_ratio")[
@@ -189,6 +191,7 @@ def test_what_holds_nothing_is_left_out():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_a_stranger_asks_is_answered_or_refused_in_words(lake, text):
     text = text.encode("utf-8", "replace").decode()
@@ -259,6 +262,7 @@ def program(folder: Path) -> str:
     return f"{folder / 'made.py'}:run"
 
 
+@pytest.mark.slow
 def test_what_is_allowed_is_run_within_its_number_of_trials(tmp_path: Path):
     lake = bt_lake.open(tmp_path / "lake")
     lake.study("s", hypothesis="x", budget=2)
@@ -291,6 +295,7 @@ def test_what_is_allowed_is_run_within_its_number_of_trials(tmp_path: Path):
     assert lake.study("s").standing.trials == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_stopped(tmp_path: Path):
     lake = bt_lake.open(tmp_path / "lake")
     lake.create()
@@ -362,6 +367,7 @@ def test_ids_are_short_where_that_names_one_run(tmp_path: Path):
     assert not asked(own, "show_run", run=other[-12:]).is_error
 
 
+@pytest.mark.slow
 def test_over_http_only_who_has_the_token_is_answered(lake, tmp_path: Path):
     import urllib.error
     import urllib.request

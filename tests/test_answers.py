@@ -182,6 +182,7 @@ def test_macros_refuse_what_they_do_not_know_and_lead_into_nested_parameters(lak
     ]
 
 
+@pytest.mark.slow
 def test_macros_refuse_the_parameters_that_python_refuses(lake):
     Store(lake.path).create()
     assert lake.sql("select runs from aggregate('param.nix')").rows() == []
@@ -374,6 +375,7 @@ def test_a_sweep_of_a_metric_called_like_a_column_beside_it(lake):
         lake.sweep("s", "k", metric="param.k")
 
 
+@pytest.mark.slow
 def test_what_runs_share_is_what_does_not_differ(lake):
     values = [True, 1, "1", None, "null", 0.5]
     ids = [lake.save(strategy="s", params={"x": value}) for value in values]

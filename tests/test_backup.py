@@ -65,6 +65,7 @@ def fold_and_wait(store: Store) -> None:
     store.compact(grace_s=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holds", [True, False])
 def test_what_is_folded_meanwhile_is_not_missed(
     store: Store, target: Path, monkeypatch, holds: bool
@@ -184,6 +185,7 @@ def test_a_copy_that_rotted_is_found_and_mended(store: Store, target: Path, tmp_
     assert counted(Store(tmp_path / "whole").recover(target).path) == (1, 5, 2)
 
 
+@pytest.mark.slow
 def test_a_lake_again_from_a_backup(store: Store, target: Path, tmp_path: Path, monkeypatch):
     made = frames(3)
     store.append(made)

@@ -35,6 +35,7 @@ def agrees(row, report):
     assert row["haircut_sharpe"] == (None if left is None else pytest.approx(left, abs=1e-9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", [0.0, 0.005])
 def test_best_is_the_best_of_the_report(lake, edge):
     ids = save_returns(lake, noise(seeded()) + edge, failed=3)
@@ -43,6 +44,7 @@ def test_best_is_the_best_of_the_report(lake, edge):
     agrees(first(lake, family="all"), lake.overfit(**FAST))
 
 
+@pytest.mark.slow
 def test_filters_make_the_family_unless_it_is_named(lake):
     rng = seeded()
     returns = noise(rng, trials=6)
@@ -69,6 +71,7 @@ def test_filters_make_the_family_unless_it_is_named(lake):
     assert len({round(value, 9) for value in by.values()}) == 4
 
 
+@pytest.mark.slow
 def test_p_is_that_of_the_report(lake):
     """Of each trial in each family: filters, groups, windows, all trials of the strategy."""
     rng = seeded()

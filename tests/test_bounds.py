@@ -99,6 +99,7 @@ def test_a_curve_of_many_equal_values(tmp_path, monkeypatch, lake):
         lake.ingest(document(tmp_path, curve))
 
 
+@pytest.mark.slow
 def test_a_long_text_that_stands_for_all(tmp_path, monkeypatch, lake):
     text = "x" * 1_000_000
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), [text])

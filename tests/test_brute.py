@@ -6,6 +6,7 @@ import brute
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_answer_is_that_of_plain_python(seed):
     print(f"seed {seed}")

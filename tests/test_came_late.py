@@ -12,6 +12,7 @@ from bt_lake.warehouse import strays
 from bt_lake.warehouse.errors import Damaged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("table", ["equity", "trades"])
 def test_a_curve_that_comes_after_its_commit_was_folded_is_found_and_taken_in(

@@ -52,6 +52,7 @@ def said(lake: bt_lake.Lake, certificate: Path) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_it_holds_where_nothing_was_touched(made, own):
     found = own.verify(made / "run.json")
     assert found.holds, str(found)
@@ -152,6 +153,7 @@ def test_a_certificate_that_was_changed_shows(made, own, tmp_path, change):
     assert "the certificate itself was changed" in said(own, tmp_path / "forged.json")
 
 
+@pytest.mark.slow
 def test_one_of_a_study_goes_by_the_study(tmp_path):
     lake = bt_lake.open(tmp_path / "lake")
     lake.study("s", hypothesis="x", budget=5)
@@ -183,6 +185,7 @@ def test_what_is_no_certificate_is_refused(own, tmp_path, text):
         own.verify(tmp_path / "nowhere.json")
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_verifies(made, own, tmp_path, capsys):
     at = ["--lake", str(own.path), "certify"]
     assert cli([*at, "run2", "-o", str(tmp_path / "c.json")]) == 0

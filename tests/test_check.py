@@ -179,6 +179,7 @@ def test_seeds_that_a_repair_has_just_written_are_not_put_aside(store):
     assert not list(store.path.glob("_quarantine/_seed/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["torn", "lost"])
 @pytest.mark.parametrize("grace_s", [0, 60], ids=["unlinked", "lingering"])
 def test_the_log_is_rebuilt_from_the_files(store, rows, how, grace_s):
@@ -223,6 +224,7 @@ def test_a_rebuilt_log_knows_which_events_are_in_the_rows(store):
     assert found == [("one\ntwo",), (None,)]
 
 
+@pytest.mark.slow
 def test_a_rebuilt_log_passes_over_what_lingers(store):
     for _ in range(3):
         store.append(frames(1))
@@ -235,6 +237,7 @@ def test_a_rebuilt_log_passes_over_what_lingers(store):
     assert fresh.ask(lambda c: c.execute("select count(*) from equity").fetchall()) == [(15,)]
 
 
+@pytest.mark.slow
 def test_a_rebuilt_log_leaves_nobody_out(store, rows):
     """Of two commits that share a run the other run of the second is taken in, with its curve."""
     one, two = frames(2), frames(1)
@@ -374,6 +377,7 @@ def test_nothing_is_given_up_while_a_folder_is_away(store, tmp_path, compacted, 
     assert everything(store) == [(3, 3, 15, 6)]
 
 
+@pytest.mark.slow
 def test_a_struck_file_that_turns_up_is_taken_in(store, tmp_path):
     """Struck while it was away, it is neither unlinked later nor passed over for good."""
     for _ in range(3):
@@ -395,6 +399,7 @@ def test_a_struck_file_that_turns_up_is_taken_in(store, tmp_path):
     assert everything(store) == [(4, 4, 20, 8)]
 
 
+@pytest.mark.slow
 def test_two_halves_that_both_compacted_lose_nothing(store, tmp_path):
     """A folder that was synchronised file by file; the other log came as a conflict copy."""
     for _ in range(3):
@@ -422,6 +427,7 @@ def test_two_halves_that_both_compacted_lose_nothing(store, tmp_path):
     assert not [f for f in store.check().findings if f.damage]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["{} (1).parquet", "{}.sync-conflict-1.parquet", "{} copy.parquet"]
 )
@@ -438,6 +444,7 @@ def test_a_copy_counts_if_its_original_is_gone(store, name):
     assert everything(store) == [(2, 2, 10, 4)]
 
 
+@pytest.mark.slow
 def test_commits_that_come_back_are_passed_over(store):
     """A backup put over a newer lake, or a copy that was synchronised without deleting."""
     for _ in range(3):
@@ -463,6 +470,7 @@ def test_commits_that_come_back_are_passed_over(store):
     assert store.check().findings == []
 
 
+@pytest.mark.slow
 def test_runs_that_are_in_twice_are_kept_once(store):
     """A backup put over a newer lake: folded commits came back, and were folded again."""
     for _ in range(3):
@@ -477,6 +485,7 @@ def test_runs_that_are_in_twice_are_kept_once(store):
     assert store.check().findings == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["delete", "restore"])
 def test_of_runs_in_twice_what_was_told_of_either_is_kept(store, last):
     """Acts were folded into one of the rows, and not into the other."""
@@ -513,6 +522,7 @@ def add_returned(store: Store) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_repair_can_be_undone(store):
     for _ in range(2):
         store.append(frames(1))
@@ -571,6 +581,7 @@ def flip(path: Path, rng: random.Random) -> int:
     return bit
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_in_every_kind_of_file(store, tmp_path):
     seed = random.randrange(2**32)
     print("seed", seed)
@@ -616,6 +627,7 @@ def test_a_thousand_flipped_bits_are_found(store):
             path.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_whole_files_come_from_a_backup(store, tmp_path):
     """Rotten, torn, missing: each is put right if the backup's bytes prove to be the lake's."""
     every_kind(store)
@@ -641,6 +653,7 @@ def test_whole_files_come_from_a_backup(store, tmp_path):
     assert not store.check().damaged
 
 
+@pytest.mark.slow
 def test_an_id_that_only_a_spoilt_file_told_is_not_missed(store, tmp_path):
     for _ in range(2):
         store.append(frames(1))

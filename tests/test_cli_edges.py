@@ -227,6 +227,7 @@ def test_unicode_goes_out_as_utf_8_whatever_the_locale(cli: Cli):
     assert said.out == "x\né…\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_of_a_long_query(cli: Cli):
     query = "select count(*) from range(100000) a, range(100000) b where a.range * b.range % 7 = 1"

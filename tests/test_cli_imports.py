@@ -60,6 +60,7 @@ def cross(fast: int, slow: int = 20):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -134,6 +134,7 @@ def test_mistakes(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_watch_takes_in_what_appears_until_ctrl_c(empty: Cli, tmp_path: Path):
     folder = tmp_path / "in"

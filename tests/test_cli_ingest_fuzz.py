@@ -92,6 +92,7 @@ def test_truncated_or_flipped_files(template, name, capsys, data):
     check(template, name, damaged((template / name).read_bytes(), data), capsys)
 
 
+@pytest.mark.slow
 @given(documents=st.lists(wild, min_size=1, max_size=4))
 @quietly
 def test_any_documents(template, capsys, documents):

@@ -111,6 +111,7 @@ def test_check_repairs(own: Cli):
     assert own("check").code == 0
 
 
+@pytest.mark.slow
 def test_check_plans_a_repair_with_what_can_be_read(own: Cli):
     file = damaged(own)
     said = own("check", "--repair", "--dry-run")
@@ -122,6 +123,7 @@ def test_check_plans_a_repair_with_what_can_be_read(own: Cli):
     ]
 
 
+@pytest.mark.slow
 def test_check_looks_deep_or_at_what_is_new(own: Cli):
     assert own("check").err.startswith("nothing wrong · ")
     file = next((own.lake / "equity").rglob("*.parquet"))

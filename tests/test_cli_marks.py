@@ -43,6 +43,7 @@ def test_notes_add_up(own: Cli):
     assert shown["notes"] == "first line\nsecond line\nslippage was off"
 
 
+@pytest.mark.slow
 def test_delete_hides_and_restore_brings_back(own: Cli):
     assert own("delete", "06").code == 2
     said = own("delete", "06", "--yes")
@@ -117,6 +118,7 @@ def test_export_to_sqlite_with_everything(cli: Cli, tmp_path: Path):
         assert database.execute("select count(*) from equity").fetchone() == (4,)
 
 
+@pytest.mark.slow
 def test_runs_that_another_lake_has_without_their_curves_are_told(cli: Cli, tmp_path: Path):
     target = tmp_path / "other"
     assert cli("export", target, "--tag", "q4").code == 0

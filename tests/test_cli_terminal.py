@@ -91,6 +91,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_no_line_is_wider_than_the_terminal(made_lake: Path, arguments: list[str], columns: int):
@@ -117,6 +118,7 @@ def test_what_is_left_out_is_named(made_lake: Path):
     assert re.search(r"8 of 8 runs · \d columns left out \(.+\) · ", bare(seen))
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals_only(made_lake: Path, cli: Cli):
     _, seen = at_terminal("best", "sharpe_ratio", lake=made_lake)
     assert "\x1b[32m+21.0%\x1b[0m" in seen
@@ -125,6 +127,7 @@ def test_colours_are_for_terminals_only(made_lake: Path, cli: Cli):
     assert "\x1b" not in piped.out + piped.err
 
 
+@pytest.mark.slow
 def test_colour_can_be_refused(made_lake: Path):
     refusals: list[dict[str, str]] = [{"NO_COLOR": "1"}, {"TERM": "dumb"}]
     for number, arguments in enumerate(COMMANDS):
@@ -134,6 +137,7 @@ def test_colour_can_be_refused(made_lake: Path):
         assert "\x1b" not in seen
 
 
+@pytest.mark.slow
 def test_colour_can_be_forced_into_a_pipe(cli: Cli):
     forced = cli.process("best", "sharpe_ratio", env=environment(FORCE_COLOR="1"))
     assert "\x1b[32m+21.0%\x1b[0m" in forced.out
@@ -154,6 +158,7 @@ def test_parquet_is_kept_from_the_terminal(made_lake: Path):
     assert "add -o FILE.parquet" in seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("n", 2), ("", 2)])
 def test_deleting_asks(own: Cli, answer: str, code: int):
     ended, seen = at_terminal("delete", "06", lake=own.lake, typed=f"{answer}\n")
@@ -171,6 +176,7 @@ def test_the_prompt_asks_and_answers(made_lake: Path, tmp_path: Path):
     assert "\n42\n" in bare(seen).replace(" ", "")
 
 
+@pytest.mark.slow
 def test_a_bar_shows_progress_and_goes_away(tmp_path: Path):
     file = tmp_path / "runs.ndjson"
     line = {"strategy": "a", "metrics": {"sharpe_ratio": 1.0}}
@@ -185,6 +191,7 @@ def test_a_bar_shows_progress_and_goes_away(tmp_path: Path):
     assert bare(seen).splitlines()[-1].startswith("5,000 added")
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_is_in(tmp_path: Path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -44,6 +44,7 @@ def test_compaction_changes_no_answer(store, rows):
     assert not store.compact(), "a second compaction has nothing to do"
 
 
+@pytest.mark.slow
 def test_appends_fold_themselves(store, rows, fold_early):
     for _ in range(21):
         store.append(frames(1))
@@ -69,6 +70,7 @@ def test_a_fold_takes_the_oldest_commits_while_there_is_time(
     assert rows("select count(*) from runs") == [(10,)]
 
 
+@pytest.mark.slow
 def test_tiers_merge_so_that_a_row_is_written_few_times(store, rows, fold_early, monkeypatch):
     monkeypatch.setattr(compact, "FAN_IN", 4)
     monkeypatch.setattr(compact, "FOLD_SECONDS", float("inf"))  # however slow the machine is
@@ -373,6 +375,7 @@ def test_a_log_that_is_pruned_while_it_is_read_is_no_empty_log(store):
             connection.execute(here + after)
 
 
+@pytest.mark.slow
 def test_the_shell_opens_no_older_log_which_may_be_pruned_under_it(store):
     for _ in range(2):
         store.append(frames(1))
@@ -599,6 +602,7 @@ def in_a_shell(store: Store, question: str) -> list[tuple]:
     return plain.execute(question).fetchall()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["*", "events"])
 @pytest.mark.parametrize("how", ["compact", "fold"])
 def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how, table):
@@ -627,6 +631,7 @@ def test_events_that_come_back_are_passed_over(store, rows, tmp_path, how, table
     assert rows("select count(*) from events") == [(5,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["standing", "folded"])
 @pytest.mark.parametrize("act", ["forget", "replace"])
 def test_a_commit_that_was_forgotten_stays_forgotten(store, rows, tmp_path, first, act):

@@ -124,6 +124,7 @@ def test_killed_while_forgetting_and_replacing(tmp_path: Path, desk: Path):
     assert not store.check().damaged
 
 
+@pytest.mark.slow
 def test_killed_while_making_the_lake(tmp_path: Path, desk: Path):
     for step in ("create.folders", "create.before_card"):
         lake = tmp_path / step

@@ -83,6 +83,7 @@ def agrees(lake: Lake, *, folded: bool) -> None:
         same(found.drop(hidden), wanted, *by)
 
 
+@pytest.mark.slow
 def test_the_tables_are_what_the_lake_says_and_follow_it(lake):
     run_ids = save(lake, 5)
     lake.tag("good", run_ids[:2])
@@ -102,6 +103,7 @@ def test_the_tables_are_what_the_lake_says_and_follow_it(lake):
     assert not lake.check().findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [12, pytest.param(100, marks=pytest.mark.thorough)])
 def test_random_steps(lake, steps):
     seed = random.randrange(1 << 32)

@@ -14,6 +14,7 @@ pytest.importorskip("marimo")
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "sweep_to_verdict.py"
 
 
+@pytest.mark.slow
 def test_from_a_sweep_to_its_verdict():
     spec = importlib.util.spec_from_file_location("sweep_to_verdict", NOTEBOOK)
     notebook = importlib.util.module_from_spec(spec)

@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "overfitting.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_what_it_shows_is_what_the_lake_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(DOCS))

@@ -21,6 +21,7 @@ def maker():
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["python.md", "howto.md"])
 def test_the_page_does_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

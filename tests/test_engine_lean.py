@@ -242,6 +242,7 @@ def test_a_result_cut_off(tmp_path: Path, size: int) -> None:
     assert str(bad).startswith(f"{path}: it is cut off or no JSON")
 
 
+@pytest.mark.slow
 def test_values_of_other_kinds_never_raise(result: Any, write: Any) -> None:
     small = copy.deepcopy(result)
     series = small["charts"]["Strategy Equity"]["series"]

@@ -29,6 +29,7 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [30, pytest.param(400, marks=pytest.mark.thorough)])
 def test_no_answer_is_wrong_without_a_word(store: Store, layer: Path, rounds: int):
     for number in range(3):

@@ -48,6 +48,7 @@ def test_the_answer_to_a_link_may_be_lost(store, faults):
     assert look(store) == (2, 2, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["open", "link", "fsync", "unlink"])
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EMFILE])
 def test_whatever_fails_a_save_says_what_became_of_it(store, faults, call, code):
@@ -200,6 +201,7 @@ def test_a_month_that_somebody_else_made_is_flushed(store, monkeypatch):
     assert not {"runs", "equity", "trades"} & set(flushed), "once a process"
 
 
+@pytest.mark.slow
 def test_replacing_excludes_adding(store, monkeypatch):
     """Both look before they write: without one lock a run would be in twice."""
     made = frames(1)
@@ -281,6 +283,7 @@ def test_a_replacement_that_was_overtaken_looks_again(store, monkeypatch):
     assert look(store) == (2, 2, 14)
 
 
+@pytest.mark.slow
 def test_a_reader_that_stays_lets_go_of_folded_files(store, monkeypatch):
     """DuckDB keeps the footer of every file that a connection ever read."""
     monkeypatch.setattr(database, "MANY_FOLDED", 4)

@@ -78,6 +78,7 @@ def step(store: Store, rng: random.Random) -> str:
             return kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "steps"),
     [(40, 8), *[pytest.param(n, 60, marks=pytest.mark.thorough) for n in (0, 40, 10_000)]],
@@ -173,6 +174,7 @@ def test_a_window_asked_again_is_still_that_window(lake: Lake):
         assert lake.best("total_return")["total_return"].to_list() == [5.0]
 
 
+@pytest.mark.slow
 def test_a_reader_that_holds_sees_each_commit_of_another_process(tmp_path):
     lake = tmp_path / "lake"
     store = Store(lake)

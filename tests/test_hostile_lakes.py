@@ -32,10 +32,12 @@ def soak(rounds: int, tmp_path: Path, *before: str, **more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_tampered_lakes_do_no_harm(tmp_path):
     soak(4, tmp_path)
 
 
+@pytest.mark.slow
 def test_nothing_is_made_moved_or_unlinked_by_what_three_hundred_lakes_say(tmp_path):
     soak(300, tmp_path, LIGHT="1")
 

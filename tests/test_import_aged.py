@@ -137,6 +137,7 @@ def server() -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_documents_in_postgresql(seed: int, store: Store, rows: Any, server: Server) -> None:
     url = server.database()
@@ -148,6 +149,7 @@ def test_documents_in_postgresql(seed: int, store: Store, rows: Any, server: Ser
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.filterwarnings("ignore:The data type:Warning")
 def test_zarr(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
@@ -167,6 +169,7 @@ def test_optuna(kind: type[Studies], seed: int, store: Store, rows: Any, tmp_pat
     twice(kind(random.Random(seed), tmp_path / "study"), store, rows, 1 + bool(seed))
 
 
+@pytest.mark.slow
 def test_optuna_on_postgresql(store: Store, rows: Any, server: Server) -> None:
     url = server.database()
     twice(OnServer(random.Random(1), url, lambda sql: server.ask(url, sql)), store, rows)

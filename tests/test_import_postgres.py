@@ -116,6 +116,7 @@ def strategies() -> str:
     return STRATEGIES + insert("strategies", {"id": ALPHA, "name": "alpha"})
 
 
+@pytest.mark.slow
 def test_metrics_and_parameters_in_jsonb(store: Store, rows, server: Server, url: str):
     server.ask(url, strategies() + tried() + tried(metrics={}, parameters={}))
     report = take(store, url)

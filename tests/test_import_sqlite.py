@@ -242,6 +242,7 @@ def test_runs_with_their_metrics_beside_them(store: Store, rows, tmp_path: Path)
     assert how(report)["performance_metrics.created_at"][0].startswith("config.imported.")
 
 
+@pytest.mark.slow
 def test_many_batches(store: Store, rows, tmp_path: Path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
@@ -260,6 +261,7 @@ def test_many_batches(store: Store, rows, tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 def test_others_may_write_meanwhile(store: Store, rows, tmp_path: Path):
     """And what they write, a metric of a new name, comes in with the rest."""
     path = add_results(tmp_path / "trading.db", *(result(config_json="{}") for _ in range(5_001)))

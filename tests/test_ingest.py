@@ -330,6 +330,7 @@ def whole(store: Store) -> list[list[dict]]:
     return store.ask(lambda connection: [read(connection, *table) for table in tables])
 
 
+@pytest.mark.slow
 def test_another_lake_comes_in_as_it_is(store, rows, tmp_path, small_batches):
     other = Store(tmp_path / "other")
     ids = ingest(other, [write_lines(tmp_path / "a.ndjson", numbered(7))]).added
@@ -350,6 +351,7 @@ def _ingest_in_a_process(lake: str, folder: str) -> int:
     return len(ingest(Store(lake), [folder]).added)
 
 
+@pytest.mark.slow
 def test_two_processes_add_each_run_once(store, rows, tmp_path):
     for number in range(40):
         write_lines(tmp_path / f"in/{number:02}.ndjson", numbered(5, symbol=str(number)))

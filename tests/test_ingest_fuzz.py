@@ -69,6 +69,7 @@ wild = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(wild, min_size=1, max_size=4))
 @quietly
 def test_any_documents(tmp_path, documents):
@@ -105,6 +106,7 @@ def test_truncated_or_flipped_files(tmp_path, name, data):
     check(written(tmp_path, name, data))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @quietly
 def test_a_damaged_file_beside_a_document(tmp_path, data):

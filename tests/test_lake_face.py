@@ -119,6 +119,7 @@ def test_the_line_in_ones_own_script(tmp_path):
     assert lake.runs().height == 4
 
 
+@pytest.mark.slow
 def test_what_one_lake_saves_another_reader_sees_at_once(tmp_path):
     mine, other = Lake(tmp_path / "lake"), Lake(tmp_path / "lake")
     for number in range(1, 30):
@@ -127,6 +128,7 @@ def test_what_one_lake_saves_another_reader_sees_at_once(tmp_path):
         assert other.runs().height == number
 
 
+@pytest.mark.slow
 def test_marks_are_made_by_ids_or_filters(tmp_path):
     lake = Lake(tmp_path / "lake")
     a, b, c = (lake.save(strategy=s, run_id=f"run-{s}") for s in "abc")
@@ -188,6 +190,7 @@ def test_sql_gives_frames_with_times_in_utc(golden):
     assert golden.rows[0]["created_at"].tzinfo is UTC
 
 
+@pytest.mark.slow
 def test_threads_may_share_a_lake(golden):
     want = golden.lake.best("sharpe_ratio")
 
@@ -210,6 +213,7 @@ def save_and_count(lake: Lake) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_a_spawned_process_may_be_given_a_lake(golden):
     want = best_ids(golden.lake)
     with get_context("spawn").Pool(1) as pool:

@@ -36,6 +36,7 @@ def test_it_goes_up_and_comes_down_as_it_is(lake, bucket, tmp_path):
     assert len(down) == len(lake) + 1
 
 
+@pytest.mark.slow
 def test_it_follows_what_the_lake_becomes(lake, bucket, tmp_path):
     """After each copy the store has what the lake has, and nothing else."""
     seed = random.randrange(1 << 32)
@@ -81,6 +82,7 @@ class Stops:
         monkeypatch.setattr(objects.Objects, name, stops)
 
 
+@pytest.mark.slow
 def test_stopped_on_its_way_up_there_is_no_lake_and_then_it_goes_on(
     lake, bucket, tmp_path, monkeypatch
 ):

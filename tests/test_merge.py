@@ -44,6 +44,7 @@ def fork(store: Store, tmp_path: Path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacts", ["none", "here", "there", "both"])
 def test_two_halves_that_were_edited_apart(store: Store, fork, compacts: str):
     first, second, third = saved(store, 3)

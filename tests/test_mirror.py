@@ -45,6 +45,7 @@ def here(far: Lake, table: str) -> int:
     return len([*(far.path / table).rglob("[cm]-*.parquet")])
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_as_by_the_lake(lake, far):
     run_id = lake.runs()["run_id"][0]
     assert here(far, "runs") == 2 and here(far, "equity") == 0
@@ -60,6 +61,7 @@ def test_every_question_is_answered_as_by_the_lake(lake, far):
     )
 
 
+@pytest.mark.slow
 def test_it_follows_the_copy_and_keeps_only_what_is_live(lake, far, bucket):
     content(far)
     for step in range(3):
@@ -166,6 +168,7 @@ def test_two_threads_that_write_one_file_meet_in_nothing_but_its_name(tmp_path, 
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
 
 
+@pytest.mark.slow
 def test_a_slower_reader_takes_nothing_from_a_faster_one(lake, far, monkeypatch):
     """It looked before a commit that the other brought meanwhile, and tidies after it."""
     other, look = bt_lake.open(URL), mirror.remote
@@ -236,6 +239,7 @@ def test_a_reader_that_another_overtakes_looks_again(young, monkeypatch):
     assert far.sql("from runs").height == 3
 
 
+@pytest.mark.slow
 def test_curves_that_only_a_later_look_of_another_knows(lake, far, monkeypatch):
     far.sql("from runs")
     monkeypatch.setattr(mirror, "_FRESH_S", 60.0)

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import asdict
 
 import numpy as np
+import pytest
 from trials import DAY, moments, seeded
 
 from bt_lake.overfit.align import Curves
@@ -63,6 +64,7 @@ def any_family(rng):
     )
 
 
+@pytest.mark.slow
 def test_any_family_gets_an_answer():
     rng = seeded()
     for _ in range(300):

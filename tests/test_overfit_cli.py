@@ -128,6 +128,7 @@ def test_no_lake(cli: Cli):
 # best --deflate, best --from --to
 
 
+@pytest.mark.slow
 def test_best_beside_luck(lake: Lake, cli: Cli):
     grid = [{"fast": i, "slow": 50} for i in range(6)]
     save_returns(lake, noise() + 0.002, params=grid, failed=2)
@@ -175,6 +176,7 @@ def test_best_of_a_window(lake: Lake, cli: Cli):
     assert "does not follow from the equity curve" in said.err
 
 
+@pytest.mark.slow
 def test_luck_imports_numpy_and_nothing_heavier(lake: Lake):
     save_returns(lake, noise())
     script = (

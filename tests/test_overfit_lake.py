@@ -114,6 +114,7 @@ def test_a_compacted_deletion_leaves_its_sharpe_ratio(lake):
     )
 
 
+@pytest.mark.slow
 def test_only_forgotten_runs_do_not_count(tmp_path):
     """What is gone for good leaves a family as if it had never been, compacted or not."""
     returns = noise(seeded())
@@ -144,6 +145,7 @@ def test_capital_before_the_first_point_gives_it_a_return(tmp_path):
         assert lake.overfit(**FAST).alignment.rows == rows
 
 
+@pytest.mark.slow
 def test_noise_is_not_praised(lake):
     """20 families of 20 trials each. Were one in twenty praised, more than 8 would be seen less
     than once in a million; the mean PBO, of deviation 0.05, stays within 0.25 of one half as
@@ -169,6 +171,7 @@ def test_a_planted_edge_is_found(lake):
     assert report.verdict.startswith("The best of these 60 trials is better than luck")
 
 
+@pytest.mark.slow
 def test_text(lake):
     with lake.batch() as batch:
         for i, cell in enumerate(sweep_params()):

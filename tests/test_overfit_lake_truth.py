@@ -45,6 +45,7 @@ def report(sweep):
     return sweep.overfit(strategy="s", block=10, seed=1)
 
 
+@pytest.mark.slow
 def test_sweep_best_trial(report):
     best, truth = report.best, SWEEP["best"]
     assert (best.run_id, best.n_returns) == (truth["trial"], truth["n"])
@@ -67,6 +68,7 @@ def test_sweep_counts(report):
     assert report.alignment.left_out == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("splits", "name", "until"),
     [
@@ -281,6 +283,7 @@ def test_most_examples_are_asked_through_the_lake():
     assert len(AS_TRIALS) >= 45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AS_TRIALS)
 def test_worked_example(lake, name):
     example = EXAMPLES[name]

@@ -124,6 +124,7 @@ def test_of_trials_without_a_p_nothing_is_told(tmp_path):
     assert "Storey" not in str(told) and "Romano-Wolf" not in str(told)
 
 
+@pytest.mark.slow
 def test_it_is_shown_to_who_asks(tmp_path, capsys):
     lake = bt_lake.open(tmp_path / "lake")
     days = (np.datetime64("2020-01-01") + np.arange(90)).astype(str).tolist()

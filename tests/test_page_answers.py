@@ -194,6 +194,7 @@ def test_a_run_of_an_older_store_keeps_its_odd_name(made_lake: Path, tmp_path: P
         assert running.get(f"trades/{name}")["rows"] == 0
 
 
+@pytest.mark.slow
 def test_marks_are_made_and_taken_back(own_page: Server):
     one = run_id(7)
     assert own_page.post("mark", {"act": "tag", "text": "new", "runs": [one]}).json == {"marked": 1}

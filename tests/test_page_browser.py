@@ -82,6 +82,7 @@ def cells(page, number: int) -> list[str]:
     return [text.strip() for text in row(page, number).locator("[role=gridcell]").all_inner_texts()]
 
 
+@pytest.mark.slow
 def test_runs_are_sorted_filtered_and_gone_back_to(tab: Tab):
     page = tab.open("/runs")
     assert "token" not in page.url
@@ -103,6 +104,7 @@ def test_runs_are_sorted_filtered_and_gone_back_to(tab: Tab):
     expect(page.locator(".foot")).to_contain_text("9 loaded of 9 runs")
 
 
+@pytest.mark.slow
 def test_a_wrong_filter_is_said_under_it_and_the_rows_stay(tab: Tab):
     page = tab.open("/runs?where=sharp+%3E+1")
     expect(page.locator("#filter-error")).to_contain_text("there is no column 'sharp' here")
@@ -116,6 +118,7 @@ def test_a_wrong_filter_is_said_under_it_and_the_rows_stay(tab: Tab):
     assert row(page, 0).is_visible()
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_drawn_beside_and_stands_in_the_address(tab: Tab):
     page = tab.open(f"/runs?show={run_id(7)}")
     expect(page.locator(".side h2")).to_contain_text("sma_cross WAVE")
@@ -130,6 +133,7 @@ def test_what_is_chosen_is_drawn_beside_and_stands_in_the_address(tab: Tab):
     expect(page.locator(".side h2")).to_contain_text("2 runs")
 
 
+@pytest.mark.slow
 def test_by_the_keyboard_alone(tab: Tab):
     page = tab.open("/runs?sort=sharpe_ratio")
     expect(row(page, 0)).to_be_visible()
@@ -167,6 +171,7 @@ VIEWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1300, 380])
 def test_every_view_fits_its_window(browser, page: Server, width: int):
     tab = Tab(browser, page, viewport={"width": width, "height": 800}, color_scheme="dark")
@@ -180,6 +185,7 @@ def test_every_view_fits_its_window(browser, page: Server, width: int):
     tab.close()
 
 
+@pytest.mark.slow
 def test_the_light_is_turned_and_remembered(tab: Tab):
     page = tab.open("/runs")
     page.click("button:has-text('Dark')")
@@ -188,6 +194,7 @@ def test_the_light_is_turned_and_remembered(tab: Tab):
     expect(page.locator("button:has-text('Light')")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_shown_and_do_nothing(tab: Tab, page: Server):
     found = page.get("search", q="<img")
     hostile = found["data"][found["columns"].index("run_id")][0]
@@ -199,6 +206,7 @@ def test_hostile_texts_are_shown_and_do_nothing(tab: Tab, page: Server):
         assert shown.locator("img").count() == 0
 
 
+@pytest.mark.slow
 def test_an_unknown_strategy_is_said_to_have_no_runs(tab: Tab):
     page = tab.open("/sweep/nobody")
     expect(page.locator("#view")).to_contain_text("There is no run of this strategy.")
@@ -206,6 +214,7 @@ def test_an_unknown_strategy_is_said_to_have_no_runs(tab: Tab):
     expect(page.locator("#view")).to_contain_text("sma_cross")
 
 
+@pytest.mark.slow
 def test_an_unknown_run_offers_near_ones(tab: Tab):
     page = tab.open(f"/run/{run_id(99)}")
     expect(page.locator("h1")).to_have_text("No such run")
@@ -229,6 +238,7 @@ def grid_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.mark.slow
 def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server):
     tab = Tab(browser, grid_page)
     page = tab.open("/sweep/grid")
@@ -249,6 +259,7 @@ def test_a_range_of_an_axis_leads_to_the_runs_within(browser, grid_page: Server)
     tab.close()
 
 
+@pytest.mark.slow
 def test_a_zoom_of_a_long_curve_fetches_finer_points(browser, tmp_path: Path):
     start = datetime(2024, 1, 1, tzinfo=UTC)
     curve = {
@@ -277,6 +288,7 @@ def test_a_zoom_of_a_long_curve_fetches_finer_points(browser, tmp_path: Path):
         tab.close()
 
 
+@pytest.mark.slow
 def test_values_beyond_the_commonest_are_found(browser, tmp_path: Path):
     lake = Lake(tmp_path / "lake", wait=0)
     with lake.batch() as batch:
@@ -295,6 +307,7 @@ def test_values_beyond_the_commonest_are_found(browser, tmp_path: Path):
         tab.close()
 
 
+@pytest.mark.slow
 def test_a_range_of_an_oddly_named_parameter_is_kept(browser, tmp_path: Path):
     lake = Lake(tmp_path / "lake", wait=0)
     with lake.batch() as batch:
@@ -313,6 +326,7 @@ def test_a_range_of_an_oddly_named_parameter_is_kept(browser, tmp_path: Path):
         tab.close()
 
 
+@pytest.mark.slow
 def test_with_a_run_beside_its_row_is_marked_and_numbers_come_first(tab: Tab):
     page = tab.open("/runs?sort=sharpe_ratio")
     heads = page.locator("[role=columnheader]")
@@ -327,6 +341,7 @@ def test_with_a_run_beside_its_row_is_marked_and_numbers_come_first(tab: Tab):
     assert heads.all_inner_texts() == before
 
 
+@pytest.mark.slow
 def test_what_is_judged_is_drawn(browser, grid_page: Server):
     tab = Tab(browser, grid_page)
     page = tab.open("/overfit?strategy=grid")
@@ -348,6 +363,7 @@ def test_without_its_token_the_page_says_what_to_do(browser, page: Server):
     expect(shown.locator("h1")).to_have_text("This page needs its token")
 
 
+@pytest.mark.slow
 def test_an_empty_lake_says_how_to_fill_it_and_fills(browser, tmp_path: Path):
     with server(tmp_path / "lake") as running:
         tab = Tab(browser, running)
@@ -360,6 +376,7 @@ def test_an_empty_lake_says_how_to_fill_it_and_fills(browser, tmp_path: Path):
         tab.close()
 
 
+@pytest.mark.slow
 def test_a_damaged_lake_is_no_fault_of_the_filter_and_is_looked_at(
     browser, made_lake: Path, tmp_path: Path
 ):
@@ -378,6 +395,7 @@ def test_a_damaged_lake_is_no_fault_of_the_filter_and_is_looked_at(
         tab.close()
 
 
+@pytest.mark.slow
 def test_two_pages_see_what_one_of_them_and_others_do(browser, own_page: Server, tmp_path: Path):
     one, two = Tab(browser, own_page), Tab(browser, own_page)
     first, second = one.open(f"/runs?show={run_id(7)}"), two.open("/runs")
@@ -397,6 +415,7 @@ def test_two_pages_see_what_one_of_them_and_others_do(browser, own_page: Server,
     two.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_said_and_found_again(browser, made_lake: Path, tmp_path: Path):
     lake = shutil.copytree(made_lake, tmp_path / "lake")
     with server(lake) as running:

@@ -116,6 +116,7 @@ def test_where_nothing_is_allowed_or_it_only_reads_nothing_runs(own_page: Server
     assert own_page.get("about")["runs_something"] is page.get("about")["runs_something"] is False
 
 
+@pytest.mark.slow
 def test_a_sweep_is_run_to_its_end_and_is_in_the_lake(
     running: Server, project: Path, tmp_path: Path
 ):
@@ -134,6 +135,7 @@ def test_a_sweep_is_run_to_its_end_and_is_in_the_lake(
     assert len(Lake(tmp_path / "lake")) == 12
 
 
+@pytest.mark.slow
 def test_one_run_and_one_that_fails(running: Server, project: Path):
     target = f"{project}/mine.py:quick"
     running.post("jobs", {"target": target, "params": {"n": "3"}})

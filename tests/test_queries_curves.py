@@ -193,6 +193,7 @@ def test_duckdb_opens_one_file(many, group):
     assert "Total Files Read: 1 " in plan and plan.count("Total Files Read") == 1
 
 
+@pytest.mark.slow
 def test_curves_follow_their_runs_through_compaction_and_deletion(many):
     lake, groups = many
     lake.delete(groups[3][0])

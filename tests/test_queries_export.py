@@ -82,6 +82,7 @@ def test_sqlite(golden, tmp_path):
     assert newest == max(r["created_at"] for r in rows.values()).strftime("%Y-%m-%d %H:%M:%S")
 
 
+@pytest.mark.slow
 def test_another_lake_that_ingest_reads_back(golden, tmp_path):
     rows = chosen(golden)[0]
     other = tmp_path / "other"
@@ -101,6 +102,7 @@ def test_another_lake_that_ingest_reads_back(golden, tmp_path):
         assert lake.trades(ids).equals(golden.lake.trades(ids))
 
 
+@pytest.mark.slow
 def test_runs_that_are_there_get_no_curves_and_are_counted(golden, tmp_path):
     rows, points, trades = chosen(golden)
     with_rows = {i for i in rows if golden.curves.get(i) or golden.trades.get(i)}
@@ -129,6 +131,7 @@ def test_nothing_found_is_an_empty_export(golden, tmp_path, name):
         assert Lake(tmp_path / name).runs().is_empty()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.sqlite"])
 def test_a_file_is_replaced_once_the_new_one_is_whole(golden, tmp_path, name):
     golden.lake.export(tmp_path / name, n=1, curves=True)

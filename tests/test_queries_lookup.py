@@ -117,6 +117,7 @@ def test_a_struct_of_params_leaves_out_what_is_null(tmp_path):
     assert lake.enrich(frame)["run_id"].to_list() == [a, b]
 
 
+@pytest.mark.slow
 def test_many_keys_are_one_query(golden):
     keys = some_keys(golden, 70, ("strategy", "symbol", "params"))
     keys = (keys * 700)[:50_000]

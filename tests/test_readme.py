@@ -58,6 +58,7 @@ def ran(line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *words[1:]], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_tour_works(folder: Path):
     known: dict[str, object] = {}
     for language, block in BLOCKS:
@@ -99,6 +100,7 @@ def test_figures_stand_as_measured():
         assert page.read_text("utf-8") == text, "run: make docs"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_the_picture_shows_what_a_terminal_shows(folder: Path):
     import bt_lake

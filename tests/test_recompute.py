@@ -65,6 +65,7 @@ def rows(lake: bt_lake.Lake) -> list[tuple]:
     return lake.sql(f"select {names}, reported::varchar from trials order by run_id").rows()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:trades without")
 def test_recomputed_runs_are_those_of_fresh_saves(tmp_path):
     fresh, old = (bt_lake.open(tmp_path / name) for name in ("fresh", "old"))

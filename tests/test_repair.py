@@ -28,6 +28,7 @@ def whole_tree(store: Store) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_could_be_read_and_changes_nothing(store):
     for _ in range(2):
         store.append(frames(2))
@@ -126,6 +127,7 @@ def spoil(path: Path, group: int, column: str) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_of_a_torn_curve_file_whole_runs_are_saved(store, rows):
     """Points of 30 runs in three row groups, of which the middle one is torn."""
     store.append(frames(15, points=5_000, trades=0))
@@ -294,6 +296,7 @@ def hides_and_doubles_nothing(seed: int, kinds: list[str], folder: Path) -> None
 SOME = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(seed=st.integers(0, 2**32), kinds=SOME)
 def test_a_repair_hides_and_doubles_nothing(tmp_path_factory, seed, kinds):

@@ -98,6 +98,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, list[str]]:
     return lake, ids
 
 
+@pytest.mark.slow
 def test_one_run_has_every_part(made):
     lake, ids = made
     found = lake.report(ids[0])
@@ -234,6 +235,7 @@ def test_a_long_run_is_small_and_keeps_its_extremes(tmp_path: Path):
     assert "-50" in page
 
 
+@pytest.mark.slow
 def test_the_command(cli: Cli, tmp_path: Path):
     page = tmp_path / "r.html"
     said = cli("report", "07", "-o", page)
@@ -274,6 +276,7 @@ def test_a_report_is_of_runs_that_are_there(made, tmp_path: Path):
     )
 
 
+@pytest.mark.slow
 def test_a_family(made, cli: Cli, tmp_path: Path):
     lake, _ids = made
     found = lake.report(strategy="sma")

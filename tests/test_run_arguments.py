@@ -137,6 +137,7 @@ GOOD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "text", "got"), GOOD)
 def test_a_text_becomes_what_the_hint_says_and_comes_back_the_same(cli, lake, function, text, got):
     ran = cli("run", f"args.py:{function}", "-p", f"x={text}", "-f", "json")
@@ -190,6 +191,7 @@ def test_labels_and_windows_are_as_the_hints_want_them(cli, lake):
     assert not called(lake)
 
 
+@pytest.mark.slow
 def test_grids_are_read_by_the_hints(cli, lake):
     asked = {
         "a_str": "007,1e5,true,1:2:3",
@@ -234,6 +236,7 @@ def test_models_of_pydantic_are_checked_by_pydantic(cli, lake, tmp_path):
     assert refused.code == 2 and "greater than or equal to 1" in refused.err
 
 
+@pytest.mark.slow
 def test_params_are_kept_as_they_were_passed(cli, lake):
     asked = ("run", "args.py:appends", "-g", "n=1:2:1", "-p", 'xs=[{"inner": 0}]', "-j", 2)
     for before in (0, 2, 2):
@@ -255,6 +258,7 @@ VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_hints_values_come_back_as_they_were_given(lake):
     for value in VALUES:
         run_ids, error = lake.run_once("args.py:anything", params={"x": value})

@@ -60,6 +60,7 @@ def test_one_run_is_shown_and_saved(cli):
     assert rows_of(again)["run_id"] != row["run_id"]  # one run is not a sweep: it always runs
 
 
+@pytest.mark.slow
 def test_whatever_a_run_prints_stays_off_stdout(cli, tmp_path):
     (tmp_path / "loud.py").write_text(
         "import os\nos.system('echo imported')\n"
@@ -95,6 +96,7 @@ def test_a_sweep_shows_its_best_and_goes_on_where_it_was(cli):
     assert again.out == ran.out
 
 
+@pytest.mark.slow
 def test_a_wider_sweep_shows_the_best_of_all_it_asked_for(cli):
     cli("run", "strat.py:run", "-p", "n=9")
     cli("run", "strat.py:run", "-g", "n=7,8", "--sweep", "first")
@@ -104,6 +106,7 @@ def test_a_wider_sweep_shows_the_best_of_all_it_asked_for(cli):
     assert [row["sweep"] for row in rows_of(wider)] == [None, "first", "first"]
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_nothing_that_it_did_not_ask_for(cli):
     wide = ("run", "strat.py:run", "-g", "n=1:6:1", "--sweep", "wide")
     cli(*wide, "--symbol", "A", "--symbol", "B")
@@ -116,6 +119,7 @@ def test_a_sweep_shows_nothing_that_it_did_not_ask_for(cli):
     assert "3 of 3 trials" in narrow.err
 
 
+@pytest.mark.slow
 def test_failures_of_a_sweep_are_told_and_do_not_fail_it(cli):
     ran = cli("run", "strat.py:run", "-g", "n=12:14:1", "--sweep", "s")
     assert ran.code == 0
@@ -182,6 +186,7 @@ def test_no_such_file_or_module(cli):
     assert cli("run", "no_such_module_here:run").code == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_ctrl_c_says_what_is_in(cli, tmp_path):
     command = [*COMMAND, "--lake", str(cli.lake), "run", "strat.py:run", "-g", "n=100:400:1"]
@@ -228,6 +233,7 @@ def until(there) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_reproduce_prints_both_and_says_whether_they_are_the_same(cli, tmp_path):
     (tmp_path / "cross.py").write_text(Path(sma_cross.__file__).read_text())
     made = rows_of(cli("run", "cross.py:run", "-p", "fast=5", "-f", "json"))["run_id"]
@@ -261,6 +267,7 @@ def test_other_numbers_from_the_same_code_are_a_conflict(cli, tmp_path):
     assert compared is not None and cli(*compared[1].split()).code == 0
 
 
+@pytest.mark.slow
 def test_the_demo_shows_it_all(cli):
     ran = cli.process("demo")
     assert ran.code == 0, ran.err

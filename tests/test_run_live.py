@@ -60,6 +60,7 @@ def until(there) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_is_under_way_is_told_until_its_process_is_gone(cli, lake, number):

@@ -150,6 +150,7 @@ def one(chance: random.Random):
     return words, function, combos, told, start, single
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "commands",
     [

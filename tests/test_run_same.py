@@ -57,6 +57,7 @@ LABELS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "label"),
     [("tt.py:run", label) for label in LABELS] + [("tt.py:deaf", label) for label in LABELS[:-1]],
@@ -70,6 +71,7 @@ def test_a_label_that_was_not_asked_for_is_not_the_same_as_any(lake, function, l
     assert best(lake, sweep(lake, function)) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_table_shows_what_was_asked_for(lake):
     sweep(lake)
     sweep(lake, symbol=["A", "B"])
@@ -82,6 +84,7 @@ def test_a_single_run_with_a_label_is_not_the_sweep_without(lake):
     assert sweep(lake).done == 2
 
 
+@pytest.mark.slow
 def test_another_name_of_the_strategy_is_another_run(lake):
     sweep(lake, strategy="one")
     assert sweep(lake, strategy="two").done == 2
@@ -92,6 +95,7 @@ def test_another_name_of_the_strategy_is_another_run(lake):
     assert sweep(lake, "tt.py:names_itself", strategy="mine").done == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["object", "module", "file"])
 def test_one_function_is_one_entrypoint(lake, form):
     sweep(lake, symbol="A")
@@ -103,6 +107,7 @@ def test_one_function_is_one_entrypoint(lake, form):
         assert plan(function, params={"n": 1}).job.entrypoint == "tt.py:run"
 
 
+@pytest.mark.slow
 def test_a_function_of_a_package_is_one_by_file_and_by_name(lake, tmp_path):
     (tmp_path / "pkg_a" / "sub").mkdir(parents=True)
     for folder in ("pkg_a", "pkg_a/sub"):
@@ -156,6 +161,7 @@ def test_a_renamed_function_is_gone_and_its_new_name_is_told(lake, tmp_path):
         lake.reproduce(run_id)
 
 
+@pytest.mark.slow
 def test_a_file_that_data_names_by_a_default_is_known(lake, tmp_path):
     (tmp_path / "p.csv").write_text("1")
     body = "    return {'metrics': {'sharpe_ratio': n}}\n"

@@ -80,6 +80,7 @@ def test_folder_and_environment_are_put_back(lake):
     assert os.environ.get("HOME") == home
 
 
+@pytest.mark.slow
 def test_state_of_a_module_stays_unless_each_run_is_fresh(lake):
     sweep(lake, "counts", jobs=1)
     assert sorted(scores(lake).values()) == [1, 2, 3, 4, 5, 6]
@@ -88,6 +89,7 @@ def test_state_of_a_module_stays_unless_each_run_is_fresh(lake):
     assert fresh.done == 6 and set(scores(lake).values()) == {1}
 
 
+@pytest.mark.slow
 def test_one_and_two_jobs_draw_the_same(lake):
     sweep(lake, "draws", jobs=1)
     one = scores(lake)
@@ -99,6 +101,7 @@ def test_one_and_two_jobs_draw_the_same(lake):
     assert json.loads(lake.sql("select config from runs limit 1").item())["run"]["seed"] == 0
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run_where_anything_is_drawn(lake):
     sweep(lake, "draws", jobs=1)
     assert sweep(lake, "draws", jobs=1, seed=1).done == 6
@@ -119,6 +122,7 @@ def test_a_call_leaves_the_callers_own_draws_alone(lake):
     assert (random.random(), np.random.rand()) == wanted
 
 
+@pytest.mark.slow
 def test_words_on_what_makes_no_sense(lake, capsys):
     with pytest.raises(BadInput, match="'n' stands before the / in its definition"):
         sweep(lake, "positional")

@@ -105,6 +105,7 @@ def held(lake: bt_lake.Lake) -> list[int]:
     return [] if not lake.store.layout.exists else [int(v) for v in lake.runs()["sharpe_ratio"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_keeps_what_is_finished_and_says_it(cli, lake, number):
     ran = start(cli, "run", "ends.py:noted", "-g", "n=1:3000:1", "-j", 2)
@@ -188,6 +189,7 @@ def test_a_run_that_closes_everything_is_shown_all_the_same(cli):
     assert ran.code == 0 and '"sharpe_ratio": 2' in ran.out.replace('":2', '": 2'), ran.err
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_while_it_imports_is_replaced(cli, lake):
     Path("slow.py").write_text(SLOW_IMPORT)
     ran = start(cli, "run", "slow.py:run", "-g", "n=1:20:1", "-j", 1)

@@ -53,6 +53,7 @@ def test_the_page_gives_the_physical_types(table):
     assert other.tables()[table].equals(arrow_schema(table), check_metadata=True)
 
 
+@pytest.mark.slow
 def test_everything_works_on_its_lake(lake, tmp_path, capsys):
     """Ask, mark, save beside it, compact, check, copy: as on a lake of our own."""
     best = lake.best("sharpe_ratio")

@@ -40,6 +40,7 @@ def test_what_is_hidden_and_what_is_not(text, shown):
     assert without_secrets(text) == shown
 
 
+@pytest.mark.slow
 def test_nothing_of_them_is_in_a_lake_or_in_what_is_said_of_it(tmp_path, monkeypatch, capsys):
     home = tmp_path / "home" / "anna"
     project = home / "project"

@@ -57,6 +57,7 @@ def write_all(path: Path) -> None:
     store.forget(ids(gone))
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 @pytest.mark.parametrize("made", ["by the first save", "by init --shared"])
@@ -112,6 +113,7 @@ def test_a_folder_that_refuses_is_named_and_whose(team_folder: Path):
     done(BEN, 0o022, lambda: Store(lake).append(frames(1)), team_folder)
 
 
+@pytest.mark.slow
 @needs_root
 def test_locks_of_another_user_lock_nobody_out(team_folder: Path):
     """Of a lake made before lakes were shared."""

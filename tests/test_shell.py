@@ -30,6 +30,7 @@ def shell(folder: Path, sql: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(done.stdout)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lake", "my 'lake' [1]*", "湖"])
 def test_the_shell_sees_what_python_sees(tmp_path, name):
     store = Store(tmp_path / name)

@@ -207,6 +207,7 @@ def slow_text(expression: Any, use: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_they_are_found():
     assert len(expressions()) > 80
     assert {"match", "fullmatch", "search", "sub", "findall", "finditer"} <= {
@@ -214,6 +215,7 @@ def test_they_are_found():
     }
 
 
+@pytest.mark.slow
 def test_no_text_makes_it_slow():
     slow = []
     for place, (expression, uses) in expressions().items():

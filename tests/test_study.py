@@ -90,6 +90,7 @@ def test_what_fits_goes_in_unless_all_or_nothing_was_asked(tmp_path):
     assert len(lake) == len(spent.value.saved) == study.standing.trials == 3
 
 
+@pytest.mark.slow
 def test_an_overrun_is_recorded_where_it_was_asked_for(tmp_path):
     lake, study = opened(tmp_path, budget=2, overrun="record")
     for n in range(5):
@@ -305,6 +306,7 @@ def test_a_decision_is_for_ever(tmp_path):
         study.look(ids[1])
 
 
+@pytest.mark.slow
 def test_trials_that_are_still_to_come_are_counted(tmp_path):
     """So looking early, or stopping early, makes nothing good."""
     lake, few = opened(tmp_path, budget=3)

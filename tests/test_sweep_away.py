@@ -58,6 +58,7 @@ def ns(lake: Lake) -> list[int]:
     return rows["n"].to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pool, save_by", [(ThreadPoolExecutor, "driver"), (ProcessPoolExecutor, "workers")]
 )
@@ -81,6 +82,7 @@ def test_an_executor_runs_every_combination_once(lake, pool, save_by):
     assert not lake.running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_by", ["workers", "driver"])
 def test_failures_crashes_and_what_is_printed_are_kept(lake, save_by, capfd):
     with ThreadPoolExecutor(2) as executor:
@@ -96,6 +98,7 @@ def test_failures_crashes_and_what_is_printed_are_kept(lake, save_by, capfd):
     assert {n: row["log"] for n, row in by_n.items()} == {n: f"printed by {n}\n" for n in by_n}
 
 
+@pytest.mark.slow
 def test_it_stops_as_any_sweep_does(lake):
     with ThreadPoolExecutor(2) as executor:
         swept = lake.run_sweep("strat.py:hopeless", {"n": range(400)}, executor=executor)
@@ -125,6 +128,7 @@ class Losing(ThreadPoolExecutor):
         return super().submit(lost) if lose else super().submit(function, *args, **kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_by", ["workers", "driver"])
 def test_work_that_is_lost_is_done_again_and_saved_once(lake, save_by):
     with Losing() as executor:
@@ -178,6 +182,7 @@ def test_a_worker_that_does_not_see_the_lake_says_what_helps(lake):
     assert ns(lake) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_command_line_refuses_what_it_cannot_do(here):
     for arguments, said in (
         (["-g", "n=1,2", "--on", "moon"], "'moon'; a concurrent.futures.Executor"),
@@ -228,6 +233,7 @@ def begin(pool: str, save_by: str) -> subprocess.Popen:
     raise AssertionError(driver.communicate())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pool, save_by", [("ProcessPoolExecutor", "workers"), ("ThreadPoolExecutor", "driver")]
 )
@@ -240,6 +246,7 @@ def test_killed_half_way_and_started_again_every_combination_is_there_once(pool,
     assert ns(lake) == [*range(60)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", ["ProcessPoolExecutor", "ThreadPoolExecutor"])
 def test_ctrl_c_keeps_what_is_finished_and_ends_soon(pool, lake):
     driver = begin(pool, "workers")

@@ -131,6 +131,7 @@ def test_the_same_question_gets_the_same_label(here):
     assert plan("strat.py:run", params={"fast": 1, "slow": 9}).sweep is None
 
 
+@pytest.mark.slow
 def test_what_is_in_the_lake_is_skipped(store, rows, here):
     sweep(store, "noted", {"n": "1:4:1", "pause": "0"})
     # 10 and 10.0, another order, and a wider grid: the same params are the same.
@@ -142,6 +143,7 @@ def test_what_is_in_the_lake_is_skipped(store, rows, here):
     assert rows("select count(*), count(distinct params_hash) from trials") == [(6, 6)]
 
 
+@pytest.mark.slow
 def test_other_code_data_labels_or_windows_are_not_the_same(store, here):
     (here / "a.csv").write_text("1")
     code = (
@@ -169,6 +171,7 @@ def test_other_code_data_labels_or_windows_are_not_the_same(store, here):
     assert todo(symbol="A", start="2024-01-01") == 2
 
 
+@pytest.mark.slow
 def test_failures_are_runs_and_do_not_stop_the_rest(store, rows):
     swept = sweep(store, "flaky", {"n": "1:8:1"})
     assert (swept.done, swept.failed) == (8, 4)
@@ -213,6 +216,7 @@ def test_a_killed_worker_costs_one_run(store, rows):
     assert rows("select count(*), count(distinct params_hash) from runs") == [(12, 12)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_killed_worker_is_noticed_even_if_its_child_lives_on(store, rows):
     swept = sweep(store, "leaves_a_child", {"n": "1:3:1"}, jobs=1)
@@ -271,6 +275,7 @@ def test_progress_tells_how_far_and_the_best_so_far(store):
     assert (best.best, best.best_params) == (0.19, {"n": 19})
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_still_gives_its_best(store):
     made = plan("strat.py:noted", {"n": "11:19:1"})
     run(store, made, jobs=1, metric="total_return")
@@ -305,6 +310,7 @@ def test_code_that_changes_under_way_stops_the_sweep(store, here):
         run(store, made, jobs=1)
 
 
+@pytest.mark.slow
 def test_a_function_of_a_script_is_swept_without_a_guard_problem(here):
     (here / "script.py").write_text(
         textwrap.dedent(
@@ -375,6 +381,7 @@ def workers(here: Path) -> set[int]:
     return {int(line.split()[0]) for line in (here / "called").read_text().splitlines()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_killed_half_way_and_started_again_has_every_combination_once(here, rows):
     lake = Store(here / "lake")
@@ -392,6 +399,7 @@ def test_killed_half_way_and_started_again_has_every_combination_once(here, rows
     assert 120 <= called < 120 + 60
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_ctrl_c_ends_cleanly_and_says_what_is_in(here):
     lake = Store(here / "lake")
@@ -409,6 +417,7 @@ def test_ctrl_c_ends_cleanly_and_says_what_is_in(here):
     assert len((here / "called").read_text().splitlines()) <= 120 + 2
 
 
+@pytest.mark.slow
 def test_two_processes_at_one_sweep_run_every_combination_once(here):
     first = started(here)
     second = subprocess.Popen([sys.executable, "driver.py"], stdout=subprocess.PIPE, text=True)
@@ -419,6 +428,7 @@ def test_two_processes_at_one_sweep_run_every_combination_once(here):
     assert (count(lake), count(lake, "distinct params_hash")) == (120, 120)
 
 
+@pytest.mark.slow
 def test_what_another_process_runs_meanwhile_is_left_to_it(here, rows):
     lake, other = Store(here / "lake"), []
 

@@ -266,6 +266,7 @@ def test_source_that_is_none(place):
 # On the command line: what is about to run is shown, and asked.
 
 
+@pytest.mark.slow
 def test_nothing_runs_where_nobody_can_be_asked(place, lake, capsys):
     run_id = claimed(
         lake, "strat.py:run", code_hash=hash_of("strat.py"), params={"n": 4}, metrics={"score": 4.0}

@@ -73,6 +73,7 @@ def held(store: Store, table: str, field_id: int = 99) -> dict[str, set[Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_compaction_carries_an_unknown_column(store, rows):
     made = later_writer(store, frames(3), omega)
     store.append(frames(2))
@@ -129,6 +130,7 @@ def test_a_column_without_a_field_id_is_said_and_passed_over(store, rows):
     assert rows("select count(*) from runs") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))]
 )

@@ -57,6 +57,7 @@ def test_info_for_monitoring(store: Store, tmp_path: Path, capsys):
     assert any("bt-lake" in version for version in told(store, capsys)["versions"])
 
 
+@pytest.mark.slow
 def test_many_standing_commits_are_told_with_the_reason(
     store: Store, tmp_path: Path, monkeypatch, capsys
 ):

@@ -87,6 +87,7 @@ def fresh(tmp_path, capsys):
     return lake
 
 
+@pytest.mark.slow
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -154,6 +155,7 @@ def test_a_padded_number_is_text(fresh):
     assert only["params"] == {"x": "007"}
 
 
+@pytest.mark.slow
 def test_parts_of_an_object_are_looked_for_together(fresh):
     cli = fresh()
     for text in ('{"stop":1,"take":2}', '{"stop":1,"take":3}'):
