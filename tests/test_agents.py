@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,11 @@ def test_what_holds_nothing_is_left_out():
         "shown": "2 of 2 rows",
         "note": "",
     }
+
+
+def test_a_decimal_is_a_number():
+    done = rows(["a", "b"], [(Decimal("1.50"), Decimal("0.1234567"))])
+    assert done.structured_content["rows"] == [[1.5, 0.123457]]
 
 
 @pytest.mark.slow

@@ -10,11 +10,13 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bt_lake.cli.writers import csv_text, dumps, json_text, plain
+from bt_lake.cli.writers import csv_text, dumps, json_text
+from bt_lake.wording.plain import plain
 
 COLUMNS = ["run_id", "sharpe_ratio", "created_at", "tags", "params", "extra", "ok"]
 ROW = (
@@ -64,6 +66,9 @@ def test_no_rows_are_an_empty_answer_in_every_format():
         (date(2026, 1, 1), "2026-01-01"),
         (Decimal("10"), 10),
         (Decimal("0.5"), 0.5),
+        (Decimal("NaN"), "NaN"),
+        ({"b"}, ["b"]),
+        (np.int32(3), 3),
         (b"\x01\xff", "01ff"),
         ({1: (1, float("nan"))}, {"1": [1, None]}),
     ],

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from numbers import Integral
 from typing import Any, ParamSpec, TypedDict
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 
 from bt_lake.warehouse.errors import LakeError
+from bt_lake.wording.plain import plainly
 
 USUAL_KB = 8
 MOST_KB = 256
@@ -96,23 +94,12 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
 
 
-def plain(value: Any) -> Any:
-    """As JSON has it; more digits than six say nothing that a search could use."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each) for each in value]
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str):
-        return cut(value, _LONGEST)
-    if value is None or isinstance(value, int):
-        return value
-    return int(value) if isinstance(value, Integral) else str(value)
+# More digits than six say nothing that a search could use.
+plain = plainly(
+    number=lambda value: float(f"{value:.{_DIGITS}g}"),
+    moment=lambda value: value.isoformat(timespec="seconds"),
+    words=lambda text: cut(text, _LONGEST),
+)
 
 
 def answering(tool: Callable[P, CallToolResult]) -> Callable[P, CallToolResult]:

@@ -6,11 +6,11 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
 from bt_lake.warehouse.cells import inert
+from bt_lake.wording.plain import plain
 
 Row = Sequence[Any]
 Rows = Iterable[Row]
@@ -103,40 +103,6 @@ def _csv_value(value: Any) -> Any:
     if isinstance(value, bool | list | dict):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value
-
-
-def plain(value: Any) -> Any:
-    """A value in what JSON knows; times are UTC, what is not finite is null."""
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    return _number_or_text(value)
-
-
-def _number_or_text(value: Any) -> Any:
-    from decimal import Decimal
-
-    if isinstance(value, Decimal):
-        return plain(int(value) if value == value.to_integral_value() else float(value))
-    return str(value)
-
-
-def iso(value: datetime) -> str:
-    """UTC with a Z; a time without a zone is UTC already."""
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    return value.isoformat() + "Z"
 
 
 def of_one_kind(values: Sequence[Any]) -> list[Any]:

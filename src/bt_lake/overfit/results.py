@@ -5,7 +5,6 @@ Sharpe ratios are per period of the best trial unless a name says annual; None i
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from bt_lake.overfit.decay import Decay
 from bt_lake.overfit.family import Gathered
 from bt_lake.overfit.plateau import Plateau
 from bt_lake.warehouse.errors import NotFound
+from bt_lake.wording.plain import plain
 
 if TYPE_CHECKING:
     from bt_lake.drawing.picture import Picture
@@ -203,15 +203,5 @@ class OverfitReport(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        told: dict[str, Any] = plain(asdict(self))
+        return told

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from numbers import Integral
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -21,6 +19,7 @@ from bt_lake.warehouse.errors import (
     LakeError,
     NotFound,
 )
+from bt_lake.wording.plain import plainly
 
 if TYPE_CHECKING:
     from bt_lake.queries.answer import Answer
@@ -55,22 +54,9 @@ def columns(answer: Answer) -> dict[str, Any]:
     return {"columns": names, "data": lists, "rows": len(rows)}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(each) for each in value]
-    if isinstance(value, datetime):
-        return milliseconds(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if value is None or isinstance(value, str | int):
-        return value
-    return int(value) if isinstance(value, Integral) else str(value)  # numpy's
-
-
 def milliseconds(moment: datetime) -> int:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round(aware.timestamp() * 1000)
+
+
+_plain = plainly(moment=milliseconds)
