@@ -157,6 +157,12 @@ def test_undefined_metrics_are_null():
     assert row(metrics=pd.Series({"sharpe_ratio": 1.0}))["sharpe_ratio"] == 1.0
 
 
+def test_a_warning_names_the_line_that_saved(lake):
+    with pytest.warns(UserWarning, match="sharpe_ratio: inf is no number") as said:
+        lake.save(strategy="s", metrics={"sharpe_ratio": math.inf})
+    assert [one.filename for one in said] == [__file__]
+
+
 def test_capital_is_the_base_and_no_claim():
     found = row(equity=POINTS, metrics={"initial_capital": 50.0})
     assert (found["initial_capital"], found["total_return"]) == (50.0, 99 / 50 - 1)

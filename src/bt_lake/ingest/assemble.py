@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import new_run_id
 from bt_lake.warehouse.schema import DEFINITIONS, EQUITY, RUNS, TRADES, Table, schema_of
+from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,10 +131,9 @@ def _metrics(batch: Gathered) -> Columns:
             columns.get("end_at", times.get("end_at", np.full(len(batch), NONE))),
         )
         if told.untold.any():
-            warnings.warn(
+            warn(
                 "trades without `pnl` are counted, but what follows from profits is NULL: amounts "
-                "such as profit_factor and expectancy, and without `return` win_rate, too",
-                stacklevel=2,
+                "such as profit_factor and expectancy, and without `return` win_rate, too"
             )
         for name, values in told.columns.items():
             # A source may know what its trades do not tell.
@@ -165,7 +164,7 @@ def _warn_of_percent(batch: Gathered, columns: Columns) -> None:
         return
     below_zero = batch.curves.given & (columns["max_drawdown"] < -1)
     for value in claimed[(claimed < -1) & ~below_zero][:1].tolist():
-        warnings.warn(f"max_drawdown {value:g} is {value:,.0%}; write -0.2 for 20 %", stacklevel=2)
+        warn(f"max_drawdown {value:g} is {value:,.0%}; write -0.2 for 20 %")
 
 
 def _take(columns: Columns, computed: Columns, where: NDArray[np.bool_], claimed: Columns) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +20,7 @@ from bt_lake.ingest.run import Run
 from bt_lake.metrics import NONE
 from bt_lake.warehouse.definitions import differs
 from bt_lake.warehouse.schema import METRIC_GROUPS, RUNS
+from bt_lake.warehouse.warning import warn
 
 NUMBERS = {c.name for c in RUNS.columns if c.is_number}
 # What an engine may claim about the outcome; the capital it began with is no claim.
@@ -144,7 +144,7 @@ def _numbers(what: str, pairs: Iterable[tuple[Any, Any]]) -> Named:
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
         if math.isinf(number) or (isinstance(value, float) and math.isnan(value)):
-            warnings.warn(f"{place}: {value} is no number, so it is NULL", stacklevel=2)
+            warn(f"{place}: {value} is no number, so it is NULL")
         found[str(name)] = number if math.isfinite(number) else None
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from bt_lake.warehouse.errors import LakeError
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,11 +37,10 @@ def off_s(layout: Layout) -> float:
         off = off if abs(off) >= OFF_S else 0.0
         _off[layout.root] = (time.monotonic(), off)
         if off:
-            warnings.warn(
+            warn(
                 f"this machine's clock is {_words(abs(off))} {'behind' if off > 0 else 'ahead of'} "
                 f"that of the disk of {layout.root}; runs are saved with the disk's time. Set the "
-                "clock (NTP).",
-                stacklevel=3,
+                "clock (NTP)."
             )
     return off
 

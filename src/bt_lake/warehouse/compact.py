@@ -18,6 +18,7 @@ from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.maintenance import LiveFile, Task, carry_out, maintenance_lock, opened, run
 from bt_lake.warehouse.rewrite import MAX_ROWS
 from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.warning import warn
 
 # An append looks, one time in LOOK_EVERY, whether FOLD_AT commits have piled up.
 FOLD_AT = 256
@@ -58,11 +59,11 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
 def _warn(text: str) -> None:
     """Even where warnings are errors: the save that is behind us is none."""
     try:
-        warnings.warn(text, stacklevel=3)
+        warn(text)
     except UserWarning:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.warn(text, stacklevel=3)
+            warn(text)
 
 
 def _standing_commits(layout: Layout) -> int:

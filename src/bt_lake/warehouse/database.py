@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -27,12 +26,13 @@ from bt_lake.warehouse.errors import (
 from bt_lake.warehouse.files import reason_of
 from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, Rows
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.leftout import is_refusal, refused, warn
+from bt_lake.warehouse.leftout import is_refusal, refused, say_left_out
 from bt_lake.warehouse.listing import Listing
 from bt_lake.warehouse.live import SHAPE, live_files, snapshots
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
+from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -209,7 +209,7 @@ class Database:
                 return self._ask(question)
             finally:  # "no such run" is an answer, too
                 if self.left_out:
-                    warn(self._layout.root, self.left_out)
+                    say_left_out(self._layout.root, self.left_out)
 
     @contextmanager
     def _pressed(self) -> Iterator[None]:
@@ -228,10 +228,9 @@ class Database:
             standing = _count_standing(self.connection)
             if standing >= MANY_COMMITS:
                 self._warned = True
-                warnings.warn(
+                warn(
                     f"{standing:,} commits stand unfolded, which makes questions slow; "
-                    "`bt-lake info` says why, `bt-lake compact` folds them",
-                    stacklevel=4,
+                    "`bt-lake info` says why, `bt-lake compact` folds them"
                 )
 
     def _ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:

@@ -7,7 +7,6 @@ import os
 import re
 import time
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import DELTA_LOG, Layout
 from bt_lake.warehouse.schema import TABLES, Kind
+from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,10 +83,9 @@ def follow(layout: Layout) -> None:
     try:
         publish(layout)
     except (LakeError, OSError) as error:
-        warnings.warn(
+        warn(
             f"the Delta log of {layout.root} could not follow ({error}); `bt-lake delta` brings it "
-            "up to date",
-            stacklevel=2,
+            "up to date"
         )
 
 

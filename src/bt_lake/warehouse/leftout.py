@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bt_lake.warehouse.errors import LeftOut
 from bt_lake.warehouse.findings import unreachable
+from bt_lake.warehouse.warning import warn
 
 _REFUSED = [os.strerror(number) for number in (errno.EACCES, errno.EPERM, errno.EIO)]
-_PACKAGE = str(Path(__file__).parents[1])
 _TAIL = 64 * 1024
 
 
@@ -39,7 +37,7 @@ def refused(root: Path, paths: Iterable[str], text: str = "") -> Iterator[tuple[
                 yield path, f"cannot be read: {text}"
 
 
-def warn(root: Path, left_out: dict[str, str]) -> None:
+def say_left_out(root: Path, left_out: dict[str, str]) -> None:
     """Say it with every answer, in the name of who asked."""
     first, why = next(iter(left_out.items()))
     more = f", and {len(left_out) - 1:,} more files are not there" if len(left_out) > 1 else ""
@@ -47,7 +45,4 @@ def warn(root: Path, left_out: dict[str, str]) -> None:
         f"{root}/{first} {why}. The answer is without what is in it{more}; `bt-lake check` says "
         "what to do"
     )
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    warnings.warn_explicit(text, LeftOut, frame.f_code.co_filename, frame.f_lineno)
+    warn(text, LeftOut, again=True)

@@ -15,7 +15,6 @@ import random
 import re
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from bt_lake.warehouse.errors import Busy, CannotWrite, Damaged, Unconfirmed
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.warning import warn
 
 T = TypeVar("T")
 NAMES = ("ingest", "maintenance", "study", "sweep")
@@ -151,10 +151,9 @@ class Lock:
                 return False
             if waited >= SAY_AFTER_S and not said:
                 said = True
-                warnings.warn(
+                warn(
                     f"waiting for the {self._name} lock of {self._layout.root}, which is held by "
-                    f"{self.holder()}",
-                    stacklevel=2,
+                    f"{self.holder()}"
                 )
             time.sleep(_LOOK_EVERY_S * random.uniform(0.1, 1))
         _held.add(self)
@@ -218,9 +217,7 @@ class Lock:
                 # It may have looked at the lock already and be about to publish this.
                 self.folders.remove(f"_stage/{holder.commit}.runs")
             _unlock(judge)
-        warnings.warn(
-            f"went on in the place of {holder}, which held the {self._name} lock", stacklevel=2
-        )
+        warn(f"went on in the place of {holder}, which held the {self._name} lock")
         return True
 
     def release(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from bt_lake.warehouse.cells import bared, unquoted
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, RUNS, TRADES
 from bt_lake.warehouse.values import NO_VALUE, each_once, found, parameter, parameters
+from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,10 +75,9 @@ def read(path: Path) -> Iterator[Run | BadRow]:
         bare += run.columns.get("metrics_from") == "curve" and run.equity is None
         yield run
     if bare:
-        warnings.warn(
+        warn(
             f"{path}: {bare:,} of these runs had a curve where they were exported, and come "
-            f"without it: {beside.file('equity').name} is not beside it, or lacks them",
-            stacklevel=2,
+            f"without it: {beside.file('equity').name} is not beside it, or lacks them"
         )
 
 
