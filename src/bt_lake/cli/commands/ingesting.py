@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.options import Spends
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -27,6 +29,40 @@ _FAILED = 2
 class OnError(StrEnum):
     STOP = "stop"
     SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Reading(Options):
+    """How files are read whose own words are not enough."""
+
+    time_zone: Annotated[
+        str | None,
+        typer.Option("--time-zone", metavar="ZONE", help="Zone of a platform's times."),
+    ] = None
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first",
+            help="How to read 04/03/2025.",
+            show_default="as the file tells",
+        ),
+    ] = None
+    decimal: Annotated[
+        str | None,
+        typer.Option("--decimal", metavar="MARK", help="The mark of decimals: . or , ."),
+    ] = None
+    trades: Annotated[
+        bool, typer.Option("--trades", help="The files are lists of trades, one a row.")
+    ] = False
+    returns: Annotated[
+        bool, typer.Option("--returns", help="The files are returns: a date and a return a row.")
+    ] = False
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
+        ),
+    ] = None
 
 
 def ingest(
@@ -58,34 +94,7 @@ def ingest(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
-    time_zone: Annotated[
-        str | None,
-        typer.Option("--time-zone", metavar="ZONE", help="Zone of a platform's times."),
-    ] = None,
-    day_first: Annotated[
-        bool | None,
-        typer.Option(
-            "--day-first/--month-first",
-            help="How to read 04/03/2025.",
-            show_default="as the file tells",
-        ),
-    ] = None,
-    decimal: Annotated[
-        str | None,
-        typer.Option("--decimal", metavar="MARK", help="The mark of decimals: . or , ."),
-    ] = None,
-    trades: Annotated[
-        bool, typer.Option("--trades", help="The files are lists of trades, one a row.")
-    ] = False,
-    returns: Annotated[
-        bool, typer.Option("--returns", help="The files are returns: a date and a return a row.")
-    ] = False,
-    names: Annotated[
-        str | None,
-        typer.Option(
-            "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
-        ),
-    ] = None,
+    reading: Reading = Reading(),
     study: Spends = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
@@ -112,12 +121,7 @@ def ingest(
         "on_error": (on_error or (OnError.SKIP if watch else OnError.STOP)).value,
         "unique": unique,
         "dry_run": dry_run,
-        "time_zone": time_zone,
-        "day_first": day_first,
-        "decimal": decimal,
-        "trades": trades,
-        "returns": returns,
-        "columns": names,
+        **vars(reading),
         "study": study,
     }
     if watch:

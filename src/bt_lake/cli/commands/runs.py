@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import JUDGED
 from bt_lake.cli.options import Family, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
@@ -90,6 +92,52 @@ def list_runs(
     messages.told(session, shown, answer, "run", in_all=layout.in_all)
 
 
+@dataclass(frozen=True)
+class Luck(Options):
+    """Whether a ranking is shown beside luck, and over which trials that is counted."""
+
+    deflate: Annotated[
+        bool, typer.Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
+    ] = False
+    family: Annotated[
+        Family | None,
+        typer.Option(
+            help="Count luck over all trials of the same ..., not those of the filters alone.",
+            show_default="what the filters select",
+        ),
+    ] = None
+
+    def asked(self) -> dict[str, Any]:
+        family = self.family and self.family.value
+        return {"deflate": self.deflate or family is not None, "family": family}
+
+
+@dataclass(frozen=True)
+class Several(Options):
+    """A ranking by several metrics."""
+
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC,...", help="Those that no other run is as good as in all of these."
+        ),
+    ] = None
+    score: Annotated[
+        str | None,
+        typer.Option(metavar="SUM", help='By a sum over ranks: "2*sharpe_ratio + calmar_ratio".'),
+    ] = None
+    over: Annotated[
+        Scale, typer.Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
+    ] = Scale.RANKS
+
+    @property
+    def metrics(self) -> list[str]:
+        return names(self.pareto)
+
+    def asked(self) -> dict[str, Any]:
+        return {"pareto": self.metrics or None, "score": self.score, "over": self.over.value}
+
+
 def best(
     session: Session,
     which: Which,
@@ -106,31 +154,10 @@ def best(
     order: Annotated[
         Order | None, typer.Option(help="Largest or smallest first; else what is better.")
     ] = None,
-    deflate: Annotated[
-        bool, typer.Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
-    ] = False,
-    family: Annotated[
-        Family | None,
-        typer.Option(
-            help="Count luck over all trials of the same ..., not those of the filters alone.",
-            show_default="what the filters select",
-        ),
-    ] = None,
+    luck: Luck = Luck(),
     start: From = None,
     end: To = None,
-    pareto: Annotated[
-        str | None,
-        typer.Option(
-            metavar="METRIC,...", help="Those that no other run is as good as in all of these."
-        ),
-    ] = None,
-    score: Annotated[
-        str | None,
-        typer.Option(metavar="SUM", help='By a sum over ranks: "2*sharpe_ratio + calmar_ratio".'),
-    ] = None,
-    over: Annotated[
-        Scale, typer.Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
-    ] = Scale.RANKS,
+    several: Several = Several(),
     columns: Columns = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the front of --pareto: .svg or .html.")
@@ -151,38 +178,35 @@ def best(
       bt-lake best --score "2*sharpe_ratio + calmar_ratio" --over z
     """
     if plot is not None:
-        check_kind(plot)
-        axes = names(pareto)
-        if len(axes) != 2:
-            raise BadInput(
-                "--plot draws the front of two metrics: --pareto sharpe_ratio,max_drawdown"
-            )
-        session.lake.front(*axes, **which.filters()).save(plot)
-        messages.note(f"drew {plot}", messages.took(session.started))
+        _draw_front(session, which, several, plot)
         return
-    groups = names(per)
-    judged = deflate or family is not None
-    told = [meant(session.reader, name) for name in names(pareto) or ([metric] if metric else [])]
-    ranked = "score" if score is not None else told[0] if told else ""
+    groups, judged = names(per), luck.asked()
+    told = [meant(session.reader, name) for name in several.metrics or filter(None, [metric])]
     answer = session.lake.ask.best(
-        metric and told[0] if pareto is None else metric,
+        told[0] if metric and not several.metrics else metric,
         limit,
         per=groups,
         ascending=None if order is None else order is Order.ASC,
         columns=asked(columns, out, *told),
-        deflate=judged,
-        family=family and family.value,
         start=start,
         end=end,
-        pareto=names(pareto) or None,
-        score=score,
-        over=over.value,
+        **judged,
+        **several.asked(),
         **which.filters(),
     )
-    last = [*told[1:], *(JUDGED[:2] if judged else ())]
+    last = [*told[1:], *(JUDGED[:2] if judged["deflate"] else ())]
+    ranked = "score" if several.score is not None else told[0] if told else ""
     layout = RunLayout(out, first=["rank", *groups], metric=ranked, last=last)
     shown = out.answer(answer, chosen_layout(out) if columns else layout)
     messages.told(session, shown, answer, "trial", in_all=layout.in_all)
+
+
+def _draw_front(session: Session, which: Which, several: Several, plot: Path) -> None:
+    check_kind(plot)
+    if len(several.metrics) != 2:
+        raise BadInput("--plot draws the front of two metrics: --pareto sharpe_ratio,max_drawdown")
+    session.lake.front(*several.metrics, **which.filters()).save(plot)
+    messages.note(f"drew {plot}", messages.took(session.started))
 
 
 def asked(columns: str | None, out: Output, *metrics: str) -> list[str] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -21,25 +23,23 @@ class Overrun(StrEnum):
     RECORD = "record"
 
 
-def study(
-    session: Session,
-    out: Output,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The study; without one, all of them.")
-    ] = None,
+@dataclass(frozen=True)
+class Opening(Options):
+    """What is fixed when a study is opened."""
+
     hypothesis: Annotated[
         str | None, typer.Option(rich_help_panel=_OPEN, help="What you expect, in a sentence.")
-    ] = None,
+    ] = None
     budget: Annotated[
         int | None,
         typer.Option(metavar="N", rich_help_panel=_OPEN, help="How many trials it may have."),
-    ] = None,
+    ] = None
     holdout: Annotated[
         str | None,
         typer.Option(
             metavar="FROM:[TO]", rich_help_panel=_OPEN, help="Days that no trial may see."
         ),
-    ] = None,
+    ] = None
     metric: Annotated[
         str | None,
         typer.Option(
@@ -49,13 +49,13 @@ def study(
             help="What the best goes by.",
             show_default="sharpe_ratio",
         ),
-    ] = None,
+    ] = None
     alpha: Annotated[
         float | None,
         typer.Option(
             rich_help_panel=_OPEN, help="Rate of false alarms that you accept.", show_default="0.05"
         ),
-    ] = None,
+    ] = None
     looks: Annotated[
         int | None,
         typer.Option(
@@ -64,12 +64,28 @@ def study(
             help="How many candidates may see the holdout.",
             show_default="1",
         ),
-    ] = None,
+    ] = None
     overrun: Annotated[
         Overrun | None,
         typer.Option(
             rich_help_panel=_OPEN, help="What becomes of trials too many.", show_default="refuse"
         ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        return {
+            name: getattr(value, "value", value)
+            for name, value in vars(self).items()
+            if value is not None
+        }
+
+
+def study(
+    session: Session,
+    out: Output,
+    opening: Opening,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The study; without one, all of them.")
     ] = None,
     look: Annotated[
         str | None,
@@ -96,16 +112,7 @@ def study(
       bt-lake study momentum --look b7d2f19a
       bt-lake study momentum --decide
     """
-    opening: dict[str, Any] = {
-        "hypothesis": hypothesis,
-        "budget": budget,
-        "holdout": holdout,
-        "metric": metric,
-        "alpha": alpha,
-        "looks": looks,
-        "overrun": overrun and overrun.value,
-    }
-    given = {option: value for option, value in opening.items() if value is not None}
+    given = opening.given()
     if name is None:
         if given or look is not None or decide:
             raise BadInput("which study? Give its name first: bt-lake study NAME ...")
