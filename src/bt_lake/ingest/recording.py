@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from bt_lake.ingest.gathering import gather
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.saving import save
+from bt_lake.warehouse.budgets import left_for
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
-from bt_lake.warehouse.studies import left_for
 
 if TYPE_CHECKING:
     from bt_lake.ingest.keywords import RunKeywords

@@ -10,8 +10,8 @@ from bt_lake.running.planning import Plan
 from bt_lake.running.printed import kept
 from bt_lake.running.stopping import heeded
 from bt_lake.running.watching import watched
+from bt_lake.warehouse.budgets import left_for
 from bt_lake.warehouse.store import Store
-from bt_lake.warehouse.studies import left_for
 
 
 def run_once(store: Store, plan: Plan) -> tuple[list[str], str | None]:

@@ -21,10 +21,10 @@ from bt_lake.running.left import Left
 from bt_lake.running.live import Live
 from bt_lake.running.planning import Plan
 from bt_lake.running.stopping import Stop, heeded
+from bt_lake.warehouse.budgets import left_for
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import RUNS
 from bt_lake.warehouse.store import Store
-from bt_lake.warehouse.studies import left_for
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -104,7 +104,7 @@ class Store:
 
         if "study" not in frames.runs.column_names:
             return append(self.layout, frames, lock)
-        from bt_lake.warehouse.studies import within_budget
+        from bt_lake.warehouse.budgets import within_budget
 
         return within_budget(self, frames, lock, whole=whole)
 
@@ -228,8 +228,8 @@ class Store:
         }
 
     def forget(self, run_ids: Iterable[str]) -> bool:
+        from bt_lake.warehouse.budgets import remember_forgotten
         from bt_lake.warehouse.purge import forget
-        from bt_lake.warehouse.studies import remember_forgotten
 
         self.layout.check_writable()
         run_ids = list(run_ids)
