@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -27,13 +28,13 @@ class Faults:
         when: Callable[..., bool] = lambda *arguments: True,
     ) -> list[Any]:
         """Let calls of `os` fail: all, or the nth; gives a list that grows with each failure."""
-        real, seen, failed = getattr(os, call), [], []
+        real, numbers, failed = getattr(os, call), itertools.count(1), []
 
         def failing(*arguments: Any, **options: Any) -> Any:
             if not when(*arguments):
                 return real(*arguments, **options)
-            seen.append(arguments)
-            if nth is not None and len(seen) != nth:
+            number = next(numbers)  # threads may flush at once
+            if nth is not None and number != nth:
                 return real(*arguments, **options)
             failed.append(arguments)
             if lost_reply:

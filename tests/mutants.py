@@ -28,8 +28,8 @@ SAME = "test_saving.py::test_unique_saves_what_differs_in_one_thing"
 DSR = "test_overfit_sweep.py"
 MUTANTS = [
     Mutant("warehouse/commit.py", "*children, last = tables\n", "last, *children = tables\n", ORDER),
-    Mutant("warehouse/commit.py", "                    os.fsync(file.fileno())\n", "                    pass\n", ORDER),
-    Mutant("warehouse/commit.py", "                folders.flush_folder(months[name])\n", "                pass\n", ORDER),
+    Mutant("warehouse/commit.py", "                flush(file.fileno() for file in written)\n", "                pass\n", ORDER),
+    Mutant("warehouse/commit.py", "            folders.flush_folders(months[name] for name in children)\n", "            pass\n", ORDER),
     Mutant("warehouse/schema.py", "31  end_at          timestamp  UTC       -p ", "31  end_at          timestamp  UTC       - ", SAME),
     Mutant("warehouse/schema.py", "11  symbol          string     -         -ifs ", "11  symbol          string     -         -fs ", SAME),
     Mutant("queries/filters.py", '("<", last + timedelta(days=1))', '("<=", last + timedelta(days=1))', "test_queries_filters.py::test_a_day_ends_before_midnight"),

@@ -14,6 +14,7 @@ from bt_lake.warehouse import clock
 from bt_lake.warehouse.digest import BLANK, described, sealed
 from bt_lake.warehouse.errors import BadInput, LakeError, Unconfirmed
 from bt_lake.warehouse.files import explained, step
+from bt_lake.warehouse.flushing import flush
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.frames import Frames, conform
 from bt_lake.warehouse.ids import new_commit_id
@@ -100,19 +101,17 @@ def _write(
                 written = []
                 named: dict[str, dict[str, object]] = {}
                 for name, table in tables.items():
-                    data = encoded(table, children=named if name == "runs" else None)
+                    data = encoded(name, table, named if name == "runs" else None)
                     written.append(files.enter_context(_written(folders, staged[name], data)))
                     named[name] = {"rows": len(table), **described(data)}
                     step(f"commit.staged.{name}")
-                for file in written:
-                    os.fsync(file.fileno())
+                flush(file.fileno() for file in written)
             step("commit.staged_durable")
             for name in children:
                 folders.make_folder(months[name])
                 folders.publish(staged[name], finals[name])
                 step(f"commit.published.{name}")
-            for name in children:
-                folders.flush_folder(months[name])
+            folders.flush_folders(months[name] for name in children)
             step("commit.children_durable")
             folders.make_folder(months[last])
             if lock is not None:
@@ -174,8 +173,19 @@ def _written(folders: Folders, name: str, data: bytes) -> Iterator[IO[bytes]]:
         yield file
 
 
-def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None = None) -> bytes:
+def encoded(
+    name: str, table: pa.Table, children: Mapping[str, Mapping[str, object]] | None = None
+) -> bytes:
     """The table as a Parquet file that says who wrote it, what belongs to it, and its digest."""
+    from bt_lake.warehouse import onerun
+
+    marks = {"written_by": WRITTEN_BY, "digest": BLANK}
+    if children is not None:
+        marks["children"] = json.dumps(children, separators=(",", ":"))
+    return sealed(onerun.encoded(name, table, marks) or _by_pyarrow(table, marks))
+
+
+def _by_pyarrow(table: pa.Table, marks: Mapping[str, str]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -189,16 +199,14 @@ def encoded(table: pa.Table, children: Mapping[str, Mapping[str, object]] | None
         texts = [f.name for f in table.schema if f.type in ("string", "timestamp[us, tz=UTC]")]
         numbers = [f.name for f in table.schema if f.type == "double"]
         how = {"use_dictionary": texts, "use_byte_stream_split": numbers, "compression": "zstd"}
-    marks = {"written_by": WRITTEN_BY, "digest": BLANK}
-    if children is not None:
-        marks["children"] = json.dumps(children, separators=(",", ":"))
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink, table.schema, store_schema=False, write_page_checksum=True, **how
     ) as writer:
         writer.write_table(table, row_group_size=65_536)
         writer.add_key_value_metadata(marks)
-    return sealed(sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def commits_on_disk(layout: Layout) -> set[str]:

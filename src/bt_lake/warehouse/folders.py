@@ -13,12 +13,13 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from bt_lake.warehouse.errors import CannotWrite, Damaged
+from bt_lake.warehouse.flushing import flush
 from bt_lake.warehouse.sharing import is_shared, share_file, share_folder
 
 _WINDOWS = sys.platform == "win32"
@@ -191,10 +192,11 @@ class Folders:
             os.close(descriptor)
 
     def flush_folder(self, name: str) -> None:
-        """Make new names in a folder durable; Windows does so by itself and has no call for it."""
-        descriptor = self._folder(name)
-        if descriptor is not None:
-            os.fsync(descriptor)
+        self.flush_folders([name])
+
+    def flush_folders(self, names: Iterable[str]) -> None:
+        """Make new names in folders durable; Windows does so by itself and has no call for it."""
+        flush([folder for name in names if (folder := self._folder(name)) is not None])
 
     def open_lock(self, name: str) -> int:
         """The file of a lock, made if need be; open for writing, where this user may write it."""

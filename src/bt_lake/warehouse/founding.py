@@ -55,7 +55,7 @@ def _seed(table: str) -> bytes:
     from bt_lake.warehouse.arrays import empty
     from bt_lake.warehouse.commit import encoded
 
-    return encoded(empty(arrow_schema(table)))
+    return encoded(table, empty(arrow_schema(table)))
 
 
 def _publish(folders: Folders, layout: Layout, name: str, content: str | bytes) -> None:
