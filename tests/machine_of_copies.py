@@ -209,7 +209,7 @@ class CopiesOfALake(RuleBasedStateMachine):
         assert all(tag in tags[run_id] for tag, run_id in self.tagged.items())
 
 
-def _without_marks(table: pa.Table, children: object = None) -> bytes:
+def _without_marks(name: str, table: pa.Table, children: object = None) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, store_schema=False)
     return sink.getvalue().to_pybytes()

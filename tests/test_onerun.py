@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bt_lake.warehouse import onerun
-from bt_lake.warehouse.commit import _by_pyarrow, encoded
+from bt_lake.warehouse.commit import by_pyarrow, encoded
 from bt_lake.warehouse.digest import BLANK
 from bt_lake.warehouse.frames import conform
 from bt_lake.warehouse.rot import marks_of, seal_holds
@@ -80,7 +80,7 @@ def test_readers_find_what_pyarrow_would_have_written(name, tmp_path):
     rng = random.Random(seed)
     for _ in range(10):
         table = table_of(rng, name, rng.choice(COUNTS[name]))
-        ours, theirs = onerun.encoded(name, table, MARKS), _by_pyarrow(table, MARKS)
+        ours, theirs = onerun.encoded(name, table, MARKS), by_pyarrow(table, MARKS)
         assert ours is not None
         read = pq.read_table(io.BytesIO(ours), page_checksum_verification=True)
         reference = pq.read_table(io.BytesIO(theirs))

@@ -14,8 +14,8 @@ import pytest
 from factory import frames, ids
 
 from bt_lake.warehouse import compact, log
-from bt_lake.warehouse.commit import encoded
-from bt_lake.warehouse.digest import described
+from bt_lake.warehouse.commit import by_pyarrow
+from bt_lake.warehouse.digest import BLANK, described, sealed
 from bt_lake.warehouse.store import Store
 
 FIELD_ID = b"PARQUET:field_id"
@@ -35,7 +35,10 @@ def later_writer(store: Store, made: Any, add: Callable[[pa.Table], pa.Table], *
         if table in kinds or not kinds or (_is_of_runs(path) and children[path.name]):
             rows = pq.read_table(path, partitioning=None)
             rows = add(rows) if table in kinds or not kinds else rows
-            path.write_bytes(encoded(rows, said if _is_of_runs(path) else None))
+            marks = {"written_by": "bt-lake of tomorrow", "digest": BLANK}
+            if _is_of_runs(path):
+                marks["children"] = json.dumps(said)
+            path.write_bytes(sealed(by_pyarrow(rows, marks)))
             said[table] = {"rows": len(rows), **described(path.read_bytes())}
     return made
 

@@ -182,10 +182,11 @@ def encoded(
     marks = {"written_by": WRITTEN_BY, "digest": BLANK}
     if children is not None:
         marks["children"] = json.dumps(children, separators=(",", ":"))
-    return sealed(onerun.encoded(name, table, marks) or _by_pyarrow(table, marks))
+    return sealed(onerun.encoded(name, table, marks) or by_pyarrow(table, marks))
 
 
-def _by_pyarrow(table: pa.Table, marks: Mapping[str, str]) -> bytes:
+def by_pyarrow(table: pa.Table, marks: Mapping[str, str]) -> bytes:
+    """A file of any rows and columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
