@@ -71,6 +71,13 @@ def measured(commits: int, folder: Path) -> None:
     took("copy up, all folded into one file a table", lambda: Lake.copy(lake.path, url))
     os.environ["BT_LAKE_CACHE"] = str(folder / "other")
     took("open and best, with nothing kept", lambda: bt_lake.open(url).best("total_return"))
+    other = bt_lake.open(url)
+    run = {"strategy": "s", "equity": curve}
+    took("save there, the first", lambda: other.save(**run, params={"n": -1}))
+    took("save there, the next", lambda: other.save(**run, params={"n": -2}))
+    took("save there with unique", lambda: other.save(**run, params={"n": -3}, unique=True))
+    took("tag there", lambda: other.tag("t", other.runs(n=-1)["run_id"].to_list()))
+    took("compact there", other.compact)
 
 
 def main() -> None:
@@ -83,6 +90,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    for name in ("sizes", "read", "create", "remove"):
+    for name in ("sizes", "read", "create", "remove", "changed_at", "touch"):
         setattr(objects.Objects, name, slow(getattr(objects.Objects, name)))
     main()

@@ -15,7 +15,7 @@ import pytest
 from bucket_fixtures import URL, content, save
 
 import bt_lake
-from bt_lake.errors import CannotWrite, Damaged, LakeError
+from bt_lake.errors import Damaged, LakeError
 from bt_lake.lake import Lake
 from bt_lake.warehouse import listing, mirror, objects
 from bt_lake.warehouse.ids import uuid7
@@ -85,26 +85,6 @@ def test_what_is_here_is_not_read_again(lake, far, monkeypatch):
     )
     assert content(far) == content(lake) == content(bt_lake.open(URL))
     assert {name for name in names if name.endswith(".parquet")} == set()
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda lake: save(lake, 1),
-        lambda lake: lake.tag("t", lake.runs()["run_id"].to_list()),
-        lambda lake: lake.delete(lake.runs()["run_id"].to_list()),
-        lambda lake: lake.compact(),
-        lambda lake: lake.store.forget(["x"]),
-        lambda lake: lake.delta(),
-        lambda lake: lake.check(),
-        lambda lake: lake.backup("backups"),
-        lambda lake: lake.run_sweep(f"{__file__}:save", {"n": [1]}, params={"lake": None}),
-    ],
-    ids=["save", "tag", "delete", "compact", "forget", "delta", "check", "backup", "sweep"],
-)
-def test_what_is_not_made_for_it_is_refused(far, write):
-    with pytest.raises(CannotWrite, match=f"{URL} is a lake in an object store: .*bt-lake copy"):
-        write(far)
 
 
 def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket):

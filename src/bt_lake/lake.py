@@ -1123,6 +1123,8 @@ class Lake:
 
     def create(self, *, shared: bool = False) -> bool:
         """Make an empty lake, which the first write does, too; False if there is one already."""
+        if shared:
+            self.store.layout.check_in_folder("who may write there is a matter of its bucket")
         if self.store.layout.exists:
             self.store.layout.check_format()
             return False

@@ -83,9 +83,14 @@ def test_it_is_asked_by_its_address(bucket, tmp_path, monkeypatch):
         command = [sys.executable, "-m", "bt_lake", "--lake", bucket, *asked]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    refused = [sys.executable, "-m", "bt_lake", "--lake", bucket, "compact"]
-    done = subprocess.run(refused, capture_output=True, text=True)
-    assert done.returncode == 4 and "is a lake in an object store: it is read" in done.stderr
+    folded = [sys.executable, "-m", "bt_lake", "--lake", bucket, "compact"]
+    subprocess.run(folded, check=True, capture_output=True)
+    saved = bt_lake.open(bucket).save(strategy="s", params={"n": 9}, metrics={"own": 1.0})
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "another"))
+    far = bt_lake.open(bucket)
+    assert saved in far.runs()["run_id"] and len(far.sql("from equity")) == 6
+    done = subprocess.run([*COPY, lake.path, bucket], capture_output=True, text=True)
+    assert done.returncode == 2 and "is written to where it is" in done.stderr
 
 
 def test_readers_are_killed_and_go_on(bucket, tmp_path, monkeypatch):

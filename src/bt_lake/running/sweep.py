@@ -210,7 +210,7 @@ class _Sweep:
             self._store.create()
             self._live.tell(**self._swept.so_far)
             card = layout.read_card()
-            place = Place(str(layout.root), card.lake_id, layout.wait_s, self._live.path)
+            place = Place(layout.address, card.lake_id, layout.wait_s, self._live.path)
         return Away(
             self._job,
             self.left,

@@ -34,7 +34,7 @@ def watched(store: Store, job: Job, trial: Trial) -> Iterator[None]:
     """Should this process end meanwhile (killed, a crash in compiled code), the run is saved."""
     apart: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
     layout = store.layout
-    told = pickle.dumps((str(store.path), store.existing, layout.wait_s, job, trial, time.time()))
+    told = pickle.dumps((store.address, store.existing, layout.wait_s, job, trial, time.time()))
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _WATCH],
         stdin=subprocess.PIPE,

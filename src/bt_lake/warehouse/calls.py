@@ -45,6 +45,7 @@ class Journal:
         holder = Holder.me()
         self._where = f"{holder.user}@{holder.host}"
         try:
+            layout.check_in_folder("of calls it keeps no journal")
             layout.check_writable()
             with Folders(layout.root) as folders:
                 folders.make_folder(FOLDER)

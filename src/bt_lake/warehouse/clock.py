@@ -31,6 +31,8 @@ def now(layout: Layout) -> datetime:
 
 def off_s(layout: Layout) -> float:
     """How far this machine's clock is behind the lake's; 0 where they agree."""
+    if layout.origin is not None:
+        return 0.0  # a save would wait for it; maintenance asks
     looked, off = _off.get(layout.root, (-_LOOK_AGAIN_S, 0.0))
     if time.monotonic() - looked >= _LOOK_AGAIN_S:
         off = lake_time(layout) - time.time()
@@ -66,6 +68,8 @@ def lake_time(layout: Layout) -> float:
     """A machine whose own clock is ahead must not unlink what others still read."""
     name = layout.staged(f"{uuid7().hex}.clock")
     try:
+        if layout.origin is not None:
+            return layout.origin.time()
         with Folders(layout.root) as folders:
             try:
                 with folders.create(name) as file:

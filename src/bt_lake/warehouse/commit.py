@@ -85,15 +85,18 @@ def _write(
     tables: dict[str, pa.Table],
     lock: Held | None = None,
 ) -> None:
+    if layout.origin is not None and layout.origin.in_turn:
+        layout.origin.commit(layout, tables)
+        return
     if lock is not None:
         lock.before_staging(commit)
     staged = {name: f"_stage/{commit}.{name}" for name in tables}
     months = {name: f"{name}/{month_of(now)}" for name in tables}
     finals = {name: f"{months[name]}/c-{commit}.parquet" for name in tables}
     *children, last = tables
-    with Folders(layout.root) as folders:
+    with layout.folders_open() as folders:
         with (
-            explained(f"nothing was saved to {layout.root}"),
+            explained(f"nothing was saved to {layout.address}"),
             _undone_on_error(folders, staged, finals),
         ):
             with contextlib.ExitStack() as files:
@@ -148,7 +151,7 @@ def _undone_on_error(
             is_there = folders.exists(commit)
         except (OSError, LakeError) as unknown:
             if isinstance(error, LakeError):
-                raise  # such as a link in the place of a folder: nothing was published
+                raise error from None  # such as a link in a folder's place: nothing was published
             raise Unconfirmed(
                 f"{commit}: this may or may not have been saved ({error}; {unknown}). Look for it "
                 "with `bt-lake list` before you save it again."

@@ -50,6 +50,8 @@ def fold_if_due(layout: Layout, *, look_every: int | None = None) -> None:
         return
     try:
         standing = _standing_commits(layout)
+        if layout.origin is not None and standing < FOLD_AT and _full_tier(log.newest(layout)):
+            fold(layout)  # there a look and its commit are an epoch
         if standing >= FOLD_AT and not fold(layout) and standing >= CROWDED:
             time.sleep(min(1.0, PAUSE_SECONDS * standing / CROWDED))
     except (LakeError, Error, OSError) as error:
@@ -119,7 +121,10 @@ def _fold(task: Task, files: list[LiveFile]) -> None:
 
 
 def _merge_a_tier(task: Task) -> None:
-    tier = [file for file in _full_tier(task.state) if task.is_whole(file.path)]
+    tier = _full_tier(task.state)
+    if task.layout.origin is not None:
+        task.layout.origin.fetch_files(file.path for file in tier)
+    tier = [file for file in tier if task.is_whole(file.path)]
     if len(tier) > 1:
         paths = [file.path for file in tier]
         task.rewriter.write(tier[0].table, paths, folded=tier[0].folded)
@@ -151,6 +156,8 @@ def compact(layout: Layout, *, grace_s: float | None = None) -> bool:
     with maintenance_lock(layout, wait=True):
         changed = run(layout, _compact_all, grace_s=grace_s)
         state = log.newest(layout)
+        if layout.origin is not None:
+            layout.origin.refresh(now=True)
         if log.overdue(layout, state):
             with contextlib.suppress(log.Lost):  # then somebody else is at it
                 log.advance(layout, state, adds=[], drops=set(), most=None)

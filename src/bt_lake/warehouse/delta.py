@@ -91,6 +91,7 @@ def follow(layout: Layout) -> None:
 
 def publish(layout: Layout) -> list[Shown]:
     """Make the Delta log of every table, or bring it up to date."""
+    layout.check_in_folder("`bt-lake copy` it down, and write the Delta log there")
     layout.check_writable()
     with explained(f"cannot write the Delta log of {layout.root}"):
         for _ in range(_TRIES):

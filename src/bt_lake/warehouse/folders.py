@@ -13,7 +13,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -124,6 +124,14 @@ class Folders:
                     raise
                 _rename_without_replacing(old, old_folder, new, new_folder)
 
+    def publish_all(
+        self, pairs: Sequence[tuple[str, str]], each: Callable[[], None] = lambda: None
+    ) -> None:
+        """Several that need no order; `each` is called after every one."""
+        for staged, final in pairs:
+            self.publish(staged, final)
+            each()
+
     def _give_to_group(self, last: str, folder: int | None) -> None:
         descriptor = os.open(last, os.O_RDONLY | _NO_FOLLOW | _NO_BLOCK, dir_fd=folder)
         try:
@@ -166,6 +174,9 @@ class Folders:
         except FileNotFoundError:
             return False
         return True
+
+    def remove_far(self, names: Sequence[str]) -> None:
+        """Of what is going to be removed: all at once, where each would be a request."""
 
     def remove_tree(self, name: str) -> None:
         """Remove a folder and all in it; links in it go, what they point to stays."""

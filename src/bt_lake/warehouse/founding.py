@@ -19,11 +19,13 @@ def create(layout: Layout, *, shared: bool = False) -> bool:
 
     Gives whether there was none before. What is made in a `shared` one is its group's.
     """
-    with explained(f"cannot make a lake at {layout.root}"):
+    with explained(f"cannot make a lake at {layout.address}"):
+        if layout.origin is not None:
+            layout.origin.found(exists=layout.exists)
         make_folder(layout.root)
         if shared:
             share_folder(layout.root)
-        with Folders(layout.root) as folders:
+        with layout.folders_open() as folders:
             for folder in layout.folders:
                 folders.make_folder(layout.relative(folder))
             if layout.exists:
@@ -31,12 +33,14 @@ def create(layout: Layout, *, shared: bool = False) -> bool:
             step("create.folders")
             _publish(folders, layout, f"_log/{0:08d}.json", State.empty().to_json())
         furnish(layout)
+        if layout.origin is not None:
+            layout.origin.refresh(now=True)  # another's card may have been first
     return True
 
 
 def furnish(layout: Layout) -> None:
     """Write what stands around the tables, as far as it is missing."""
-    with Folders(layout.root) as folders:
+    with layout.folders_open() as folders:
         for table in TABLES:
             # A zero-row file of each table: a list of files to read is never empty.
             _publish(folders, layout, layout.relative(layout.seed(table)), _seed(table))

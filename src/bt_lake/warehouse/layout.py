@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bt_lake._version import __version__
 from bt_lake.warehouse.bounds import CARD_BYTES, read_bounded
 from bt_lake.warehouse.errors import CannotRead, CannotWrite, Damaged, FormatTooNew, NotFound
+from bt_lake.warehouse.folders import Folders
 
 if TYPE_CHECKING:
     from bt_lake.warehouse.mirror import Mirror
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 # In a table's folder: what other engines read, which the lake needs nothing of.
 DELTA_LOG = "_delta_log"
+# In the folder that stands for a lake in an object store: its address.
+KEPT_OF = "kept_of"
 # How long somebody waits for a lock who does not say.
 WAIT_S = 60.0
 
@@ -34,6 +38,19 @@ class Layout:
         self.root = root
         self.wait_s = wait_s
         self.origin = origin  # of a lake in an object store, for which the folder stands
+
+    @property
+    def address(self) -> str:
+        """By which it is opened: its folder, or where it is in an object store."""
+        return self.origin.url if self.origin is not None else str(self.root)
+
+    def folders_open(self) -> Folders:
+        """Through which whatever gets or loses a name in the lake does so, wherever that is."""
+        return self.origin.folders_open() if self.origin is not None else Folders(self.root)
+
+    def turn(self) -> AbstractContextManager[bool]:
+        """Around a look and the commit after it, where no lock keeps others away."""
+        return self.origin.turn() if self.origin is not None else nullcontext(True)
 
     @property
     def card(self) -> Path:
@@ -78,7 +95,8 @@ class Layout:
 
     @property
     def exists(self) -> bool:
-        return os.path.isfile(f"{self.root}{os.sep}lake.json")  # asked at every save
+        here = os.path.isfile(f"{self.root}{os.sep}lake.json")  # asked at every save
+        return here or (self.origin is not None and self.origin.is_there())
 
     def staged(self, name: str) -> str:
         return f"_stage/{os.getpid()}-{name}"
@@ -96,6 +114,8 @@ class Layout:
         import json
 
         try:
+            if self.origin is not None and not self.exists:
+                raise FileNotFoundError(self.address)
             card = json.loads(read_bounded(self.card, CARD_BYTES))
             backup = card.get("backup") or {}
             found = Card(card["format"], card["lake_id"], card["created_at"], backup)
@@ -104,7 +124,7 @@ class Layout:
             return found
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
-                f"no lake at {self.root}. `bt-lake init` makes one; "
+                f"no lake at {self.address}. `bt-lake init` makes one; "
                 "--lake or $BT_LAKE names another."
             ) from None
         except PermissionError:
@@ -130,8 +150,12 @@ class Layout:
 
     def check_writable(self) -> None:
         """Refuse to change a copy: what is added to it nobody would look for there."""
-        self.check_in_folder("it is read, and not written to")
         self.check_format()
+        if self.origin is None and (self.root / KEPT_OF).is_file():
+            raise CannotWrite(
+                f"{self.root} only keeps files of the lake {(self.root / KEPT_OF).read_text()}: "
+                "open it by that address"
+            )
         copy_of = self.read_card().backup
         if copy_of:
             raise CannotWrite(
@@ -140,12 +164,9 @@ class Layout:
             )
 
     def check_in_folder(self, why: str) -> None:
-        """Refuse what a lake in an object store is not made for."""
+        """Refuse what a lake in an object store is not made for; `why`, and what to do."""
         if self.origin is not None:
-            raise CannotWrite(
-                f"{self.origin.url} is a lake in an object store: {why}. Work on the lake in its "
-                "folder, and `bt-lake copy` it there again."
-            )
+            raise CannotWrite(f"{self.origin.url} is a lake in an object store: {why}")
 
 
 def card_text(card: dict[str, Any]) -> str:

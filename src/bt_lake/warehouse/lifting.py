@@ -8,15 +8,15 @@ before, or that of now.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-from bt_lake.warehouse import log
+from bt_lake.warehouse import claims, log
 from bt_lake.warehouse.backup import held
 from bt_lake.warehouse.copies import Copied, Progress, files_below
 from bt_lake.warehouse.digest import digest_in, digest_of, digest_of_file, is_whole
@@ -39,7 +39,7 @@ def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Co
     """Copy the lake as it is now; of an earlier copy what is there stays, what is replaced goes."""
     card = layout.read_card()
     there = objects.sizes()
-    _make_ours(objects, there, card.lake_id)
+    claims.to_copy(objects, there, card.lake_id)
     with held(layout) as snapshot, _Together(snapshot.sizes, progress) as together:
         sizes = snapshot.sizes
 
@@ -48,8 +48,11 @@ def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Co
             there_already = _is_there(objects, there, path, source)
             return 0 if there_already else _put(objects, path, source, digest)
 
-        for _, paths in groupby(sorted(sizes, key=rank), lambda path: rank(path)[0]):
-            together.do(one, paths)
+        with ExitStack() as stack:
+            for step, paths in groupby(sorted(sizes, key=rank), lambda path: rank(path)[0]):
+                if step == _RANKS["_log"]:
+                    stack.enter_context(claims.copying(objects))
+                together.do(one, paths)
         _tidy(objects, there, sizes)
         return Copied(layout.root, len(sizes), together.copied, together.reused)
 
@@ -90,24 +93,14 @@ def _is_there(objects: Objects, there: Mapping[str, int], name: str, source: Pat
     return there.get(name) == source.stat().st_size or (name == _CARD and name in there)
 
 
-def _make_ours(objects: Objects, there: Mapping[str, int], lake_id: str) -> None:
-    """Say first whose copy it is, so that no two lakes ever lie under one prefix."""
-    owners = [name for name in there if name.startswith("_stage/")]
-    if owners and owners != [f"_stage/{lake_id}"]:
-        raise BadInput(f"{objects.url} has another lake ({owners[0][7:]}); name another prefix")
-    if there and not owners:
-        raise BadInput(
-            f"{objects.url} is not empty, and has no copy of a lake; name another prefix"
-        )
-    if not owners:
-        objects.create(f"_stage/{lake_id}", b"")
-
-
 def _put(objects: Objects, name: str, source: Path, digest: str | None) -> int:
     """One object, read again: it must be what the lake wrote."""
     data = source.read_bytes()
     prove(name, data, digest, str(source))
-    objects.create(name, data)
+    try:
+        objects.create(name, data)
+    except FileExistsError:
+        raise Damaged(f"{objects.url}/{name} is there already, and is another file") from None
     if digest_of(objects.read(name)) != digest_of(data):
         raise Damaged(f"{objects.url}/{name} reads back other than it was written")
     return len(data)
@@ -141,6 +134,7 @@ class Remote:
     log_name: str
     log_text: bytes
     names: list[str]
+    listed: frozenset[str] = frozenset()  # commits' files that were there, removed ones too
 
     @property
     def digests(self) -> dict[str, str | None]:
@@ -157,16 +151,21 @@ def remote(objects: Objects, known: Remote | None = None) -> Remote:
     for _ in range(_TRIES):
         with suppress(FileNotFoundError):
             seen = known if known and known.log_name == name else _logged(objects, name)
-            names = [*_standing(objects, seen.state), *(add.path for add in seen.state.adds)]
+            listed = _commits(objects)
+            names = [*_standing(objects, seen.state, listed), *(a.path for a in seen.state.adds)]
             newest = _newest_log(objects)
             if newest == name:
-                return replace(seen, names=names)
+                return replace(seen, names=names, listed=frozenset(listed))
         name = _newest_log(objects)
     raise Conflict(f"{objects.url} changed again and again while it was looked at. Try again.")
 
 
+def newest_state(objects: Objects) -> log.State:
+    return _logged(objects, _newest_log(objects)).state
+
+
 def _newest_log(objects: Objects) -> str:
-    logs = objects.sizes("_log")
+    logs = [name for name in objects.sizes("_log") if log.is_log(name)]
     if not logs:
         raise NotFound(f"no lake at {objects.url}, or a copy of one that did not come to its end")
     return max(logs)
@@ -177,16 +176,22 @@ def _logged(objects: Objects, name: str) -> Remote:
     return Remote(log.parse(text, f"{objects.url}/{name}"), name, text, [])
 
 
-def _standing(objects: Objects, state: log.State) -> list[str]:
-    found = []
-    for table in ("events", "runs"):
-        for path in objects.sizes(table):
-            file = data_file(path)
-            if file and file.table == table and file.commit and not state.has_removed(path):
-                found.append(path)
-                if table == "runs":
-                    found += _children(path, file.commit, objects)
-    return found
+def _commits(objects: Objects) -> list[str]:
+    """Those of events, then those of runs: every event that is listed finds its run."""
+    return [
+        path
+        for table in ("events", "runs")
+        for path in objects.sizes(table)
+        if (file := data_file(path)) and file.table == table and file.commit
+    ]
+
+
+def _standing(objects: Objects, state: log.State, listed: Iterable[str]) -> Iterator[str]:
+    for path in listed:
+        if not state.has_removed(path):
+            yield path
+            if path.startswith("runs/"):
+                yield from _children(path, path[-40:-8], objects)
 
 
 def _children(path: str, commit: str, objects: Objects) -> list[str]:

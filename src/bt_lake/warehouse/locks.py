@@ -32,12 +32,17 @@ T = TypeVar("T")
 NAMES = ("ingest", "maintenance", "study", "sweep")
 SAY_AFTER_S = 3.0
 _LOOK_EVERY_S = 0.05
+_TURNS = 50
 _COMMIT = re.compile(r"[0-9a-f]{32}")
 _WINDOWS = sys.platform == "win32"
 
 
 class Taken(Exception):
     """Another process went on while this one was stopped; nothing was committed."""
+
+
+class Overtaken(Exception):
+    """In an object store another machine was faster than this one's look; nothing was committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,21 @@ def locked(layout: Layout, name: str, *, wait: bool = True) -> Iterator[Lock | N
 
 def alone(layout: Layout, name: str, act: Callable[[Lock], T]) -> T:
     """Look and commit while no other process does; again, if another took over meanwhile."""
+    tries = 0
     while True:
-        with locked(layout, name) as lock:
+        with locked(layout, name) as lock, layout.turn() as is_ours:
             assert lock is not None
             try:
                 return act(lock)
+            except Overtaken:
+                tries += 1
+                if not is_ours:
+                    raise
+                if tries == _TURNS:
+                    raise Busy(
+                        f"{layout.address}: other machines were faster {tries} times. Nothing was "
+                        "changed. Try again."
+                    ) from None
             except (Taken, CannotWrite) as error:
                 if lock.is_ours or isinstance(error, Unconfirmed):
                     raise

@@ -17,9 +17,8 @@ from bt_lake._version import __version__
 from bt_lake.warehouse.bounds import LOG_BYTES, read_bounded
 from bt_lake.warehouse.clock import lake_time
 from bt_lake.warehouse.digest import BLANK, is_digest, is_whole, sealed
-from bt_lake.warehouse.errors import Damaged, Unconfirmed
+from bt_lake.warehouse.errors import CannotRead, CannotWrite, Damaged, Unconfirmed
 from bt_lake.warehouse.files import step
-from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import CHILDREN, children_of, uuid7
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.paths import commits_file, data_file, named
@@ -105,6 +104,11 @@ def epochs(layout: Layout) -> list[int]:
 
 def log_name(epoch: int) -> str:
     return f"_log/{epoch:08d}.json"
+
+
+def is_log(name: str) -> bool:
+    """Whether a path relative to the lake is that of a log."""
+    return name.startswith("_log/") and _NAME.fullmatch(name, 5) is not None
 
 
 def log_path(layout: Layout, epoch: int) -> Path:
@@ -270,17 +274,25 @@ def _done_already(layout: Layout) -> Iterator[None]:
             f"{layout.root}: this is done, but the disk did not confirm that it would survive a "
             f"power cut, or something was left behind ({error}). Look after the disk."
         ) from error
+    except CannotRead as error:
+        raise Unconfirmed(
+            f"{layout.address}: this was written, but it could not be looked whether others were "
+            f"faster ({error}). Look at the lake before you do it again."
+        ) from error
 
 
 def _prune(layout: Layout, following: State) -> None:
-    with Folders(layout.root) as folders:
+    there = epochs(layout) if layout.origin is None else layout.origin.epochs()
+    with layout.folders_open() as folders:
         # Others this far ahead have used and pruned the number before we took it.
-        if epochs(layout)[-1] - following.epoch >= KEPT_EPOCHS:
-            folders.remove(log_name(following.epoch))
+        if there[-1] - following.epoch >= KEPT_EPOCHS:
+            with contextlib.suppress(CannotWrite):  # of a store: it is not the newest
+                folders.remove(log_name(following.epoch))
             raise Lost
-        for number in epochs(layout):
-            if number <= following.epoch - KEPT_EPOCHS:
-                folders.remove(log_name(number))
+        with contextlib.suppress(CannotWrite):  # of a store: the next one prunes them
+            for number in there:
+                if number <= following.epoch - KEPT_EPOCHS:
+                    folders.remove(log_name(number))
     step("log.pruned")
 
 
@@ -309,7 +321,7 @@ def write(layout: Layout, state: State) -> None:
     if state.epoch >= MOST_EPOCHS:
         raise Damaged(f"{layout.log}: the numbers of epochs are used up, which no lake does.")
     staged = layout.staged(f"{uuid7().hex}.log")
-    with Folders(layout.root) as folders:
+    with layout.folders_open() as folders:
         folders.write(staged, state.to_json().encode())
         step("log.staged")
         try:
@@ -330,12 +342,21 @@ def overdue(layout: Layout, state: State) -> list[str]:
     since = min(now, _published(layout, state))
     ages = {path: now - (since if at is None else at) for path, at in state.removed.items()}
     late = sorted(path for path, age in ages.items() if age >= state.grace_s)
-    return [p for p in late if p not in state.forgotten or os.path.lexists(layout.root / p)]
+    return [path for path in late if path not in state.forgotten or _is_there(layout, path)]
+
+
+def _is_there(layout: Layout, path: str) -> bool:
+    """Whether a commit's file is there, live or not."""
+    if layout.origin is not None:
+        return layout.origin.has_commit(path)
+    return os.path.lexists(layout.root / path)
 
 
 def _published(layout: Layout, state: State) -> float:
     """A time at which the log had its name: its link count has changed since it was written."""
     try:
+        if layout.origin is not None:
+            return layout.origin.published_at(log_name(state.epoch))
         return os.stat(log_path(layout, state.epoch)).st_ctime if os.name == "posix" else math.inf
     except FileNotFoundError:
         return math.inf
@@ -344,7 +365,9 @@ def _published(layout: Layout, state: State) -> float:
 def _unlink(layout: Layout, state: State, overdue: list[str]) -> set[str]:
     """Unlink removed files; gives the paths that are gone for good."""
     gone = set()
-    with Folders(layout.root) as folders:
+    with layout.folders_open() as folders:
+        folders.remove_far([child for path in overdue for child in state.children(path)])
+        folders.remove_far(overdue)
         for path in overdue:
             with contextlib.suppress(PermissionError):  # Windows: somebody still reads it
                 for each in (*state.children(path), path):

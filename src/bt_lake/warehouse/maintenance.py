@@ -129,7 +129,7 @@ def maintenance_lock(layout: Layout, *, wait: bool) -> Iterator[bool]:
     """Saves two processes of one machine the same work; correctness rests on the epochs."""
     with (
         locked(layout, "maintenance", wait=wait) as lock,
-        explained(f"cannot maintain {layout.root}"),
+        explained(f"cannot maintain {layout.address}"),
     ):
         yield lock is not None
 
@@ -141,9 +141,16 @@ def run(layout: Layout, act: Callable[[Task], None], *, grace_s: float | None = 
 
 
 @contextlib.contextmanager
-def opened(layout: Layout, *, views: bool) -> Iterator[Database]:
-    """A connection for maintenance; without the views of runs it is there sooner."""
+def opened(layout: Layout, *, views: bool, rewrites: bool = True) -> Iterator[Database]:
+    """A connection for maintenance; without the views of runs it is there sooner.
+
+    What only adds rows (`rewrites` is not set) needs no files of those that stand.
+    """
     layout.check_format()
+    if layout.origin is not None:
+        layout.origin.claim(layout.wait_s)
+        if rewrites:
+            layout.origin.fetch_commits()
     database = Database(layout, views=views)
     with Folders(layout.root) as folders:
         spill = folders.path("_stage/spill")
@@ -164,19 +171,23 @@ def carry_out(
     """Carry out an act on the snapshot, on a newer one where another was faster."""
     for _ in range(_TRIES):
         with contextlib.suppress(log.Lost), interruptible():
-            changed = _attempt(layout, database, act, grace_s)
+            changed = attempt(layout, database, act, grace_s)
             if changed:
                 delta.follow(layout)
             return changed
+        if layout.origin is not None:
+            layout.origin.fetch_commits()
         database.take_snapshot()
     raise Conflict(
-        f"{layout.root}: other processes maintained the lake {_TRIES} times meanwhile. Try again."
+        f"{layout.address}: other processes maintained the lake {_TRIES} times meanwhile. "
+        "Try again."
     )
 
 
-def _attempt(
+def attempt(
     layout: Layout, database: Database, act: Callable[[Task], None], grace_s: float | None
 ) -> bool:
+    """Carry out an act on the snapshot, or raise Lost: another was faster."""
     from bt_lake.warehouse.engine import Error
 
     connection = database.connection
@@ -210,6 +221,8 @@ def _attempt(
         with contextlib.suppress(LakeError, OSError):
             rewriter.discard()
         if isinstance(error, (Error, FileNotFoundError)) and vanished(error):
+            if layout.origin is not None:
+                layout.origin.fetch(str(error))
             raise log.Lost from None
         if isinstance(error, Error):
             raise explain(error, layout) from error

@@ -1,28 +1,46 @@
-"""A lake in an object store as questions see it: the files they need, kept in a folder.
+"""A lake in an object store as this machine sees it: the files it needs, kept in a folder.
 
 Files of a lake never change, so what is here need not be read again. Runs and events are brought
-before a question, curves and trades when one first needs them.
+before a question, curves and trades when one first needs them. What is written goes to the store
+first (`far.py`), and stays here.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bt_lake.warehouse import claims
 from bt_lake.warehouse.digest import digest_of
-from bt_lake.warehouse.errors import Conflict
+from bt_lake.warehouse.errors import Conflict, NotFound
+from bt_lake.warehouse.far import FarFolders
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.ids import children_of
-from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.lifting import SEEDS, Remote, prove, rank, read_card, remote, write_whole
+from bt_lake.warehouse.layout import KEPT_OF, Layout
+from bt_lake.warehouse.lifting import (
+    SEEDS,
+    Remote,
+    newest_state,
+    prove,
+    rank,
+    read_card,
+    remote,
+    write_whole,
+)
+from bt_lake.warehouse.log import State, is_log
 from bt_lake.warehouse.objects import Objects
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.schema import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
@@ -46,20 +64,36 @@ class Mirror:
         self._objects = Objects(url)
         self._now: Remote | None = None
         self._looked = 0.0
+        self._looking = threading.RLock()
+        self._claimed = False
+        self._unsure: set[str] = set()
+        self._turn = threading.local()
 
-    def refresh(self) -> None:
+    # As readers need it
+
+    def refresh(self, *, now: bool = False) -> None:
         """Bring what is new of runs and events, and let go of what was replaced."""
-        if self._now is not None and time.monotonic() - self._looked < _FRESH_S:
-            return
-        self._try(self._bring)
+        fresh = time.monotonic() - self._looked < _FRESH_S
+        if now or self._now is None or not fresh:
+            self._try(self._bring)
 
     def fetch(self, said: str = "") -> None:
         """Bring what is missing of the tables that an error names, or of all."""
         tables = [t for t in ("equity", "trades", *_EAGER) if not said or f"/{t}/" in said]
-        self._try(lambda: self._fetch(tables))
+        self._try(lambda: self._fetch(lambda name: name.partition("/")[0] in tables))
+
+    def fetch_commits(self) -> None:
+        """Bring whatever stands unfolded, as the store has it now, for who folds it."""
+        self.refresh(now=True)
+        self._try(lambda: self._fetch(lambda name: "/c-" in name))
+
+    def fetch_files(self, names: Iterable[str]) -> None:
+        """Bring some that a log names, as far as they are there."""
+        wanted = {*names}
+        self._try(lambda: self._fetch(lambda name: name in wanted))
 
     def _try(self, bring: Callable[[], None]) -> None:
-        with explained(f"cannot keep files of {self.url} in {self.root}"):
+        with self._looking, explained(f"cannot keep files of {self.url} in {self.root}"):
             for _ in range(_TRIES):
                 with suppress(FileNotFoundError):  # replaced meanwhile
                     bring()
@@ -67,14 +101,17 @@ class Mirror:
                 self._now = None
         raise Conflict(f"{self.url} changed again and again while it was read. Try again.")
 
-    def _fetch(self, tables: Collection[str]) -> None:
-        if self._now is None or not self._get(self._named(tables)):
-            self._bring()  # the folder may have the log of a process that looked later
-            self._get(self._named(tables))
-
-    def _named(self, tables: Collection[str]) -> list[str]:
+    def _fetch(self, wanted: Callable[[str], bool]) -> None:
+        with suppress(FileNotFoundError):  # replaced since the last look
+            if self._now is not None and self._get(self._missing(wanted), self._now):
+                return
+        self._bring()  # the folder may have the log of a process that looked later
         assert self._now is not None
-        return [name for name in self._now.names if name.partition("/")[0] in tables]
+        self._get(self._missing(wanted), self._now, lost_too=True)
+
+    def _missing(self, wanted: Callable[[str], bool]) -> list[str]:
+        names = self._now.names if self._now is not None else []
+        return [name for name in names if wanted(name) and not (self.root / name).is_file()]
 
     def _bring(self) -> None:
         # Whatever is kept was in the store before this look at it: if it is not there now, it went.
@@ -82,42 +119,56 @@ class Mirror:
         now = remote(self._objects, self._now)
         if self._now is None:
             self._begin()
-        elif (now.log_name, now.names) == (self._now.log_name, self._now.names):
-            self._looked = time.monotonic()
-            return
-        eager = sorted(filter(_is_eager, now.names), key=rank)
+        eager = sorted((n for n in now.names if n not in kept and _is_eager(n)), key=rank)
         folded = [name for name in eager if "/m-" in name]
         # As a lake changes: what maintenance wrote, its log, then commits, events last.
-        self._now = now
-        self._get(folded)
+        self._get(folded, now)
         if not (self.root / now.log_name).is_file():
             write_whole(self.root / now.log_name, now.log_text)
-        self._get([name for name in eager if name not in folded])
+        self._get([name for name in eager if name not in folded], now)
         for name in kept.difference(now.names, [now.log_name]):
-            (self.root / name).unlink(missing_ok=True)  # who reads it still looks again
+            if not _is_ahead(name, now):
+                (self.root / name).unlink(missing_ok=True)  # who reads it still looks again
+        self._now = now
         self._looked = time.monotonic()
 
     def _begin(self) -> None:
-        card = read_card(self._objects)
         layout = Layout(self.root)
-        if layout.exists and layout.card.read_bytes() != card:
+        kept = layout.card.read_bytes() if layout.exists else None
+        try:
+            card = read_card(self._objects)
+        except NotFound:
+            if kept is not None:
+                shutil.rmtree(self.root)  # of a lake that was there
+            raise
+        if kept not in (None, card):
             shutil.rmtree(self.root)  # of another lake, which had this address before
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in layout.folders:
-            folder.mkdir(exist_ok=True)
-        self._get([*SEEDS, "lake.sql"])
+        self._make_folders()
+        for name in [*SEEDS, "lake.sql"]:
+            if not (self.root / name).is_file():
+                self._one(name)
         if not layout.exists:
             write_whole(layout.card, card)
 
-    def _get(self, names: list[str]) -> int:
-        """How many were missing, and are here now."""
-        missing = [name for name in names if not (self.root / name).is_file()]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return len([*pool.map(self._one, missing)])
+    def _make_folders(self) -> None:
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in Layout(self.root).folders:
+            folder.mkdir(exist_ok=True)
+        write_whole(self.root / KEPT_OF, self.url.encode())
 
-    def _one(self, name: str) -> None:
+    def _get(self, names: list[str], now: Remote, *, lost_too: bool = False) -> int:
+        """How many were brought; raises FileNotFoundError where one went, unless it may be lost."""
+        digests = now.digests
+
+        def one(name: str) -> None:
+            with suppress(*[FileNotFoundError] * lost_too):  # who asks for it will see
+                self._one(name, digests.get(name))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return len([*pool.map(one, names)])
+
+    def _one(self, name: str, digest: str | None = None) -> None:
         data = self._objects.read(name)
-        digest = self._now.digests.get(name) if self._now is not None else None
         prove(name, data, digest, f"{self.url}/{name}")
         write_whole(self.root / name, data)
 
@@ -125,9 +176,90 @@ class Mirror:
         layout = Layout(self.root)
         if not layout.exists:
             return set()
-        logs = {f"_log/{name}" for name in os.listdir(layout.log) if name.endswith(".json")}
+        logs = set(filter(is_log, (f"_log/{name}" for name in os.listdir(layout.log))))
         files = {layout.relative(path) for table in TABLES for path in layout.files(table)}
         return logs.union(filter(data_file, files))
+
+    def is_there(self) -> bool:
+        """Look for a lake that was not there when this was opened."""
+        with suppress(NotFound):
+            self.refresh()
+            return True
+        return False
+
+    # As writers need it
+
+    def folders_open(self) -> FarFolders:
+        return FarFolders(self.root, self._objects, self._unsure)
+
+    def found(self, *, exists: bool) -> None:
+        """Before a lake is made there; it may be there by now."""
+        if not exists:
+            claims.to_found(self._objects)
+            with suppress(NotFound):
+                self.refresh(now=True)
+            self._make_folders()
+
+    def claim(self, wait_s: float) -> None:
+        """Before the first write: no copy of a folder may go there any more."""
+        if not self._claimed:
+            claims.to_write(self._objects, self._lake_id, wait_s)
+            self._claimed = True
+
+    def newest(self) -> State:
+        """The newest epoch, as the store has it now."""
+        return newest_state(self._objects)
+
+    def epochs(self) -> list[int]:
+        return sorted(int(name[5:13]) for name in self._objects.sizes("_log") if is_log(name))
+
+    def published_at(self, log_name: str) -> float:
+        return self._objects.changed_at(log_name)
+
+    def time(self) -> float:
+        """The store's, which is one for all machines."""
+        return self._objects.touch(f"_stage/{self._lake_id}")
+
+    @property
+    def _lake_id(self) -> str:
+        return Layout(self.root).read_card().lake_id
+
+    def has_commit(self, path: str) -> bool:
+        """Whether a commit's file was there at the last look, live or not."""
+        return self._now is not None and path in self._now.listed
+
+    def is_unsure(self, name: str) -> bool:
+        """Whether it was asked for and not answered: it may be there, or appear yet."""
+        return name in self._unsure
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Whoever looks now commits in the epoch that follows on this look, or looks again.
+
+        Gives whether it is not within another turn, whose look it shares.
+        """
+        if self.in_turn:
+            yield False
+            return
+        with self._looking:
+            self.refresh(now=True)
+            assert self._now is not None
+            self._turn.epoch = self._now.state.epoch
+        try:
+            yield True
+        finally:
+            self._turn.epoch = None
+
+    @property
+    def in_turn(self) -> bool:
+        return getattr(self._turn, "epoch", None) is not None
+
+    def commit(self, layout: Layout, tables: Mapping[str, pa.Table]) -> None:
+        """Put rows into the epoch of this turn."""
+        from bt_lake.warehouse.turns import commit
+
+        commit(layout, self._turn.epoch, tables)
+        self._turn.epoch += 1
 
 
 def _is_eager(name: str) -> bool:
@@ -135,3 +267,9 @@ def _is_eager(name: str) -> bool:
     file = data_file(name)
     assert file is not None
     return file.table in _EAGER or (file.commit is not None and children_of(file.commit) is None)
+
+
+def _is_ahead(name: str, now: Remote) -> bool:
+    """Whether a process of this machine is about to publish the epoch of this file."""
+    file = data_file(name)
+    return file is not None and (file.epoch or 0) > now.state.epoch

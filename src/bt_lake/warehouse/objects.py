@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import random
 import re
+import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
-from bt_lake.warehouse.digest import digest_of
-from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged, MissingExtra
+from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, MissingExtra
 
 SCHEMES = ("s3", "gs", "az")
 # A Path has lost one of the two slashes.
 _URL = re.compile(rf"({'|'.join(SCHEMES)}):/++(.+)")
+_WAITS_S = (0.2, 1.0, 3.0)  # beside the library's own tries
+_process: int | None = None  # that asked first: the library's threads do not go into a fork
 _SECRETS = re.compile(r"(?i)secret|token|password|access_key|account_key|sas")
 
 
@@ -29,6 +34,10 @@ def url_of(text: str | os.PathLike[str]) -> str | None:
             "come from the environment"
         )
     return f"{found[1]}://{rest}"
+
+
+class Unanswered(CannotWrite):
+    """A put of which nobody knows whether it succeeded; it may do so yet."""
 
 
 class Objects:
@@ -53,13 +62,40 @@ class Objects:
         with self._explained(CannotRead):
             return bytes(obstore.get(self._store, name).bytes())
 
-    def create(self, name: str, data: bytes) -> None:
-        """Give a new object its name in one step; whoever finds the same there is content.
-
-        So the answer to a request that succeeded may be lost.
-        """
+    def changed_at(self, name: str) -> float:
+        """When it was put, by the store's clock; raises FileNotFoundError if there is none."""
         import obstore
-        from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
+
+        with self._explained(CannotRead):
+            return float(obstore.head(self._store, name)["last_modified"].timestamp())
+
+    def touch(self, name: str) -> float:
+        """Put an empty object, whatever was there; gives the store's time of now."""
+        import obstore
+
+        with self._explained(CannotWrite):
+            obstore.put(self._store, name, b"", use_multipart=False)
+        return self.changed_at(name)
+
+    def create(self, name: str, data: bytes) -> None:
+        """Give a new object its name in one step, or raise FileExistsError: another has it.
+
+        Whoever finds the same there is content: the answer to a request that succeeded may be
+        lost. Without any answer it asks again, since the request may be carried out late.
+        """
+        for wait in (*_WAITS_S, None):
+            try:
+                self._create(name, data)
+            except Unanswered:
+                if wait is None:
+                    raise
+                time.sleep(wait * random.uniform(0.5, 1))
+            else:
+                return
+
+    def _create(self, name: str, data: bytes) -> None:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, GenericError, NotSupportedError
 
         with self._explained(CannotWrite):
             try:
@@ -69,20 +105,25 @@ class Objects:
                     f"{self.url}: this store cannot create an object only if it is not there, so "
                     "that no write to it would be safe"
                 ) from None
-            except (BaseError, OSError) as error:
-                if self._has(name, data):
+            except (AlreadyExistsError, FileExistsError, GenericError) as error:
+                there = self._there(name, error)
+                if there == data:
                     return
-                if isinstance(error, AlreadyExistsError | FileExistsError):
-                    raise Damaged(
-                        f"{self.url}/{name} is there already, and is another file"
-                    ) from None
-                raise
+                if there is None:
+                    raise self._unanswered(error) from None
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
 
-    def _has(self, name: str, data: bytes) -> bool:
+    def _there(self, name: str, error: Exception) -> bytes | None:
+        """What has the name, if anything; unknown is an answer that is outstanding."""
         try:
-            return digest_of(self.read(name)) == digest_of(data)
-        except (FileNotFoundError, CannotRead):
-            return False
+            return self.read(name)
+        except FileNotFoundError:
+            return None
+        except CannotRead:
+            raise self._unanswered(error) from None
+
+    def _unanswered(self, error: Exception) -> Unanswered:
+        return Unanswered(f"{self.url}: {_plainly(error)}")
 
     def remove(self, names: Sequence[str]) -> None:
         import obstore
@@ -100,13 +141,21 @@ class Objects:
         """In a line of its own words, and without anything that should be kept secret."""
         from obstore.exceptions import BaseError
 
+        if _process not in (None, os.getpid()):
+            raise kind(
+                f"{self.url}: this process was forked from one that asked an object store, which "
+                'works in no fork: multiprocessing.set_start_method("spawn") starts others'
+            )
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
             raise
         except (BaseError, OSError) as error:
-            said = without_credentials(" ".join(str(error).split())[:400])
-            raise kind(f"{self.url}: {said}") from None
+            raise kind(f"{self.url}: {_plainly(error)}") from None
+
+
+def _plainly(error: Exception) -> str:
+    return without_credentials(" ".join(str(error).split())[:400])
 
 
 def without_credentials(text: str) -> str:
@@ -123,11 +172,13 @@ def _opened(url: str) -> Any:
     except ModuleNotFoundError as missing:
         raise MissingExtra.needs("a lake in an object store", "cloud") from missing
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    global _process
+    _process = _process or os.getpid()
     options: dict[str, Any] = {"timeout": "60s", "connect_timeout": "10s"}
     if url.startswith("s3:") and endpoint.startswith("http://"):
         options["allow_http"] = True  # who names such an endpoint means it
     try:
-        return from_url(url, client_options=options)  # type: ignore[call-overload]
+        retries: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+        return from_url(url, client_options=options, retry_config=retries)  # type: ignore[call-overload]
     except Exception as error:
-        said = without_credentials(" ".join(str(error).split())[:400])
-        raise BadInput(f"{url}: {said}") from None
+        raise BadInput(f"{url}: {_plainly(error)}") from None

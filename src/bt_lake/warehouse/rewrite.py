@@ -14,7 +14,7 @@ from bt_lake.warehouse.files import step
 from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.layout import Layout, month_of
-from bt_lake.warehouse.log import Added, newest
+from bt_lake.warehouse.log import Added, log_name, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES, Column
 from bt_lake.warehouse.surface import read_schema, rows_with_events
@@ -180,22 +180,27 @@ class Rewriter:
         return [staged for staged, final in self._staged if final.startswith(f"{table}/")]
 
     def publish(self) -> None:
-        with Folders(self._layout.root) as folders:
-            for staged, final in self._staged:
-                folders.make_folder(_folder_of(final))
-                folders.publish(staged, final)
+        with self._layout.folders_open() as folders:
+            for month in {_folder_of(final) for _, final in self._staged}:
+                folders.make_folder(month)
+            folders.publish_all(self._staged, lambda: step("rewrite.published"))
+            for staged, _ in self._staged:
                 folders.remove(staged)
-                step("rewrite.published")
             for month in {_folder_of(final) for _, final in self._staged}:
                 folders.flush_folder(month)
         step("rewrite.durable")
 
     def discard(self) -> None:
         """Throw the work away; not if the epoch exists: what went wrong may have come after it."""
-        with Folders(self._layout.root) as folders:
+        origin = self._layout.origin
+        if not self._staged:
+            return
+        with self._layout.folders_open() as folders:
             for staged, _ in self._staged:
                 folders.remove(staged)
-            named = newest(self._layout).named
+            if origin is not None and origin.is_unsure(log_name(self._epoch)):
+                return
+            named = (newest(self._layout) if origin is None else origin.newest()).named
             for _, final in self._staged:
                 if final not in named:
                     folders.remove(final)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bt_lake.warehouse.errors import BadInput, CannotWrite
+from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Unconfirmed
 from bt_lake.warehouse.layout import WAIT_S, Layout
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # More letters than the drives of Windows have; a Path has lost one of the two slashes.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+_REPAIRS = "`bt-lake copy` it down to check, repair and copy it to another prefix"
 
 
 class Store:
@@ -56,14 +59,27 @@ class Store:
     @property
     def address(self) -> str:
         """By which it is opened: its folder, or where it is in an object store."""
-        origin = self.layout.origin
-        return origin.url if origin else str(self.path)
+        return self.layout.address
 
     def fetch(self) -> None:
         """Have all files at hand, for what reads them without asking."""
         if self.layout.origin is not None:
             self.layout.origin.refresh()
             self.layout.origin.fetch()
+
+    def _look_again(self) -> None:
+        """Know what others have put into an object store up to now."""
+        if self.layout.origin is not None:
+            self.layout.origin.refresh(now=True)
+
+    def _look_at_what_came_in(self) -> None:
+        try:
+            self._look_again()
+        except CannotRead as error:
+            raise Unconfirmed(
+                f"{self.address}: this is done, but it could not be looked whether others acted on "
+                f"the same runs meanwhile ({error}). Do not do it again."
+            ) from error
 
     def create(self, *, shared: bool = False) -> None:
         """Make what there is not of the lake; a new lake is said, or refused by `existing`."""
@@ -75,15 +91,17 @@ class Store:
             if self.existing or self.layout.exists:
                 self.layout.check_writable()
             if create(self.layout, shared=shared):
-                self._announce(f"made a new lake at {self.path}")
+                self._announce(f"made a new lake at {self.address}")
+            if self.layout.origin is not None:
+                self.layout.origin.claim(self.layout.wait_s)
             self._checked = True
 
     def _check_place(self) -> None:
         """Write nothing where the lake was: under a mount that went, nobody would find it."""
         if not self.layout.exists:
             raise CannotWrite(
-                f"the lake is no longer at {self.path}: its folder was moved, or its disk is away. "
-                "Nothing was saved."
+                f"the lake is no longer at {self.address}: its folder was moved, or its disk is "
+                "away. Nothing was saved."
             )
 
     def append(self, frames: Frames, lock: Held | None = None, *, whole: bool = False) -> str:
@@ -169,10 +187,12 @@ class Store:
             raise BadInput(f"{kind}: the text is empty")
         if run_ids:
             self.create()
+            self._look_again()
             epoch, files = mark_of(self.layout)
             at: datetime | None = after_events_of(self, run_ids)
             while at is not None:
                 append_events(self.layout, events_table(kind, run_ids, value, at))
+                self._look_at_what_came_in()
                 alone = mark_of(self.layout) == (epoch, files + 1)
                 epoch, files = mark_of(self.layout)
                 at = None if alone else overtaken_at(self, kind, run_ids, at)
@@ -232,6 +252,7 @@ class Store:
         from bt_lake.warehouse.purge import forget
 
         self.layout.check_writable()
+        self._look_again()
         run_ids = list(run_ids)
         remember_forgotten(self, run_ids)
         return forget(self.layout, run_ids)
@@ -256,19 +277,19 @@ class Store:
     def backup(self, target: str | os.PathLike[str], **options: Any) -> Copied:
         from bt_lake.warehouse.backup import backup
 
-        self.layout.check_in_folder("`bt-lake copy` brings it down")
+        self.layout.check_in_folder("`bt-lake copy` brings it down, which is a backup")
         return backup(self.layout, target, **options)
 
     def recover(self, source: str | os.PathLike[str], **options: Any) -> Copied:
         from bt_lake.warehouse.recover import recover
 
-        self.layout.check_in_folder("it is read, and not written to")
+        self.layout.check_in_folder("`bt-lake copy` takes a lake that was recovered there")
         return recover(source, self.layout, **options)
 
     def undo_repair(self) -> list[str]:
         from bt_lake.warehouse.repair import undo
 
-        self.layout.check_in_folder("it is read, and not written to")
+        self.layout.check_in_folder(_REPAIRS)
         self.layout.check_format()
         return undo(self.layout)
 
@@ -284,7 +305,7 @@ class Store:
     ) -> Report:
         from bt_lake.warehouse.check import check, plan
 
-        self.layout.check_in_folder("a check looks at the files of a folder")
+        self.layout.check_in_folder(_REPAIRS)
         folder = None if source is None else Path(source).expanduser()
         if dry_run:
             return plan(self.layout, source=folder, progress=progress)
@@ -333,7 +354,7 @@ def _mirror(path: str | os.PathLike[str]) -> Mirror | None:
     from bt_lake.warehouse.mirror import Mirror
 
     mirror = Mirror(url)
-    mirror.refresh()
+    mirror.is_there()  # if not, it is made on the first write, as in a folder
     return mirror
 
 

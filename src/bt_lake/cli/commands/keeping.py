@@ -44,7 +44,7 @@ def init(
     """
     made, layout = session.lake.create(shared=shared), session.store.layout
     if not made:
-        messages.say(f"there is a lake at {layout.root} already")
+        messages.say(f"there is a lake at {layout.address} already")
     if shared:
         _give_to_group(layout)
 
