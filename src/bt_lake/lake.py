@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from bt_lake.running.target import Function
     from bt_lake.study.studying import Study
     from bt_lake.warehouse.copies import Copied
-    from bt_lake.warehouse.delta import Shown
-    from bt_lake.warehouse.findings import Report as Found
+    from bt_lake.warehouse.delta import DeltaState
+    from bt_lake.warehouse.findings import Findings
     from bt_lake.warehouse.merge import Merged
 
 Frame = TypeVar("Frame")
@@ -1142,7 +1142,7 @@ class Lake:
         """Merge small files and fold events in; gives whether there was anything to do."""
         return self.store.compact(grace_s=grace_s)
 
-    def delta(self) -> list[Shown]:
+    def delta(self) -> list[DeltaState]:
         """Make a Delta log beside the files of each table, or bring it up to date; copies nothing.
 
         Then Spark, Trino, Daft, polars and whatever reads Delta reads `runs`, `equity`, `trades`
@@ -1204,7 +1204,7 @@ class Lake:
         deep: bool = False,
         since: Time = None,
         **progress: Any,
-    ) -> Found:
+    ) -> Findings:
         """Find damage: `.damaged`, `.findings`, each with its remedy.
 
         Looks at names, sizes and footers; if `deep`, at every byte and every rule of the rows, as a

@@ -17,7 +17,7 @@ from bt_lake.wording.values import duration, harmless, one_line
 from bt_lake.wording.widths import columns_of, shortened
 
 if TYPE_CHECKING:
-    from bt_lake.cli.output import Shown
+    from bt_lake.cli.output import Written
     from bt_lake.cli.session import Session
     from bt_lake.queries.answer import Answer
 
@@ -113,7 +113,7 @@ def many(count: int, thing: str) -> str:
 
 
 def told(
-    session: Session, shown: Shown, answer: Answer, thing: str, *, in_all: Sequence[str] = ()
+    session: Session, shown: Written, answer: Answer, thing: str, *, in_all: Sequence[str] = ()
 ) -> None:
     """How much of what there is was shown, and what of it was not."""
     total = answer.total()

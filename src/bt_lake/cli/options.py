@@ -90,7 +90,7 @@ def _metrics_like(incomplete: str) -> list[str]:
     return [metric.name for metric in metrics() if metric.name.startswith(incomplete)]
 
 
-class Family(StrEnum):
+class FamilyOf(StrEnum):
     STRATEGY = "strategy"
     SWEEP = "sweep"
     SYMBOL = "symbol"

@@ -54,7 +54,7 @@ def as_it_is(columns: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[Fiel
     return [plain(name) for name in columns], rows
 
 
-class Shown(NamedTuple):
+class Written(NamedTuple):
     """What became of an answer: how many rows were written, and the columns that had no room."""
 
     rows: int
@@ -116,7 +116,7 @@ class Output(Options):
     def style(self) -> Style:
         return PLAIN if self.path is not None else style_of(sys.stdout)
 
-    def answer(self, answer: Answer, layout: Layout = as_it_is, *, huge: bool = False) -> Shown:
+    def answer(self, answer: Answer, layout: Layout = as_it_is, *, huge: bool = False) -> Written:
         """Write an answer in the format asked for; a table and Markdown show it as laid out.
 
         A `huge` one may not fit in memory: it is asked for and written in pieces.
@@ -131,7 +131,7 @@ class Output(Options):
             return self.tables(layout(*piece) for piece in pieces)
         return self.rows(columns, chain(first, chain.from_iterable(chunks)))
 
-    def rows(self, columns: Sequence[str], rows: Iterable[Row]) -> Shown:
+    def rows(self, columns: Sequence[str], rows: Iterable[Row]) -> Written:
         """Rows as they are: raw values, every column."""
         from bt_lake.cli import writers
 
@@ -145,12 +145,12 @@ class Output(Options):
                 return self._parquet_rows(columns, list(rows))
             case _:
                 return self.table(*as_it_is(columns, list(rows)))
-        return Shown(counted.count)
+        return Written(counted.count)
 
-    def table(self, fields: Sequence[Field], rows: Sequence[Row]) -> Shown:
+    def table(self, fields: Sequence[Field], rows: Sequence[Row]) -> Written:
         return self.tables([(fields, rows)])
 
-    def tables(self, pieces: Iterable[tuple[Sequence[Field], Sequence[Row]]]) -> Shown:
+    def tables(self, pieces: Iterable[tuple[Sequence[Field], Sequence[Row]]]) -> Written:
         """The pieces of one table."""
         from bt_lake.cli.table import Markdown, Table
 
@@ -164,7 +164,7 @@ class Output(Options):
                 yield from drawn.lines(fields, piece)
 
         self.lines(lines())
-        return Shown(rows, drawn.dropped)
+        return Written(rows, drawn.dropped)
 
     def document(self, value: Any) -> None:
         """One thing as JSON, indented for a person who looks at it."""
@@ -182,16 +182,16 @@ class Output(Options):
         """Values as they are, but on a terminal without what could steer it."""
         self.text(map(harmless, pieces) if self.on_terminal else pieces)
 
-    def _parquet(self, answer: Answer) -> Shown:
+    def _parquet(self, answer: Answer) -> Written:
         batches = iter(answer.batches())
         first = next(batches, None)
         if first is not None:
             return self._arrow(chain([first], batches))
         with stream(self.path) as file:  # no batch, no schema: the frame knows it
             answer.frame().write_parquet(file)
-        return Shown(0)
+        return Written(0)
 
-    def _parquet_rows(self, columns: Sequence[str], rows: Sequence[Row]) -> Shown:
+    def _parquet_rows(self, columns: Sequence[str], rows: Sequence[Row]) -> Written:
         import pyarrow as pa
 
         from bt_lake.cli.writers import of_one_kind
@@ -200,7 +200,7 @@ class Output(Options):
         arrays = [pa.array(of_one_kind(column)) for column in values]
         return self._arrow([pa.record_batch(arrays, names=list(columns))])
 
-    def _arrow(self, batches: Iterable[pa.RecordBatch]) -> Shown:
+    def _arrow(self, batches: Iterable[pa.RecordBatch]) -> Written:
         import pyarrow.parquet as pq
 
         batches, rows = iter(batches), 0
@@ -209,7 +209,7 @@ class Output(Options):
             for each in chain([batch], batches):
                 rows += each.num_rows
                 writer.write_batch(each)
-        return Shown(rows)
+        return Written(rows)
 
 
 class _Counted:

@@ -24,13 +24,13 @@ def _passed_on(flag: str, text: str) -> Any:
 
 
 if TYPE_CHECKING:
-    _Told = Options
+    _Labels = Options
 else:
-    _Told = labels(TOLD, list[str], _passed_on)
+    _Labels = labels(TOLD, list[str], _passed_on)
 
 
 @dataclass(frozen=True)
-class Told(_Told):
+class LabelOptions(_Labels):
     """Labels of the run."""
 
     def plan(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Told(_Told):
 
 
 @dataclass(frozen=True)
-class Call(Options):
+class CallOptions(Options):
     """With what the function is called."""
 
     help_function: Annotated[
@@ -61,7 +61,7 @@ class Call(Options):
 
 
 @dataclass(frozen=True)
-class Grid(Options):
+class GridOptions(Options):
     """What is tried, and by how many at once and where."""
 
     grid: Annotated[
@@ -115,7 +115,9 @@ class Grid(Options):
     on: Annotated[
         str | None,
         typer.Option(
-            metavar="CLUSTER", rich_help_panel=_GRID, help="Call elsewhere: ray, dask or slurm."
+            metavar="CLUSTER",
+            rich_help_panel=_GRID,
+            help="Call elsewhere: ray, dask or slurm.",
         ),
     ] = None
     on_option: Annotated[
@@ -170,7 +172,7 @@ class Grid(Options):
 
 
 @dataclass(frozen=True)
-class Folds(Options):
+class FoldOptions(Options):
     """Walking forward."""
 
     folds: Annotated[

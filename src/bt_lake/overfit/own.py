@@ -51,14 +51,16 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Standardised:
     """Standardised returns, dates x trials; 0 on the dates that a trial does not have."""
 
     values: NDArray[np.float32]
     here: NDArray[np.float32] | None  # 1 on the dates that a trial has; None: it has them all
 
 
-def table(own: Own, trials: Ints, mean: Floats, deviation: Floats, most: int) -> Table | None:
+def table(
+    own: Own, trials: Ints, mean: Floats, deviation: Floats, most: int
+) -> Standardised | None:
     """The returns of some trials, less their means, over their deviations.
 
     None where it would have more than `most` cells.
@@ -71,7 +73,7 @@ def table(own: Own, trials: Ints, mean: Floats, deviation: Floats, most: int) ->
             if cells.size > most:
                 return None
             values = (own.returns[cells] - mean[:, None]) / deviation[:, None]
-            return Table(np.ascontiguousarray(values.T, np.float32), None)
+            return Standardised(np.ascontiguousarray(values.T, np.float32), None)
     mine = Segments.of_counts(counts)
     cells = mine.spread(starts - mine.starts) + np.arange(int(mine.ends[-1]))
     dates, date = np.unique(own.ts[cells], return_inverse=True)
@@ -82,4 +84,4 @@ def table(own: Own, trials: Ints, mean: Floats, deviation: Floats, most: int) ->
     here = np.zeros_like(values)
     values[date, column] = (own.returns[cells] - mine.spread(mean)) / mine.spread(deviation)
     here[date, column] = 1.0
-    return Table(values, here)
+    return Standardised(values, here)

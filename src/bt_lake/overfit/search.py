@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bt_lake.overfit import normal, sharpe, student
 from bt_lake.overfit.arrays import Bools, Floats, Ints
 from bt_lake.overfit.memory import default_block
-from bt_lake.overfit.own import Own, Table, table
+from bt_lake.overfit.own import Own, Standardised, table
 from bt_lake.overfit.resampling import resamples
 from bt_lake.overfit.results import FEW_RETURNS
 
@@ -71,7 +71,7 @@ def worlds(
     t = alone.astype(np.float64)
     trials = np.zeros(0, np.int64)
     mean = deviation = np.zeros(0)
-    found: Table | None = None
+    found: Standardised | None = None
     if own is not None:
         trials = np.flatnonzero(own.able())
         mean, deviation = (value[trials] for value in own.mean_and_deviation())
@@ -120,7 +120,7 @@ class _Drawn:
     t: Floats
     n: Ints
     deviation: Floats
-    table: Table
+    table: Standardised
     squares: NDArray[np.float32]
     hopeless: Bools
     largest: list[Floats]
@@ -132,7 +132,7 @@ class _Drawn:
     wider: float = 1.0
 
     @classmethod
-    def of(cls, t: Floats, n: Ints, mean: Floats, deviation: Floats, found: Table) -> _Drawn:
+    def of(cls, t: Floats, n: Ints, mean: Floats, deviation: Floats, found: Standardised) -> _Drawn:
         return cls(
             t=t,
             n=n,

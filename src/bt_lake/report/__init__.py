@@ -37,9 +37,9 @@ def report(
     if len(run_ids) != 1 and (benchmark is not None or rf):
         raise BadInput("benchmark and rf go with the report of one run")
     if not run_ids:
-        from bt_lake.report.family import Family, family
+        from bt_lake.report.family import FamilySubject, family
 
-        return family(Family(reader, filters))
+        return family(FamilySubject(reader, filters))
     if len(run_ids) > 1:
         from bt_lake.queries.comparing import compare
         from bt_lake.report.several import Runs, several

@@ -40,7 +40,7 @@ _COLUMNS = ["run_id", "strategy", "params", "status", "sharpe_ratio", "volatilit
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilySubject:
     reader: Reader
     filters: Filters
 
@@ -68,7 +68,7 @@ class Family:
         return Runs.of(self.reader, compare(self.reader, ids))
 
 
-def family(found: Family) -> Report:
+def family(found: FamilySubject) -> Report:
     if not found.runs:
         why = found.reader.ask(found.filters.hint)
         raise NotFound(f"no run fits these filters{': ' * bool(why)}{why}")
@@ -90,7 +90,7 @@ def family(found: Family) -> Report:
     return Report(f"{title}: {report.counts.trials:,} trials", report.family, parts, left)
 
 
-def _cards(found: Family) -> list[Card]:
+def _cards(found: FamilySubject) -> list[Card]:
     counts, best, search = found.overfit.counts, found.overfit.best, found.overfit.search
     cards = [Card("Trials", count(counts.trials))]
     if counts.failed or counts.deleted:
@@ -104,7 +104,7 @@ def _cards(found: Family) -> list[Card]:
     return cards
 
 
-def _distribution(found: Family, left: list[str]) -> list[Block]:
+def _distribution(found: FamilySubject, left: list[str]) -> list[Block]:
     values = np.array([row["sharpe_ratio"] for row in found.with_sharpe], np.float64)
     if values.size < 2:
         left.append("distribution of the trials: fewer than two have a Sharpe ratio")
@@ -122,7 +122,7 @@ def _distribution(found: Family, left: list[str]) -> list[Block]:
     return [Words("Sharpe ratios of the trials that are there"), Figure.of(drawn)]
 
 
-def _overfitting(found: Family, left: list[str]) -> list[Block]:
+def _overfitting(found: FamilySubject, left: list[str]) -> list[Block]:
     rows: list[list[str | Cell]] = [[label, said] for label, said in told(found.overfit)]
     notes = [Words(f"- {note}") for note in found.overfit.notes]
     pictures: list[Block] = []
@@ -134,15 +134,15 @@ def _overfitting(found: Family, left: list[str]) -> list[Block]:
     return [*([Table(["", ""], rows, 2)] if rows else []), *pictures, *notes]
 
 
-def _best(found: Family, left: list[str]) -> list[Block]:
+def _best(found: FamilySubject, left: list[str]) -> list[Block]:
     return metrics_of(found.best) if found.best is not None else []
 
 
-def _growth(found: Family, left: list[str]) -> list[Block]:
+def _growth(found: FamilySubject, left: list[str]) -> list[Block]:
     return drawn_over(found.best, _DRAWN) if found.best is not None else []
 
 
-def _risk(found: Family, left: list[str]) -> list[Block]:
+def _risk(found: FamilySubject, left: list[str]) -> list[Block]:
     known = [row for row in found.runs if None not in (row["volatility"], row["cagr"])]
     every = max(1, -(-len(known) // _DOTS))
     points = [(row["volatility"], row["cagr"], _named(row["params"])) for row in known[::every]]
@@ -156,7 +156,7 @@ def _named(params: Mapping[str, Any]) -> str:
     return " ".join(f"{short(name)}={text(value)}" for name, value in islice(params.items(), 6))
 
 
-def _grids(found: Family, left: list[str]) -> list[Block]:
+def _grids(found: FamilySubject, left: list[str]) -> list[Block]:
     """Each two parameters that vary, of each strategy; the others are averaged over."""
     blocks: list[Block] = []
     strategies = Counter(row["strategy"] for row in found.with_sharpe)
@@ -178,7 +178,9 @@ def _varying(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted((n for n, size in sizes.items() if 1 < size <= _WIDEST), key=lambda n: -sizes[n])
 
 
-def _grid(found: Family, strategy: str, names: Sequence[str], *, several: bool) -> list[Block]:
+def _grid(
+    found: FamilySubject, strategy: str, names: Sequence[str], *, several: bool
+) -> list[Block]:
     grid = sweep(
         found.reader,
         strategy,

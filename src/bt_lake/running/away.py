@@ -13,7 +13,7 @@ from typing import Self
 
 from bt_lake.running import chunk
 from bt_lake.running.calling import Job, Trial
-from bt_lake.running.chunk import Place, Report, Work, carry_out
+from bt_lake.running.chunk import ChunkReport, Place, Work, carry_out
 from bt_lake.running.left import Left
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.ids import uuid7
@@ -57,8 +57,8 @@ class Away:
         )
         self._chunk_s = chunk_s
         self._size = 1
-        self._under_way: dict[Future[Report], list[Trial]] = {}
-        self._arrived: deque[Report] = deque()
+        self._under_way: dict[Future[ChunkReport], list[Trial]] = {}
+        self._arrived: deque[ChunkReport] = deque()
         self._lost = 0
         self._closing = False
         self._printed = b""
@@ -68,7 +68,7 @@ class Away:
         more = len(self._left) > 0 and not self._closing
         return bool(self._arrived or self._under_way or more)
 
-    def next(self, timeout_s: float) -> Report | None:
+    def next(self, timeout_s: float) -> ChunkReport | None:
         """A chunk that has ended since; None if none has."""
         if not any(report.lost for report in self._arrived):  # what of it is saved comes first
             self._send_out()
@@ -92,7 +92,7 @@ class Away:
                 raise BadInput(f"the executor takes no more work: {error}") from error
             self._under_way[future] = trials
 
-    def _take(self, future: Future[Report], trials: list[Trial]) -> None:
+    def _take(self, future: Future[ChunkReport], trials: list[Trial]) -> None:
         try:
             report = future.result()
         except LakeError:
@@ -100,7 +100,7 @@ class Away:
         except (Exception, CancelledError, KeyboardInterrupt) as error:
             # A machine that went, most likely.
             self._left.give_back(trials)
-            self._arrived.append(Report(lost=True))
+            self._arrived.append(ChunkReport(lost=True))
             self._lost += 1
             if self._lost >= _LOSSES and not self._closing:
                 raise BadInput(
@@ -116,7 +116,7 @@ class Away:
             self._size = max(1, min(int(fit), _GROWTH * self._size, _LARGEST))
         self._arrived.append(report)
 
-    def stop(self) -> Iterator[Report]:
+    def stop(self) -> Iterator[ChunkReport]:
         """End it: what waits is not begun; what is finished comes out."""
         self._closing = True
         chunk.over.add(self._work.token)

@@ -18,7 +18,7 @@ from typing import Any
 from bt_lake.running.calling import Job, Outcome, Trial, crashed
 from bt_lake.running.commits import Commits
 from bt_lake.running.crew import Finished, Killed, Worker
-from bt_lake.running.held import Held
+from bt_lake.running.held import HeldTrial
 from bt_lake.running.stopping import heeded
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.store import Store
@@ -75,14 +75,14 @@ class Work:
 
 
 @dataclass
-class Report:
+class ChunkReport:
     """What became of a chunk."""
 
     finished: list[Finished] = field(default_factory=list)  # for the driver to save
     done: list[tuple[Trial, str | None]] = field(default_factory=list)  # saved, and how it failed
     run_ids: list[str] = field(default_factory=list)
     values: list[tuple[Trial, Any]] = field(default_factory=list)  # of the metric, of each run
-    late: list[tuple[str | None, Held]] = field(default_factory=list)  # others were faster
+    late: list[tuple[str | None, HeldTrial]] = field(default_factory=list)  # others were faster
     rest: list[Trial] = field(default_factory=list)
     lost: bool = False  # nobody knows what of it was saved
     seconds: float = 0.0
@@ -96,12 +96,12 @@ class Report:
 over: set[str] = set()  # tokens of sweeps that this process has ended
 
 
-def carry_out(work: Work, trials: Sequence[Trial]) -> Report:
+def carry_out(work: Work, trials: Sequence[Trial]) -> ChunkReport:
     """Run them one after the other, and save what is finished, or bring it back."""
     began = time.monotonic()
     store = work.place.store() if work.place is not None else None
     saving = _Saving(Commits(store, work.job), work.metric) if store is not None else None
-    report = Report()
+    report = ChunkReport()
     left = [*trials][::-1]
     with heeded() as stop:
 
@@ -137,7 +137,7 @@ class _Saving:
         self._metric = metric
         self._job = commits.job
 
-    def add(self, found: Finished, report: Report) -> None:
+    def add(self, found: Finished, report: ChunkReport) -> None:
         trial, outcome, printed = found
         if isinstance(outcome, str):
             outcome = crashed(self._job, trial, outcome)
@@ -146,11 +146,11 @@ class _Saving:
         if self._commits.due:
             self._flush(report)
 
-    def end(self, report: Report) -> None:
+    def end(self, report: ChunkReport) -> None:
         self._flush(report)
         report.run_ids = self._commits.saved
 
-    def _flush(self, report: Report) -> None:
+    def _flush(self, report: ChunkReport) -> None:
         runs, trials, late = self._commits.flush()
         if runs is not None:
             report.values += zip(trials, values_of(runs, self._metric), strict=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bt_lake.ingest.batch import MOST_BYTES, MOST_RUNS
 from bt_lake.running.calling import Job, Outcome, Trial, frames_of_all
-from bt_lake.running.held import Held, held
+from bt_lake.running.held import HeldTrial, held
 from bt_lake.warehouse.errors import BudgetSpent
 from bt_lake.warehouse.locks import Lock, alone
 from bt_lake.warehouse.store import Store
@@ -24,7 +24,7 @@ class Flushed(NamedTuple):
 
     runs: pa.Table | None
     trials: list[Trial]
-    late: list[tuple[Outcome, Held]]
+    late: list[tuple[Outcome, HeldTrial]]
 
 
 class Commits:
@@ -73,7 +73,7 @@ class Commits:
 
     def _look_and_commit(
         self, lock: Lock
-    ) -> tuple[dict[int, Held], list[tuple[Trial, Outcome]], pa.Table | None]:
+    ) -> tuple[dict[int, HeldTrial], list[tuple[Trial, Outcome]], pa.Table | None]:
         there = held(self._store, self.job, [trial for trial, _ in self._pending])
         fresh = [each for place, each in enumerate(self._pending) if place not in there]
         runs = self._commit([outcome for _, outcome in fresh], lock) if fresh else None

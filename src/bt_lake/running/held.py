@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WINDOW = tuple(part.name for part in fields(Window))
 
 
-class Held(NamedTuple):
+class HeldTrial(NamedTuple):
     """A trial in the lake: how it ended, in which sweep it was run, and its runs."""
 
     status: str
@@ -29,7 +29,7 @@ class Held(NamedTuple):
     run_ids: list[str]
 
 
-def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
+def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, HeldTrial]:
     """By their places the trials that the lake holds, deleted runs not.
 
     A run is the same if function, code, arguments, window and data are, and each label: what was
@@ -74,13 +74,13 @@ def held(store: Store, job: Job, trials: Sequence[Trial]) -> dict[int, Held]:
         "seed": str(job.seed),
     }
 
-    def question(connection: DuckDBPyConnection) -> dict[int, Held]:
+    def question(connection: DuckDBPyConnection) -> dict[int, HeldTrial]:
         connection.register("wanted", wanted)
         try:
             rows = connection.execute(sql, values).fetchall()
         finally:
             connection.unregister("wanted")
-        return {place: Held(*found) for place, *found in rows}
+        return {place: HeldTrial(*found) for place, *found in rows}
 
     return store.ask(question)
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Self
 
 from bt_lake.running.calling import Trial
-from bt_lake.running.held import Held
+from bt_lake.running.held import HeldTrial
 
 
 class Left:
@@ -42,7 +42,9 @@ class Left:
         with self._lock:
             self._trials += trials[::-1]
 
-    def leave_out(self, held: Callable[[Sequence[Trial]], Mapping[int, Held]]) -> list[Held]:
+    def leave_out(
+        self, held: Callable[[Sequence[Trial]], Mapping[int, HeldTrial]]
+    ) -> list[HeldTrial]:
         """Drop what another process has run, and go on in an order of our own beside it."""
         with self._lock:
             there = held(self._trials)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from bt_lake.running import worker
 from bt_lake.running.away import Away
 from bt_lake.running.calling import Outcome, Trial, crashed
-from bt_lake.running.chunk import Place, Report, values_of
+from bt_lake.running.chunk import ChunkReport, Place, values_of
 from bt_lake.running.clusters import Crowd, crowd
 from bt_lake.running.commits import Commits
 from bt_lake.running.crew import Crew, Finished
-from bt_lake.running.held import Held, best_held, held
+from bt_lake.running.held import HeldTrial, best_held, held
 from bt_lake.running.left import Left
 from bt_lake.running.live import Live
 from bt_lake.running.planning import Plan
@@ -94,7 +94,7 @@ class Swept:
             parts.append(f"gave up as the first {self.done:,} all failed alike")
         return ", ".join(parts)
 
-    def meet(self, there: Iterable[Held]) -> None:
+    def meet(self, there: Iterable[HeldTrial]) -> None:
         """Take note of trials that somebody else ran."""
         for each in there:
             self.already_failed += each.status == "failed"
@@ -264,8 +264,8 @@ class _Sweep:
         self._swept.run_ids = [*self._saved_away, *self._commits.saved]
         return f"{self._swept}; start it again to go on"
 
-    def _hear(self, found: Finished | Report) -> None:
-        if not isinstance(found, Report):
+    def _hear(self, found: Finished | ChunkReport) -> None:
+        if not isinstance(found, ChunkReport):
             self._take(*found)
             return
         for finished in found.finished:
@@ -295,7 +295,7 @@ class _Sweep:
         if self._swept.elsewhere:
             self._look_again()
 
-    def _come_late(self, late: Sequence[tuple[str | None, Held]]) -> None:
+    def _come_late(self, late: Sequence[tuple[str | None, HeldTrial]]) -> None:
         """Others were faster with these."""
         self._swept.done -= len(late)
         self._swept.failed -= sum(error is not None for error, _ in late)
@@ -305,13 +305,13 @@ class _Sweep:
         """Leave to others what they have saved meanwhile."""
         self._meet(self.left.leave_out(lambda left: held(self._store, self._job, left)))
 
-    def _meet(self, there: Sequence[Held]) -> None:
+    def _meet(self, there: Sequence[HeldTrial]) -> None:
         self._swept.elsewhere += len(there)
         self._swept.meet(there)
 
 
 def _check_budget(
-    store: Store, plan: Plan, missing: Sequence[Trial], there: Mapping[int, Held]
+    store: Store, plan: Plan, missing: Sequence[Trial], there: Mapping[int, HeldTrial]
 ) -> None:
     """Run nothing that the study would refuse; folds of a configuration are one trial."""
     study = plan.job.columns.get("study")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.commit import append
 from bt_lake.warehouse.errors import BudgetSpent
-from bt_lake.warehouse.locks import Both, Held, Lock, alone
+from bt_lake.warehouse.locks import Both, HeldLock, Lock, alone
 from bt_lake.warehouse.studies import Standing, known, names_in, standing, tell
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ _PRICED = (
 )  # fmt: skip
 
 
-def within_budget(store: Store, frames: Frames, lock: Held | None, *, whole: bool = False) -> str:
+def within_budget(
+    store: Store, frames: Frames, lock: HeldLock | None, *, whole: bool = False
+) -> str:
     """Append the runs that their studies have trials left for; the others are refused.
 
     The look and the commit happen under a lock, so that of any number of processes exactly as many

@@ -9,7 +9,7 @@ from pathlib import Path
 from bt_lake.warehouse import upkeep
 from bt_lake.warehouse.doubles import doubled
 from bt_lake.warehouse.errors import Damaged
-from bt_lake.warehouse.findings import AWAY, Finding, Report
+from bt_lake.warehouse.findings import AWAY, Finding, Findings
 from bt_lake.warehouse.furniture import furniture
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.rot import Progress, unreadable
@@ -30,12 +30,12 @@ def check(
     deep: bool = True,
     since: float = 0.0,
     progress: Progress | None = None,
-) -> Report:
+) -> Findings:
     """Look at names, sizes and footers; if `deep`, at every byte and every rule of the rows.
 
     Files that have been as they are since before `since` are taken for whole. A repair is deep.
     """
-    report = Report()
+    report = Findings()
     looks: list[Look] = [furniture, partial(files, since=since), unlisted]
     if deep or repair:
         looks += [partial(unreadable, since=since, progress=progress)]
@@ -50,7 +50,7 @@ def check(
     return report
 
 
-def _look(layout: Layout, report: Report, looks: Iterable[Look]) -> None:
+def _look(layout: Layout, report: Findings, looks: Iterable[Look]) -> None:
     """Each look needs what the one before found to be whole."""
     for look in looks:
         report.findings += look(layout)
@@ -72,7 +72,7 @@ def _rows(*looks: Callable[[Scan], Iterable[Finding]]) -> Look:
     return look
 
 
-def _mend(layout: Layout, report: Report, looks: Iterable[Look], source: Path | None) -> None:
+def _mend(layout: Layout, report: Findings, looks: Iterable[Look], source: Path | None) -> None:
     """Look, mend what was found, look further; then see that nobody has lost sight of a run."""
     from bt_lake.warehouse.gone import gone
     from bt_lake.warehouse.repair import Repair, undo
@@ -101,7 +101,9 @@ def _mend(layout: Layout, report: Report, looks: Iterable[Look], source: Path | 
         report.findings += gone(layout, report.findings, mender.before, source)
 
 
-def plan(layout: Layout, *, source: Path | None = None, progress: Progress | None = None) -> Report:
+def plan(
+    layout: Layout, *, source: Path | None = None, progress: Progress | None = None
+) -> Findings:
     """What a repair would do, and what could be read then: tried on second names of all files."""
     from bt_lake.warehouse.rehearsal import rehearsal
 

@@ -25,14 +25,14 @@ from bt_lake.warehouse.schema import arrow_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bt_lake.warehouse.locks import Held
+    from bt_lake.warehouse.locks import HeldLock
 
 # From this many rows on, a commit is worth encoding well; below, compaction will do it anyway.
 _LARGE = 8_192
 WRITTEN_BY = f"bt-lake {__version__}"
 
 
-def append(layout: Layout, frames: Frames, lock: Held | None = None) -> str:
+def append(layout: Layout, frames: Frames, lock: HeldLock | None = None) -> str:
     """Commit the frames; when this returns they are durable and visible. Gives the commit id.
 
     Nothing is committed once another process has taken over the lock.
@@ -83,7 +83,7 @@ def _write(
     commit: str,
     now: datetime,
     tables: dict[str, pa.Table],
-    lock: Held | None = None,
+    lock: HeldLock | None = None,
 ) -> None:
     if layout.origin is not None and layout.origin.in_turn:
         layout.origin.commit(layout, tables)

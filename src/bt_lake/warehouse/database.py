@@ -24,7 +24,7 @@ from bt_lake.warehouse.errors import (
     LakeError,
 )
 from bt_lake.warehouse.files import reason_of
-from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, Rows
+from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, LakeRows
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, say_left_out
 from bt_lake.warehouse.listing import Listing
@@ -85,7 +85,7 @@ class Database:
         self.pressed = False  # Ctrl-C, while a question is asked
         self._seen: dict[str, int] | None = None
         self._questions = 0
-        self._rows: Rows | None = None
+        self._rows: LakeRows | None = None
         self._shown = False  # whether these are the rows of the snapshot of now
         self._missing = [views_sql(), *rest_sql()]
         if not self._reads:
@@ -282,7 +282,7 @@ class Database:
             return
         self._questions += 1
         if self._questions > FEW_QUESTIONS or self._listed >= FEW_COMMITS or self._rows:
-            self._rows = self._rows or Rows(self.connection, self._layout.root)
+            self._rows = self._rows or LakeRows(self.connection, self._layout.root)
             self._rows.follow()
             self._shown = True
 

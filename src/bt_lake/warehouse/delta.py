@@ -53,7 +53,7 @@ _ORDER = ("equity", "trades", "events", "runs")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DeltaState:
     """A table as other engines see it now."""
 
     table: str
@@ -89,7 +89,7 @@ def follow(layout: Layout) -> None:
         )
 
 
-def publish(layout: Layout) -> list[Shown]:
+def publish(layout: Layout) -> list[DeltaState]:
     """Make the Delta log of every table, or bring it up to date."""
     layout.check_in_folder("`bt-lake copy` it down, and write the Delta log there")
     layout.check_writable()
@@ -122,7 +122,7 @@ def live(layout: Layout) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _bring(
     layout: Layout, table: str, known: _Known, live: Mapping[str, Mapping[str, Any]]
-) -> Shown:
+) -> DeltaState:
     """Write the version that follows, if anything changed."""
     now = int(time.time() * 1000)
     new, gone = sorted(live.keys() - known.adds.keys()), sorted(known.adds.keys() - live.keys())
@@ -146,7 +146,7 @@ def _bring(
         if version and version % _CHECKPOINT_EVERY == 0:
             kept = {path: add for path, add in {**known.adds, **adds}.items() if path in live}
             _write_checkpoint(layout, table, version, metadata, [*kept.values()])
-    return Shown(table, layout.table(table), version, len(live), len(new), len(gone))
+    return DeltaState(table, layout.table(table), version, len(live), len(new), len(gone))
 
 
 def _metadata(

@@ -52,7 +52,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class Findings:
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
     # Of a repair: how many runs readers saw of each table, before and after.

@@ -90,7 +90,7 @@ class Held:
         return int(self._connection.execute(change, values).fetchall()[0][0])
 
 
-class Rows:
+class LakeRows:
     """`lake_rows`, `trials` and `runs` of a connection, and what pending events say of them.
 
     `all_held` says whether all rows of `runs` are in memory, `plain` whether they also are shown
@@ -186,7 +186,7 @@ class Rows:
         return ";\n".join(made)
 
 
-_rows: WeakKeyDictionary[DuckDBPyConnection, Rows] = WeakKeyDictionary()
+_rows: WeakKeyDictionary[DuckDBPyConnection, LakeRows] = WeakKeyDictionary()
 
 
 def all_held(connection: DuckDBPyConnection) -> bool:

@@ -123,7 +123,7 @@ def alone(layout: Layout, name: str, act: Callable[[Lock], T]) -> T:
                     raise
 
 
-class Held(Protocol):
+class HeldLock(Protocol):
     """What a commit tells of, so that it is none once another process has taken over."""
 
     def before_staging(self, commit: str) -> None: ...
@@ -134,7 +134,7 @@ class Held(Protocol):
 class Both:
     """One lock inside another: neither may have been taken over."""
 
-    def __init__(self, *locks: Held | None) -> None:
+    def __init__(self, *locks: HeldLock | None) -> None:
         self._locks = [lock for lock in locks if lock is not None]
 
     def before_staging(self, commit: str) -> None:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bt_lake.warehouse.copies import Copied
     from bt_lake.warehouse.copies import Progress as CopyProgress
     from bt_lake.warehouse.database import Database
-    from bt_lake.warehouse.delta import Shown
-    from bt_lake.warehouse.findings import Report
+    from bt_lake.warehouse.delta import DeltaState
+    from bt_lake.warehouse.findings import Findings
     from bt_lake.warehouse.frames import Frames
     from bt_lake.warehouse.known import Appended
-    from bt_lake.warehouse.locks import Held, Lock
+    from bt_lake.warehouse.locks import HeldLock, Lock
     from bt_lake.warehouse.merge import Merged
     from bt_lake.warehouse.mirror import Mirror
     from bt_lake.warehouse.rot import Progress
@@ -104,7 +104,7 @@ class Store:
                 "away. Nothing was saved."
             )
 
-    def append(self, frames: Frames, lock: Held | None = None, *, whole: bool = False) -> str:
+    def append(self, frames: Frames, lock: HeldLock | None = None, *, whole: bool = False) -> str:
         """Commit new runs, give the commit; when this returns every reader sees them, on disk.
 
         Of runs that spend the budget of a study those that it has trials for go in; if `whole`, all
@@ -117,7 +117,7 @@ class Store:
         fold_if_due(self.layout)
         return commit
 
-    def _append(self, frames: Frames, lock: Held | None, whole: bool) -> str:
+    def _append(self, frames: Frames, lock: HeldLock | None, whole: bool) -> str:
         from bt_lake.warehouse.commit import append
 
         if "study" not in frames.runs.column_names:
@@ -232,7 +232,7 @@ class Store:
         self.layout.check_writable()
         return compact(self.layout, grace_s=grace_s)
 
-    def delta(self) -> list[Shown]:
+    def delta(self) -> list[DeltaState]:
         from bt_lake.warehouse.delta import publish
 
         return publish(self.layout)
@@ -302,7 +302,7 @@ class Store:
         deep: bool = True,
         since: float = 0.0,
         progress: Progress | None = None,
-    ) -> Report:
+    ) -> Findings:
         from bt_lake.warehouse.check import check, plan
 
         self.layout.check_in_folder(_REPAIRS)

@@ -13,7 +13,7 @@ from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import one_line, size
 
 if TYPE_CHECKING:
-    from bt_lake.warehouse.findings import Report
+    from bt_lake.warehouse.findings import Findings
 
 _DAMAGED = 4
 
@@ -93,7 +93,7 @@ def check(
     return 0
 
 
-def _write_findings(report: Report, out: Output, would: str) -> None:
+def _write_findings(report: Findings, out: Output, would: str) -> None:
     names = ["kind", "path", "message", "remedy", "damage", "repaired"]
     rows: list[Row] = [tuple(getattr(f, name) for name in names) for f in report.findings]
     if out.format is not Format.TABLE:
@@ -113,7 +113,7 @@ def _write_findings(report: Report, out: Output, would: str) -> None:
 _SEEN = {"runs": "runs", "equity": "runs with a curve", "trades": "runs with trades"}
 
 
-def _note_visible(report: Report, *, dry_run: bool) -> None:
+def _note_visible(report: Findings, *, dry_run: bool) -> None:
     """What a repair makes of what can be read."""
     if report.before:
         after = "after it" if dry_run else "now"

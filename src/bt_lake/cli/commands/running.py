@@ -13,7 +13,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Spends, Which
 from bt_lake.cli.output import Output
-from bt_lake.cli.runoptions import LABELS, Call, Folds, Grid, Told
+from bt_lake.cli.runoptions import LABELS, CallOptions, FoldOptions, GridOptions, LabelOptions
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
 
@@ -33,10 +33,10 @@ def run(
             metavar="FUNCTION", help="package.module:function, or path/to/file.py:function."
         ),
     ],
-    told: Told,
-    call: Call,
-    tried: Grid,
-    forward: Folds,
+    told: LabelOptions,
+    call: CallOptions,
+    tried: GridOptions,
+    forward: FoldOptions,
     metric: MetricOption = "sharpe_ratio",
     limit: Limit = 5,
     study: Spends = None,

@@ -12,7 +12,7 @@ import typer
 from bt_lake.cli import messages
 from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import JUDGED
-from bt_lake.cli.options import Family, From, Key, Limit, Metric, To, Which
+from bt_lake.cli.options import FamilyOf, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, RunLayout, chosen_layout
 from bt_lake.cli.session import Session
@@ -100,7 +100,7 @@ class Luck(Options):
         bool, typer.Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
     ] = False
     family: Annotated[
-        Family | None,
+        FamilyOf | None,
         typer.Option(
             help="Count luck over all trials of the same ..., not those of the filters alone.",
             show_default="what the filters select",

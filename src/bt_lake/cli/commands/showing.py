@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bt_lake.cli import messages
-from bt_lake.cli.options import Family, Run
+from bt_lake.cli.options import FamilyOf, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.drawing.picture import check_kind
@@ -24,8 +24,8 @@ def show(
     run: Run,
     out: Output,
     family: Annotated[
-        Family, typer.Option(help="The trials that luck is counted over.")
-    ] = Family.STRATEGY,
+        FamilyOf, typer.Option(help="The trials that luck is counted over.")
+    ] = FamilyOf.STRATEGY,
     log: Annotated[
         bool, typer.Option("--log", help="What the run printed (its last 64 KB), and nothing else.")
     ] = False,

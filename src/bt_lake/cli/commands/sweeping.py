@@ -13,7 +13,7 @@ from bt_lake.cli import messages
 from bt_lake.cli.fields import field, plain
 from bt_lake.cli.heatmap import heatmap_of
 from bt_lake.cli.options import MetricOption, Which
-from bt_lake.cli.output import Format, Output, Shown
+from bt_lake.cli.output import Format, Output, Written
 from bt_lake.cli.session import Session
 from bt_lake.drawing.picture import check_kind
 from bt_lake.wording.metrics import metric_text, short
@@ -77,7 +77,7 @@ def sweep(
         check_kind(plot)
     grid = session.lake.sweep(strategy, x, y, metric, how=how.value, **which.filters())
     form = form or (Form.HEATMAP if out.is_text else Form.LONG)
-    shown = Shown(0)
+    shown = Written(0)
     if plot is not None:
         grid.plot().save(plot)
     elif form is Form.HEATMAP:
@@ -106,16 +106,16 @@ def _plateau(grid: Grid) -> str:
     return f"best plateau: {short(grid.x)} {x}, {short(grid.y)} {y} (median {value})"
 
 
-def _draw(grid: Grid, out: Output) -> Shown:
+def _draw(grid: Grid, out: Output) -> Written:
     if grid.y is None:
         return _draw_bars(grid, out)
     if grid.rows:
         lines = heatmap_of(grid, out.style).lines(out.width)
         out.lines(["```", *lines, "```"] if out.format is Format.MD else lines)
-    return Shown(len(grid.rows))
+    return Written(len(grid.rows))
 
 
-def _draw_bars(grid: Grid, out: Output) -> Shown:
+def _draw_bars(grid: Grid, out: Output) -> Written:
     """One parameter: a bar for each value, from the worst to the best."""
     heatmap = heatmap_of(grid)
     bars = ["█" * max(1, round((row[0] or 0) * _BAR)) for row in heatmap.shares]
@@ -133,6 +133,6 @@ def _cyan(_: str) -> str:
     return "cyan"
 
 
-def _pivot(grid: Grid, out: Output) -> Shown:
+def _pivot(grid: Grid, out: Output) -> Written:
     names = [grid.x, *([text(y) for y in grid.ys] if grid.y else grid.columns[1:2])]
     return out.rows(names, [(x, *cells) for x, cells in zip(grid.xs, grid.pivot(), strict=True)])
