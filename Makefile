@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: help test mutants thorough-test long-test soak test-elsewhere engines engines-big dist-check bounds-check newest-check site check format docs bench demo page clean
+.PHONY: help test mutants mutmut thorough-test long-test soak test-elsewhere engines engines-big dist-check bounds-check newest-check site check format docs bench demo page clean
 help:                 ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -62,6 +62,14 @@ engines-big: $(READY) ## ask Daft and Spark, run on Ray and Dask, copy to a stor
 
 mutants: $(READY)     ## break single lines, and see that a test notices; some minutes
 	$(BIN)/python tests/mutants.py
+
+mutmut: $(READY)      ## change every line of a few modules that all else rests on, and count what no test notices; ten minutes; FILES=... for some; not in CI
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python "mutmut>=3.8,<4"
+else
+	$(BIN)/python -m pip install --quiet "mutmut>=3.8,<4"
+endif
+	$(BIN)/python tests/mutation.py $(FILES)
 
 dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty environment
 	tests/release/smoke.sh $(VENV)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import duckdb
 import pytest
 
 from bt_lake.warehouse.database import choose_by_sql
-from bt_lake.warehouse.listing import Listing
+from bt_lake.warehouse.errors import Damaged
+from bt_lake.warehouse.layout import Layout
+from bt_lake.warehouse.listing import Listing, commits_of
 from bt_lake.warehouse.live import SHAPE, live_files
 
 TABLES = ("runs", "equity", "trades", "events")
@@ -104,7 +107,7 @@ def test_both_choose_the_same(rounds):
             json.dumps({"grace_s": 1, "removed": {}, "adds": [{**add, **odd}]})
             for add in [ADD]
             for odd in ({"table": "equit"}, {"path": "../x.parquet"}, {"rows": 1.5},
-                        {"rows": True}, {"bytes": 2**64}, {"folded": 1}, {"min_run_id": 4})
+                        {"rows": True}, {"bytes": 2**63}, {"rows": -(2**63)}, {"folded": 1}, {"min_run_id": 4})
         ),
     ],
 )  # fmt: skip
@@ -112,3 +115,22 @@ def test_what_maintenance_never_wrote_is_left_to_the_rule(content):
     good = json.dumps({"grace_s": 1, "removed": {}, "adds": [ADD]})
     assert live_files(Listing(Path("log"), good, [], [], [], 0.0)) is not None
     assert live_files(Listing(Path("log"), content, [], [], [], 0.0)) is None
+
+
+def test_no_folder_of_runs_is_no_runs_only_where_nothing_has_any(tmp_path):
+    layout = Layout(tmp_path)
+    for child in ("equity", "trades"):
+        assert commits_of(layout, "runs") == []
+        (tmp_path / child).mkdir()
+    assert commits_of(layout, "runs") == []
+    (tmp_path / "trades" / "month=2026-11").mkdir()
+    assert commits_of(layout, "events") == []
+    where = re.escape(str(tmp_path / "runs"))
+    with pytest.raises(
+        Damaged, match=f"^the folder {where} is not there. Bring it back from where"
+    ):
+        commits_of(layout, "runs")
+    (tmp_path / "trades" / "month=2026-11").rmdir()
+    (tmp_path / "equity" / "month=2026-11").mkdir()
+    with pytest.raises(Damaged):
+        commits_of(layout, "runs")

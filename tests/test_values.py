@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bt_lake.ingest.stores.tracked import scalar
 from bt_lake.lake import Lake
 from bt_lake.warehouse.errors import BadInput
-from bt_lake.warehouse.values import found, named, value
+from bt_lake.warehouse.values import AnyOf, compared, found, named, pairs, parameters, value
 
 EMPTY = {"", "NaN", "nan", "None", "NaT"}  # cells of a file without a value
 WORDS = [
@@ -173,3 +173,72 @@ def test_names_of_options():
             named("-p", [text], "NAME=VALUE")
     with pytest.raises(BadInput, match="fast is given twice"):
         named("-p", ["fast=1", "fast=2"], "N=V")
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("10", 10), (" +10 ", 10), ("0", 0), ("007", "007"), ("1e3", 1000.0), (".5", 0.5), ("5.", 5.0),
+        ("1e999", "1e999"), ("inf", "inf"), ("NaN", "NaN"), ("1_000", "1_000"), (" a b ", " a b "),
+        ("True", True), ("FALSE", False), ("null", None), ("None", None), ("none", "none"),
+        ("NONE", "NONE"), (' "10" ', "10"), ("[1, 2]", [1, 2]), ("[]", []), ('{"a": [null]}', {"a": [None]}),
+    ],
+)  # fmt: skip
+def test_a_text_means(text: str, means: object):
+    assert value(text) == means and type(value(text)) is type(means)
+    assert found(text) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[1", r"\[1 begins like JSON and is none: "),
+        ("[NaN]", r"\[NaN\] begins like JSON and is none: it has no NaN"),
+        ('{"a": -Infinity}', "it has no -Infinity"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands in it twice"),
+        ("[" * 100_000, "begins like JSON and is none: "),
+    ],
+)  # fmt: skip
+def test_what_begins_like_json_and_is_none_is_refused(text: str, why: str):
+    with pytest.raises(BadInput, match=why):
+        value(text)
+    assert found(text) == text
+
+
+def test_parameters_of_a_row():
+    cells = {
+        "param.fast": "10", "params.slow": "null", "param_stop": "", "param.": "1", "symbol": "A",
+        None: "over", "param.code": None, "param.name": "NA", "param.gone": "NaN", "param.deep.x": "[1]",
+    }  # fmt: skip
+    assert parameters(cells) == {"fast": 10, "slow": None, "name": "NA", "deep.x": [1]}
+
+
+def test_a_pair_divides_at_the_first_sign_or_the_last():
+    assert [*pairs("--set", ["a=b=c", " n = 1 "], "N=V")] == [("a", "b=c"), ("n", " 1 ")]
+    assert [*pairs("--map", ["a=b=c"], "N=V", last=True)] == [("a=b", "c")]
+    for wrong in ("fast", "=10", " =1"):
+        with pytest.raises(BadInput, match=f"^--set {wrong}: write N=V$"):
+            [*pairs("--set", [wrong], "N=V")]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "means"),
+    [
+        ("fast=10", "fast", 10), (" fast = 10 ", "fast", 10), ("fast>=10", "fast>=", 10),
+        ("fast<=1", "fast<=", 1), ("fast!=x", "fast!=", "x"), ("fast<1", "fast<", 1), ("fast>1", "fast>", 1),
+        ('"x<"=10', "x<==", 10), ('"x>" = 10', "x>==", 10), ('"x="=10', "x===", 10), ('"x y"= a', "x y", "a"),
+        ('"a\\"b"=1', 'a"b', 1), ("a=b=c", "a", "b=c"), ("a=", "a", ""),
+    ],
+)  # fmt: skip
+def test_a_comparison_is_of(text: str, key: str, means: object):
+    assert compared([text]) == {key: means}
+
+
+def test_comparisons_of_one_name():
+    found = compared(["a=1", "b>2", "a=x", "b>3", "c=1"])
+    assert found == {"a": AnyOf((1, "x")), "b>": AnyOf((2, 3)), "c": 1}
+    assert type(found["a"]) is AnyOf and type(found["c"]) is int
+    with pytest.raises(
+        BadInput, match="^--param fast: write NAME=VALUE, such as fast=10 or 'fast>=10'$"
+    ):
+        compared(["fast"])
