@@ -10,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pytest
+from factory import frames, ids
 
 from bt_lake.warehouse.database import choose_by_sql
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.listing import Listing, commits_of
 from bt_lake.warehouse.live import SHAPE, live_files
+from bt_lake.warehouse.store import Store
 
 TABLES = ("runs", "equity", "trades", "events")
 
@@ -134,3 +136,30 @@ def test_no_folder_of_runs_is_no_runs_only_where_nothing_has_any(tmp_path):
     (tmp_path / "equity" / "month=2026-11").mkdir()
     with pytest.raises(Damaged):
         commits_of(layout, "runs")
+
+
+def test_a_listing_has_what_was_there(tmp_path):
+    store = Store(tmp_path / "lake")
+    made = frames(1)
+    store.append(made)
+    store.append_events("tag", ids(made), "a")
+    listing = Listing.of(store.layout)
+    here = {
+        table: [
+            f"{table}/{file.parent.name}/{file.name}"
+            for file in (tmp_path / "lake" / table).rglob("c-*")
+        ]
+        for table in TABLES
+    }
+    assert all(len(files) == 1 for files in here.values())
+    assert (listing.events, listing.commits, listing.found) == (here["events"], here["runs"], [])
+    assert listing.content == listing.log.read_text()
+    older = f"month=2026-11/c-{'a' * 12}7{'a' * 19}.parquet"  # its id names no children
+    for table in ("runs", "equity"):
+        (tmp_path / "lake" / table / "month=2026-11").mkdir(exist_ok=True)
+        (tmp_path / "lake" / table / older).touch()
+    listing = Listing.of(store.layout)
+    assert sorted(listing.commits) == sorted([*here["runs"], f"runs/{older}"])
+    assert sorted(listing.found) == sorted([*here["equity"], *here["trades"], f"equity/{older}"])
+    listing.log.write_bytes(b"\xff{")
+    assert Listing.of(store.layout).content == "\ufffd{"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bt_lake.cli import messages
+from bt_lake.cli.binding import Options
 from bt_lake.cli.fields import Field, field, figure, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
@@ -17,6 +19,39 @@ from bt_lake.wording.values import count, one_line, ratio
 
 if TYPE_CHECKING:
     from bt_lake.overfit.results import OverfitReport
+
+
+@dataclass(frozen=True)
+class Judging(Options):
+    """How the trials are resampled, and what they are held against."""
+
+    splits: Annotated[
+        int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
+    ] = 16
+    bootstraps: Annotated[
+        int, typer.Option(metavar="N", help="Resamples that show what luck brings.")
+    ] = 5000
+    block: Annotated[
+        float | None,
+        typer.Option(
+            metavar="ROWS",
+            help="Mean length of a resampled block.",
+            show_default="cube root of the dates, more with memory",
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|FILE.csv|RATE",
+            help="Judge what is gained above a run, a file of prices, or a rate a year.",
+            show_default="0",
+        ),
+    ] = None
+    peeking: Annotated[
+        bool,
+        typer.Option("--peeking", help="A bound for who looks after every trial, at every look."),
+    ] = False
 
 
 def overfit(
@@ -29,33 +64,7 @@ def overfit(
         str | None,
         typer.Option(metavar="LABEL,...", help="A family and a line for each: symbol."),
     ] = None,
-    splits: Annotated[
-        int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
-    ] = 16,
-    bootstraps: Annotated[
-        int, typer.Option(metavar="N", help="Resamples that show what luck brings.")
-    ] = 5000,
-    block: Annotated[
-        float | None,
-        typer.Option(
-            metavar="ROWS",
-            help="Mean length of a resampled block.",
-            show_default="cube root of the dates, more with memory",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
-    benchmark: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN|FILE.csv|RATE",
-            help="Judge what is gained above a run, a file of prices, or a rate a year.",
-            show_default="0",
-        ),
-    ] = None,
-    peeking: Annotated[
-        bool,
-        typer.Option("--peeking", help="A bound for who looks after every trial, at every look."),
-    ] = False,
+    judging: Judging = Judging(),
     more: Annotated[
         bool, typer.Option("--more", help="Further statistics; each trial's with --format json.")
     ] = False,
@@ -72,17 +81,7 @@ def overfit(
       bt-lake overfit --symbol SPY --benchmark spy.csv
       bt-lake overfit --strategy sma_cross --where "sample = 'in'" --format json
     """
-    options: dict[str, Any] = {
-        "splits": splits,
-        "bootstraps": bootstraps,
-        "block": block,
-        "seed": seed,
-        "start": start,
-        "end": end,
-        "benchmark": benchmark,
-        "peeking": peeking,
-        **which.filters(),
-    }
+    options = {"start": start, "end": end, **vars(judging), **which.filters()}
     groups = [name.strip() for name in (per or "").split(",") if name.strip()]
     if groups and more:
         raise BadInput("--more tells of one family: leave out --per")
