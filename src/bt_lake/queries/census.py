@@ -68,7 +68,7 @@ class Census:
         counts, parts, pending = reader.ask(lambda connection: _asked(connection, layout))
         card = layout.read_card()
         return cls(
-            path=str(layout.root),
+            path=layout.address,
             lake_id=card.lake_id,
             format=card.format,
             created_at=card.created_at,

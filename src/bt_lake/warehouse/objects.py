@@ -155,7 +155,8 @@ class Objects:
 
 
 def _plainly(error: Exception) -> str:
-    return without_credentials(" ".join(str(error).split())[:400])
+    said = " ".join(str(error).split()).partition(" Debug source: ")[0]
+    return without_credentials(said[:400])
 
 
 def without_credentials(text: str) -> str:
