@@ -88,7 +88,7 @@ else
 endif
 	touch $@
 
-BOUNDS_NEED := deltalake obstore starlette uvicorn pytest pytest-xdist hypothesis pandas pillow zarr duckdb-cli
+BOUNDS_NEED := deltalake obstore python-calamine starlette uvicorn pytest pytest-xdist hypothesis pandas pillow zarr duckdb-cli
 # The files that meet the libraries most; ALL=1 for all of them, but for those about the documents'
 # wording, which other versions say a little differently, and those that need a server.
 EVERY := $(filter-out $(addprefix tests/test_,docs_% readme.py import_postgres.py),$(wildcard tests/test_*.py))
