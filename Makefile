@@ -19,6 +19,7 @@ export PYTEST_DEBUG_TEMPROOT ?= $(or $(ROOM),$(TMPDIR),/tmp)
 unexport PYTHONDONTWRITEBYTECODE
 # The duckdb shell of the environment, for the tests that ask through it.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" pytest --numprocesses $(JOBS) --dist loadfile
+CHOSEN := not thorough and not long$(if $(ALL),, and not slow)
 
 .PHONY: help test mutants mutmut thorough-test long-test soak test-elsewhere engines engines-big dist-check bounds-check newest-check site check format docs bench demo page clean
 help:                 ## show this list
@@ -37,7 +38,7 @@ endif
 	touch $@
 
 test: $(READY)        ## run the tests that take less than a second each; ALL=1: those too that take seconds
-	$(PYTEST) -m "not thorough and not long$(if $(ALL),, and not slow)"
+	$(PYTEST) -m "$(CHOSEN)"
 
 thorough-test: $(READY) ## kill and stop processes at every step of every write; some minutes; FILES=... for some
 	$(PYTEST) -m thorough --dist load $(FILES)
@@ -75,7 +76,7 @@ dist-check: $(READY)  ## build wheel and sdist, install and use each in an empty
 	tests/release/smoke.sh $(VENV)
 
 bounds-check: $(LOWEST)/.ready ## run the tests with the lowest versions allowed; ALL=1: all of them
-	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "not thorough and not long" $(BOUNDS)
+	$(LOWEST)/bin/pytest --numprocesses $(JOBS) --dist loadfile -m "$(CHOSEN)" $(BOUNDS)
 
 $(LOWEST)/.ready: pyproject.toml tests/release/lowest.py $(READY)
 	$(BIN)/python tests/release/lowest.py >$(BIN)/lowest.txt
