@@ -147,16 +147,14 @@ def remote(objects: Objects, known: Remote | None = None) -> Remote:
     If a newer log came meanwhile, what it replaced may have gone before it was listed: look again.
     The log that is `known` is not read again.
     """
-    name = _newest_log(objects)
     for _ in range(_TRIES):
+        name = _newest_log(objects)
         with suppress(FileNotFoundError):
             seen = known if known and known.log_name == name else _logged(objects, name)
             listed = _commits(objects)
             names = [*_standing(objects, seen.state, listed), *(a.path for a in seen.state.adds)]
-            newest = _newest_log(objects)
-            if newest == name:
+            if _newest_log(objects) == name:
                 return replace(seen, names=names, listed=frozenset(listed))
-        name = _newest_log(objects)
     raise Conflict(f"{objects.url} changed again and again while it was looked at. Try again.")
 
 
