@@ -151,6 +151,7 @@ def test_an_argument_that_a_tool_does_not_know_is_refused_and_not_passed_over(la
     assert done.is_error and done.content[0].text.startswith("no argument 'study'")
 
 
+@pytest.mark.slow
 def test_without_leave_nothing_can_be_changed(lake):
     names = {tool.name for tool in client(lake, lambda talking: talking.list_tools()).tools}
     assert not names & {"tag", "untag", "note", "delete"}
@@ -235,6 +236,7 @@ def test_a_slow_question_is_ended(lake):
     assert not asked(lake, "info").is_error
 
 
+@pytest.mark.slow
 def test_an_agents_program_starts_it(lake, tmp_path: Path):
     from mcp import StdioServerParameters
     from mcp.client.stdio import stdio_client

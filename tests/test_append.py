@@ -104,6 +104,7 @@ def test_a_column_of_the_wrong_type_is_refused(store):
         store.append(Frames(runs))
 
 
+@pytest.mark.slow
 def test_own_writes_are_seen_at_once_by_every_reader(store, rows):
     other = Store(store.path)
     for count in range(1, 30):
@@ -284,6 +285,7 @@ def test_a_lake_copied_without_its_empty_folders_works(store):
     assert copy.check().findings == []
 
 
+@pytest.mark.slow
 def test_threads_look_and_save_on_one_store(store, rows):
     errors: list[Exception] = []
 

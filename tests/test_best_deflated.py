@@ -226,6 +226,7 @@ def test_a_window_leaves_out_trades_and_runs_without_equity(lake):
     assert lake.best("sharpe_ratio", start="2031-01-01").shape[0] == 0
 
 
+@pytest.mark.slow
 def test_a_deflated_window_is_the_report_of_the_window(lake):
     ids = save_returns(lake, noise(seeded(), rows=200) + 0.001, failed=2)
     lake.delete(ids[3])
@@ -237,6 +238,7 @@ def test_a_deflated_window_is_the_report_of_the_window(lake):
 # aggregate
 
 
+@pytest.mark.slow
 def test_aggregate_judges_each_group_as_the_report_does(lake):
     rng = seeded()
     with lake.batch() as batch:

@@ -13,6 +13,7 @@ def test_every_answer_is_that_of_plain_python(seed):
     assert brute.hunt(seed, 100) == 100
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_is_found_and_shrunk(monkeypatch):
     monkeypatch.setattr(brute, "best_of", lambda runs, *rest: [])
     with pytest.raises(AssertionError, match=r"seed 1, case \d+: \('(sql|cli)?\s?best'") as found:

@@ -72,6 +72,7 @@ def test_a_torn_file_is_named_by_readers_and_by_check(store, rows, damage):
     assert rows("select count(*) from runs") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_torn_compacted_file_is_struck_from_the_log(store, rows):
     made = frames(2)
     store.append(made)
@@ -117,6 +118,7 @@ def test_a_missing_file_of_the_log_is_named(store, rows):
     assert rows("select count(*), (select count(*) from trades) from runs") == [(2, 0)]
 
 
+@pytest.mark.slow
 def test_a_child_without_its_run_is_a_leftover(store, rows):
     store.append(frames(1))
     store.append(frames(1))
@@ -132,6 +134,7 @@ def test_a_child_without_its_run_is_a_leftover(store, rows):
     assert len(list(store.path.glob("_quarantine/*/month=*/c-*"))) == 2
 
 
+@pytest.mark.slow
 def test_staging_is_left_over_after_an_hour(store):
     store.append(frames(1))
     scrap = store.layout.stage / "abc.runs"
@@ -214,6 +217,7 @@ def lose_log(store: Store) -> Store:
     return Store(store.path)
 
 
+@pytest.mark.slow
 def test_a_rebuilt_log_knows_which_events_are_in_the_rows(store):
     made = frames(2)
     store.append(made)
@@ -261,6 +265,7 @@ def test_a_rebuilt_log_removes_no_curve_that_is_nowhere_else(store):
     assert (store.path / "_quarantine" / curve.relative_to(store.path)).read_bytes() == content
 
 
+@pytest.mark.slow
 def test_pages_that_cannot_be_read_are_found(store, rows):
     made = frames(1, points=50)
     store.append(made)
@@ -275,6 +280,7 @@ def test_pages_that_cannot_be_read_are_found(store, rows):
     assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lake.json", "_seed/runs.parquet", "lake.sql"])
 def test_spoilt_furniture_is_put_aside_and_written_again(store, name):
     store.append(frames(1))
@@ -544,6 +550,7 @@ def test_a_repair_can_be_undone(store):
         repair.undo(store.layout)
 
 
+@pytest.mark.slow
 def test_a_repair_is_not_undone_over_what_came_later(store):
     for _ in range(2):
         store.append(frames(1))

@@ -35,6 +35,7 @@ def test_the_front_is_what_nothing_dominates(values: np.ndarray):
         assert kept[place] == (not beaten)
 
 
+@pytest.mark.slow
 @given(matrices)
 def test_ranks_share_the_mean_of_equals(values: np.ndarray):
     found = ranks(values)

@@ -126,6 +126,7 @@ def test_a_lake_without_its_card(own: Cli, command: str, card: str | None, code:
     assert words in said.err
 
 
+@pytest.mark.slow
 def test_a_path_full_of_characters(cli: Cli, tmp_path: Path):
     place = tmp_path / "a [b]* ?'x' ü"
     shutil.copytree(cli.lake, place)
@@ -134,6 +135,7 @@ def test_a_path_full_of_characters(cli: Cli, tmp_path: Path):
         assert (there.code, there.out) == (0, here.out), command
 
 
+@pytest.mark.slow
 def test_the_lake_may_be_named_anywhere_or_by_the_environment(cli: Cli, tmp_path: Path):
     lake, elsewhere = str(cli.lake), environment(BT_LAKE=str(tmp_path / "nowhere"))
     for arguments in (
@@ -159,6 +161,7 @@ def test_version(cli: Cli):
     assert cli("--version").out == f"bt-lake {__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(cli: Cli):
     query = "select range as n, repeat('x', 100) as x from range(2000000)"
     for extra in (["-f", "csv"], ["-f", "json"], []):

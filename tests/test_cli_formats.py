@@ -215,6 +215,7 @@ def test_parquet_has_the_same_rows(cli: Cli, asked: Asked, tmp_path: Path):
     assert rows_about(map(list, frame.rows())) == rows_about(asked.rows)
 
 
+@pytest.mark.slow
 def test_parquet_holds_texts_where_a_column_holds_more_than_one_kind(cli: Cli, tmp_path: Path):
     assert cli("compare", "0001", "0007", "-o", tmp_path / "x.parquet").code == 0
     frame = pl.read_parquet(tmp_path / "x.parquet")
@@ -234,6 +235,7 @@ def cli_sharpe(cli: Cli) -> float:
     return json.loads(cli("show", "0007", "-f", "json").out)["sharpe_ratio"]
 
 
+@pytest.mark.slow
 @every_question
 def test_markdown_and_tables_read_alike(cli: Cli, asked: Asked):
     table, md = said(cli, asked), said(cli, asked, "-f", "md")

@@ -99,6 +99,7 @@ def test_a_table_in_markdown_has_a_line_a_row(evil_lake, capsys, arguments):
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("format", ["csv", "json"])
 @pytest.mark.parametrize("question", [["list"], ["show", "0001"], ["sql", "from runs"]])

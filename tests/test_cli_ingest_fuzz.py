@@ -85,6 +85,7 @@ def test_whole_files_come_in(template, name, capsys):
     assert check(template, name, (template / name).read_bytes(), capsys) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @given(data=st.data())
 @quietly

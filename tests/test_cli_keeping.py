@@ -57,6 +57,7 @@ def test_info_for_programs(cli: Cli):
     assert [row["table"] for row in rows] == ["runs", "equity", "trades", "events"]
 
 
+@pytest.mark.slow
 def test_compact_says_what_became_of_the_files(own: Cli):
     said = own("compact")
     assert (said.code, said.out) == (0, "")
@@ -66,6 +67,7 @@ def test_compact_says_what_became_of_the_files(own: Cli):
     assert "epoch 1" in own("info").out
 
 
+@pytest.mark.slow
 def test_compact_drops_the_curves_of_deleted_runs_and_keeps_the_count(own: Cli):
     own("delete", "07", "--yes")
     own("compact")
@@ -103,6 +105,7 @@ def test_a_damaged_lake_is_exit_code_4(own: Cli):
     assert "`bt-lake check`" in said.err
 
 
+@pytest.mark.slow
 def test_check_repairs(own: Cli):
     damaged(own)
     said = own("check", "--repair")

@@ -183,6 +183,7 @@ def test_compare_has_every_metric_for_programs(cli: Cli):
     assert [row[1] for row in rows if row[0] == "correlation"] == [run_id(6), run_id(7)]
 
 
+@pytest.mark.slow
 def test_compare_with_all_metrics(cli: Cli):
     assert "ulcer index" not in cli("compare", "06", "07").out
     assert "ulcer index" in cli("compare", "06", "07", "--all").out

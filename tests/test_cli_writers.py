@@ -88,6 +88,7 @@ def test_what_csv_holds_reads_back(rows: list):
     ]
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_what_json_holds_reads_back(value: object):
     assert json.loads(dumps(value)) == value

@@ -102,6 +102,7 @@ def test_large_commits_are_taken_over_without_rewriting(store, rows, monkeypatch
     assert rows("select count(*), (select count(*) from equity) from runs") == [(1, 2000)]
 
 
+@pytest.mark.slow
 def test_a_commit_moves_whole(store, rows, monkeypatch):
     for _ in range(2):
         store.append(frames(1))
@@ -523,6 +524,7 @@ def test_files_split_by_run_id_so_that_one_curve_is_in_one_file(store, rows, mon
     assert rows("select count(*), count(distinct run_id) from equity") == [(200, 40)]
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_append_side_by_side(store, rows, fold_early):
     errors: list[Exception] = []
 
@@ -544,6 +546,7 @@ def test_threads_of_one_process_append_side_by_side(store, rows, fold_early):
     ) == [(60, 60, 300)]
 
 
+@pytest.mark.slow
 def test_the_log_names_only_files_that_are_there(store, fold_early):
     for _ in range(20):
         store.append(frames(1))
@@ -555,6 +558,7 @@ def test_the_log_names_only_files_that_are_there(store, fold_early):
 # Acts that come late, and files that come back.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", ["nothing", "compact", "fold"])
 @pytest.mark.parametrize("late", ["delete", "restore"])
 def test_of_acts_that_overtake_each_other_the_last_acknowledged_counts(

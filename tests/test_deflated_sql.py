@@ -189,6 +189,7 @@ def test_the_shell_answers_the_same(lake):
         ]
 
 
+@pytest.mark.slow
 def test_any_family_is_a_list_of_runs_in_the_shell_too(lake):
     rng = seeded()
     with lake.batch() as batch:

@@ -134,6 +134,7 @@ def test_random_steps(lake, steps):
             agrees(lake, folded=act == "compact")
 
 
+@pytest.mark.slow
 def test_many_versions_are_read_from_a_checkpoint(lake, monkeypatch):
     monkeypatch.setattr(delta, "_CHECKPOINT_EVERY", 4)
     for _ in range(10):
@@ -183,6 +184,7 @@ def test_a_reader_of_an_older_version_goes_on_for_the_grace_period(lake):
     assert len(shown(lake, "runs")) == 6
 
 
+@pytest.mark.slow
 def test_two_at_once_agree(lake):
     save(lake, 3)
     script = "import sys, bt_lake\nfor _ in range(5):\n    bt_lake.open(sys.argv[1]).delta()"
@@ -214,6 +216,7 @@ def test_a_backup_gets_none(lake, tmp_path):
         copy.delta()
 
 
+@pytest.mark.slow
 def test_the_command_says_where_the_tables_are(lake):
     save(lake, 2)
     command = [sys.executable, "-m", "bt_lake", "--lake", str(lake.path), "delta"]

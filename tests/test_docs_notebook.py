@@ -42,6 +42,7 @@ def test_from_a_sweep_to_its_verdict():
     assert not Path(found["folder"].name).is_relative_to(NOTEBOOK.parent)
 
 
+@pytest.mark.slow
 def test_it_opens_without_a_complaint():
     command = [sys.executable, "-m", "marimo", "check", "--strict", str(NOTEBOOK)]
     done = subprocess.run(command, capture_output=True, text=True)

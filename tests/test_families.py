@@ -105,6 +105,7 @@ def walk(lake, returns, folds=4, **columns):
                     batch.save(daily(part, first * rows, **cell, **where))
 
 
+@pytest.mark.slow
 def test_folds_are_stitched_and_judged_out_of_sample(lake, tmp_path):
     """As if each configuration had been run once over all that is out of sample."""
     returns = noise_of(seeded(), rows=250, trials=5)
@@ -333,6 +334,7 @@ def in_sql(lake, asked, run_id):
     return found.row(0, named=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_every_place_counts_and_deflates_alike(kinds, asked):
     report = kinds.overfit(**asked, **FAST)
@@ -355,6 +357,7 @@ def test_every_place_counts_and_deflates_alike(kinds, asked):
         assert grouped[0]["expected_max_sharpe"] == pytest.approx(mine["expected_max_sharpe"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["strategy", "sweep", "symbol", "all"])
 def test_one_run_says_the_same_of_its_family(kinds, family):
     """show, compare, best --family and SQL."""
@@ -376,6 +379,7 @@ def test_one_run_says_the_same_of_its_family(kinds, family):
         assert found == [each and pytest.approx(each) for each in truth]
 
 
+@pytest.mark.slow
 def test_a_report_for_each_symbol_is_that_of_the_symbol(kinds):
     found = kinds.overfit_per("symbol", strategy="grid", **FAST)
     assert list(found) == [("A",), ("B",), (None,)]

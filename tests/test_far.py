@@ -58,6 +58,7 @@ def whole(lake: Lake, saved: list[str], tmp_path: Path) -> None:
     assert not [each for each in bt_lake.open(tmp_path / "down").check().findings if each.damage]
 
 
+@pytest.mark.slow
 def test_what_one_machine_saves_another_sees(machine, bucket, tmp_path):
     one, two = machine("one"), machine("two")
     saved = [save(one, 0), save(two, 1), save(one, 2)]
@@ -93,6 +94,7 @@ def test_a_machine_that_looked_before_the_lake_was_made(machine):
     assert two.compact() and run_ids(two) == [saved]
 
 
+@pytest.mark.slow
 def test_random_acts_on_two_machines_are_those_of_a_local_lake(machine, tmp_path):
     """The same runs and events, whoever wrote, folded or was asked."""
     seed = random.randrange(1 << 32)
@@ -149,6 +151,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
         return [*pool.map(run, acts)]
 
 
+@pytest.mark.slow
 def test_of_two_machines_one_is_first(machine, tmp_path):
     """A look and its commit are one step: ids, `unique`, the budget of a study."""
     lakes = [machine(str(n)) for n in range(3)]
@@ -205,6 +208,7 @@ def faulty(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Faulty:
     return Faulty(monkeypatch)
 
 
+@pytest.mark.slow
 def test_lost_answers_and_refusals_that_pass(machine, faulty, tmp_path):
     seed = random.randrange(1 << 32)
     print("seed", seed)
@@ -228,6 +232,7 @@ def test_lost_answers_and_refusals_that_pass(machine, faulty, tmp_path):
     whole(machine("three"), saved, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["runs", "events", "_log"])
 def test_without_an_answer_it_is_said_and_nothing_taken_back(machine, faulty, table, tmp_path):
     """The put may be carried out after we gave up: then it is whole."""
@@ -308,6 +313,7 @@ def test_what_was_written_in_the_store_is_not_copied_over(machine, filled, bucke
     assert len(run_ids(machine("two"))) == 7
 
 
+@pytest.mark.slow
 def test_nothing_is_saved_between_a_look_of_a_copy_and_its_log(
     machine, filled, bucket, monkeypatch
 ):
@@ -377,6 +383,7 @@ def test_the_folder_that_keeps_its_files_is_no_lake_to_write_to(machine):
         save(bt_lake.open(far.path), 1)
 
 
+@pytest.mark.slow
 def test_a_sweep_saves_in_the_store(machine):
     far = machine("one")
     far.run_sweep(f"{__file__}:tried", {"n": [1, 2, 3]})

@@ -149,6 +149,7 @@ def test_a_failed_fold_is_no_error_even_where_warnings_are(store, fold_early, mo
     assert look(store)[0] == 6
 
 
+@pytest.mark.slow
 def test_events_alone_are_folded(store, rows, fold_early):
     made = frames(1)
     store.append(made)

@@ -263,6 +263,7 @@ def test_bad_values_are_named(store: Store, server: Server, url: str):
     assert len(report.added) == 4
 
 
+@pytest.mark.slow
 def test_many_batches(store: Store, rows, server: Server, url: str):
     server.ask(
         url,

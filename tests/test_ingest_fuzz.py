@@ -98,6 +98,7 @@ def good_files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one.json", "many.ndjson", "many.ndjson.gz", "list.json",
                                   "rows.csv", "rows.parquet"])  # fmt: skip
 @given(data=st.data())

@@ -64,6 +64,7 @@ def run_of(curve: Curve, kind: str) -> dict[str, Any]:
     return {"strategy": curve.name, "periods_per_year": 252, "equity": equity}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["arrays", "polars", "text"])
 def test_every_curve(lake, tmp_path, kind):
     runs = [run_of(curve, kind) for curve in ALL]

@@ -135,6 +135,7 @@ def test_a_put_that_succeeded_though_the_answer_was_lost(lake, bucket, tmp_path,
     assert content(bt_lake.open(tmp_path / "down")) == content(lake)
 
 
+@pytest.mark.slow
 def test_what_fails_says_why_and_keeps_the_secret(lake, bucket, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open-sesame")
 

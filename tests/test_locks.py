@@ -76,6 +76,7 @@ def holder(store: Store, tmp_path: Path):
         process.join()
 
 
+@pytest.mark.slow
 def test_a_waiter_says_for_whom_and_gives_up(store: Store, holder, monkeypatch):
     process = holder(hold, "ingest")
     monkeypatch.setattr("bt_lake.warehouse.locks.SAY_AFTER_S", 0.05)
@@ -124,6 +125,7 @@ def test_a_stopped_holder_keeps_nobody_from_folding(store: Store, holder, fold_e
     os.kill(process.pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize(
     "step",

@@ -79,6 +79,7 @@ def test_two_halves_that_were_edited_apart(store: Store, fork, compacts: str):
     assert look(other) == look(store)
 
 
+@pytest.mark.slow
 def test_the_last_act_counts_wherever_it_was_compacted(store: Store, fork):
     (run_id,) = saved(store)
     other = fork()
@@ -95,6 +96,7 @@ def test_the_last_act_counts_wherever_it_was_compacted(store: Store, fork):
         assert look(one)[run_id] == ("5", "2", "[]", "['']", "False")
 
 
+@pytest.mark.slow
 def test_a_missing_curve_comes_in(store: Store, tmp_path: Path):
     """An older copy has the run without what was lost on its way."""
     whole = frames(2)
@@ -133,6 +135,7 @@ def test_quarantine_comes_back_with_curves_and_trades(store: Store):
     assert not store.merge(away).changed
 
 
+@pytest.mark.slow
 def test_halves_that_a_sync_program_put_into_one_folder(store: Store, fork, fold_early):
     """Of two logs of one epoch one was renamed: its files are in the folder, and in no log."""
     saved(store, 5)
@@ -155,6 +158,7 @@ def test_halves_that_a_sync_program_put_into_one_folder(store: Store, fork, fold
     assert not store.merge(store.path).changed
 
 
+@pytest.mark.slow
 def test_ingest_of_a_lake_is_the_same(store: Store, fork):
     (run_id,) = saved(store)
     other = fork()
@@ -166,6 +170,7 @@ def test_ingest_of_a_lake_is_the_same(store: Store, fork):
     assert len(ingest(store, [other.path], dry_run=True).added) == 0
 
 
+@pytest.mark.slow
 def test_a_lake_that_others_fold_meanwhile(store: Store, fork, monkeypatch):
     from bt_lake.warehouse import incoming
 
@@ -189,6 +194,7 @@ def test_a_lake_that_others_fold_meanwhile(store: Store, fork, monkeypatch):
     assert look(store) == look(other)
 
 
+@pytest.mark.slow
 def test_a_lake_with_doubled_runs_doubles_none_here(store: Store, fork, tmp_path: Path):
     """A run that was merged, and then copied file by file as well."""
     store.create()
@@ -219,6 +225,7 @@ def test_on_the_command_line(store: Store, fork, tmp_path: Path, capsys):
     fold(store.layout)
 
 
+@pytest.mark.slow
 def test_an_ingest_of_a_lake_tells_what_runs_that_were_here_got(store: Store, fork, capfd):
     bare = frames(2, points=0, trades=0)
     store.append(Frames(bare.runs))

@@ -114,6 +114,7 @@ def test_a_full_disk_is_told(far, monkeypatch):
         far.sql("from equity")
 
 
+@pytest.mark.slow
 def test_several_readers_of_one_folder_while_the_lake_goes_on(lake, far):
     """Threads stand for processes: each has a mirror of its own over the same folder."""
     until = time.monotonic() + 1.5

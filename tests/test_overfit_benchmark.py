@@ -105,6 +105,7 @@ def test_files_that_are_no_prices(lake, tmp_path, rising):
     assert lake.overfit(benchmark=str(only), **FAST).settings.benchmark == "only.csv"
 
 
+@pytest.mark.slow
 def test_peeking(lake, capsys):
     returns = seeded().normal(0.0, 0.01, (500, 12))
     returns[:, 7] += 0.01 * 3 / np.sqrt(252)

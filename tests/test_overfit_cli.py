@@ -26,6 +26,7 @@ def noise(rows: int = 64, trials: int = 6) -> np.ndarray:
     return seeded().normal(0.0, 0.01, (rows, trials))
 
 
+@pytest.mark.slow
 def test_report(lake: Lake, cli: Cli):
     save_returns(lake, noise(), failed=1)
     said = cli("overfit", "--strategy", "s", "--bootstraps", 100)

@@ -68,6 +68,7 @@ def test_the_order_of_saving_changes_nothing(tmp_path):
     assert reports[0].best.run_id == reports[1].best.run_id
 
 
+@pytest.mark.slow
 def test_commits_and_compaction_change_nothing(lake, fold_early):
     returns = noise(seeded(), trials=9)
     for i in range(9):
@@ -355,6 +356,7 @@ def day(number):
     return str(np.datetime64("2020-01-01") + number)
 
 
+@pytest.mark.slow
 def test_a_window_is_as_if_the_rest_had_never_been(tmp_path):
     """The last point before it is its capital."""
     returns = noise(seeded(), rows=300)

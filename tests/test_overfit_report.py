@@ -311,6 +311,7 @@ def judged(p, *, pbo=0.1, peeking=None, returns=252, failed=0, good=()):
     return verdict(report.counts, best, search, replace(report.overfitting, pbo=pbo), 0.95)[0]
 
 
+@pytest.mark.slow
 def test_the_sentence_says_how_often_it_is_wrong():
     good = "The best of these 20 trials is better than luck: were all of them worthless, "
     bad = (

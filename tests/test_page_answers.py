@@ -184,6 +184,7 @@ def test_runs_are_found_by_what_they_are_called(page: Server):
     assert page.get("search", q="100%_nothing'\"")["rows"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_store_keeps_its_odd_name(made_lake: Path, tmp_path: Path):
     lake = shutil.copytree(made_lake, tmp_path / "lake")
     save(Store(lake), {"run_id": "old/store 7?#é", "strategy": "odd"})
@@ -215,6 +216,7 @@ def test_an_export_is_what_the_command_writes(page: Server):
     assert {row["run_id"]: row["param.slow"] for row in found} == {run_id(3): "70", run_id(7): "50"}
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_not_there_yet_is_no_error_and_appears(tmp_path: Path):
     with server(tmp_path / "lake") as running:
         assert running.ask("/").status == 200
@@ -234,6 +236,7 @@ def test_a_damaged_lake_says_what_check_says(made_lake: Path, tmp_path: Path):
         assert damaged.status == 500 and "bt-lake check" in damaged.json["error"]
 
 
+@pytest.mark.slow
 def test_pages_hear_what_others_save(made_lake: Path, tmp_path: Path):
     lake = shutil.copytree(made_lake, tmp_path / "lake")
     with server(lake) as running:

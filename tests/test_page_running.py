@@ -198,6 +198,7 @@ def test_a_sweep_that_is_stopped_keeps_what_is_finished(
     assert len(Lake(tmp_path / "lake")) < 300
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_second_stop_kills(running: Server, project: Path, tmp_path: Path):
     running.post("jobs", {"target": f"{project}/mine.py:endless"})

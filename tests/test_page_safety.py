@@ -167,6 +167,7 @@ def test_no_file_but_its_own_is_served(page: Server):
         assert page.ask(path).status == 404
 
 
+@pytest.mark.slow
 def test_files_of_an_export_are_gone_when_it_was_sent(made_lake: Path, tmp_path: Path):
     with server(made_lake, TMPDIR=str(tmp_path)) as running:
         assert running.ask("/api/export/csv").status == 200
@@ -185,6 +186,7 @@ def test_a_request_that_is_no_json_or_too_long_is_refused(own_page: Server):
         assert own_page.post("mark", body).status == 400, body
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_while_pages_listen(made_lake: Path, number: int):

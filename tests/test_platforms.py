@@ -267,6 +267,7 @@ def test_a_file_that_is_cut_off_is_never_half_a_run(path: Path, tmp_path: Path) 
                 assert (found.trades and found.trades["pnl"].tolist()) in whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Supertrend_OKX_ETHUSDT.P_2026-05-03.xlsx"])
 def test_a_workbook_that_inflates_is_refused(name: str, tmp_path: Path) -> None:
     bomb = tmp_path / name
@@ -421,6 +422,7 @@ def passes(path: Path, count: int, rng: np.random.Generator) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.thorough)])
 def test_a_report_is_judged_against_all_passes(count: int, lake: Lake, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)

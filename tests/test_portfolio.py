@@ -213,6 +213,7 @@ def test_what_is_no_portfolio(made):
             lake.portfolio(runs, **asked)
 
 
+@pytest.mark.slow
 def test_the_command(own: Cli, tmp_path):
     lake = Lake(own.lake)
     runs = [

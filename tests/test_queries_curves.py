@@ -46,6 +46,7 @@ def test_curves_are_as_saved_with_their_drawdown(golden):
         assert mine["drawdown"].to_list() == pytest.approx(want, abs=1e-15)
 
 
+@pytest.mark.slow
 def test_a_frame_is_what_the_rows_are(tmp_path):
     """Of several files and row groups, of a capital above the curve, of a curve below 0, of none."""
     lake = Lake(tmp_path / "lake")
@@ -85,6 +86,7 @@ def months(points, capital, zone):
     return found
 
 
+@pytest.mark.slow
 def test_monthly_returns_count_in_the_curves_own_time_zone(golden):
     for row in with_curve(golden)[:20]:
         zone = ZoneInfo(row["time_zone"]) if row["time_zone"] else UTC

@@ -83,6 +83,7 @@ def test_recomputed_runs_are_those_of_fresh_saves(tmp_path):
     assert fresh.recompute() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:trades without")
 def test_it_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(recomputing, "RUNS_AT_ONCE", 10)

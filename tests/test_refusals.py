@@ -113,6 +113,7 @@ def test_a_folder_without_permission(open_folder):
     assert count(store) == (1, 5)
 
 
+@pytest.mark.slow
 def test_a_read_only_disk(small_disk):
     store = Store(small_disk / "lake")
     made = frames(2)

@@ -58,6 +58,7 @@ def test_a_plan_needs_no_log(store):
     assert not list(store.layout.log.iterdir())
 
 
+@pytest.mark.slow
 def test_what_nobody_has_is_listed_by_run(store, tmp_path):
     """Of two runs whose curve is lost a backup has one, in a file that is not this lake's."""
     kept, lost = frames(1), frames(1)

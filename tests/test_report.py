@@ -218,6 +218,7 @@ def test_the_benchmark_grows_from_where_the_run_stood(made):
         lake.report(ids[0], rf=3)
 
 
+@pytest.mark.slow
 def test_a_long_run_is_small_and_keeps_its_extremes(tmp_path: Path):
     lake = Lake(tmp_path / "lake")
     equity = 1000 + np.cumsum(np.random.default_rng(0).normal(0, 1, 200_000)) / 50

@@ -41,6 +41,7 @@ def only_run(lake: bt_lake.Lake, function: str, **options) -> str:
     return run_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["sma_cross", "rsi_reversion"])
 @pytest.mark.parametrize("exit_rule", ["signal", "trailing"])
 def test_an_example_gives_identical_numbers(lake, example, exit_rule):
@@ -100,6 +101,7 @@ def test_changed_data_explains_a_difference(lake, tmp_path):
     assert again.differences["score"] == (1.0, 3.0) and not again.unexplained
 
 
+@pytest.mark.slow
 def test_an_unexplained_difference_is_one_and_shows_as_drift(lake, tmp_path):
     run_id = only_run(lake, "strat.py:run", params={"n": 2})
     only_run(lake, "strat.py:run", params={"n": 3})
@@ -113,6 +115,7 @@ def test_an_unexplained_difference_is_one_and_shows_as_drift(lake, tmp_path):
     assert row["params"] == '{"n":2}' and row["data_is_known"] is False
 
 
+@pytest.mark.slow
 def test_runs_of_other_windows_or_code_do_not_drift(lake, tmp_path):
     only_run(lake, "strat.py:run", params={"n": 2}, end="2024-06-01")
     (tmp_path / "prices.csv").write_text("3")

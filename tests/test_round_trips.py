@@ -50,6 +50,7 @@ def everything(lake: Lake) -> list:
 FORMULAS = ["@ES", "-5%", "'@ES", "''=1", "'-1", "-1", "=A1", "'x", "None", '"None"', "\t=1"]
 
 
+@pytest.mark.slow
 def test_texts_that_a_spreadsheet_would_run_come_back_from_csv(tmp_path):
     lake = bt_lake.open(tmp_path / "lake")
     for place, text in enumerate(FORMULAS):
@@ -89,6 +90,7 @@ def test_files_with_curves_and_trades_come_back(lake, tmp_path, suffix, folder):
         assert one == other
 
 
+@pytest.mark.slow
 def test_a_copy_has_all_the_tries(lake, tmp_path):
     gone = lake.runs(status="ok")["run_id"].to_list()[:2]
     lake.delete(gone)

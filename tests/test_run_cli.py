@@ -142,6 +142,7 @@ def test_a_sweep_that_fails_altogether_fails(cli):
     assert "stopped at the first failure" in fast.err
 
 
+@pytest.mark.slow
 def test_draws_and_folds(cli):
     drawn = cli("run", "strat.py:run", "-g", "n=20:90:1", "--random", 3, "--seed", 7)
     assert drawn.code == 0 and "3 of 3 runs" in drawn.err
@@ -250,6 +251,7 @@ def test_reproduce_prints_both_and_says_whether_they_are_the_same(cli, tmp_path)
     assert cli("reproduce", "ffffffff").code == 3
 
 
+@pytest.mark.slow
 def test_other_numbers_from_the_same_code_are_a_conflict(cli, tmp_path):
     (tmp_path / "chance.py").write_text(
         "import time\ndef run(): return {'metrics': {'total_return': time.time() % 1}}\n"
@@ -312,6 +314,7 @@ def test_examples_add_up(example, exit_rule):
     assert stopped == (exit_rule == "trailing")
 
 
+@pytest.mark.slow
 def test_examples_take_prices_from_a_csv(cli, tmp_path):
     times, closes = market.synthetic("SYNTH")
     with open(tmp_path / "prices.csv", "w") as file:

@@ -100,6 +100,7 @@ def logs(lake: bt_lake.Lake) -> dict[int, str | None]:
     return dict(rows)
 
 
+@pytest.mark.slow
 def test_what_runs_of_a_sweep_print_is_kept_with_each(lake):
     lake.run_sweep("work.py:loud", {"n": [1, 2, 3, 4, 5]}, jobs=2)
     found = logs(lake)
@@ -111,6 +112,7 @@ def test_what_runs_of_a_sweep_print_is_kept_with_each(lake):
     assert lake.compact() in (True, False) and logs(lake) == {**found, 9: None}
 
 
+@pytest.mark.slow
 def test_show_log_shows_it(cli, lake):
     assert cli("run", "work.py:loud", "-p", "n=1").code == 0
     run_id = lake.runs()["run_id"][0]

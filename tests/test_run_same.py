@@ -146,6 +146,7 @@ def test_runs_that_were_saved_by_hand_are_compared_by_their_columns(lake):
     assert not held(lake.store, bare.job, bare.trials)
 
 
+@pytest.mark.slow
 def test_a_reproduction_counts_as_the_run_that_it_repeats(lake):
     (first, _) = sweep(lake, symbol="A", strategy="one").run_ids
     lake.reproduce(first)

@@ -202,6 +202,7 @@ def test_a_worker_that_is_killed_while_it_imports_is_replaced(cli, lake):
     assert sorted(held(lake)) == list(range(1, 21))
 
 
+@pytest.mark.slow
 def test_an_import_that_kills_every_worker_is_said_with_what_is_in(cli, lake):
     Path("deadly.py").write_text(
         f"import os\nif os.getpid() != {os.getpid()}:\n    os.kill(os.getpid(), 9)\n"
@@ -213,6 +214,7 @@ def test_an_import_that_kills_every_worker_is_said_with_what_is_in(cli, lake):
     assert "0 of 2 runs are in the lake; start it again to go on" in " ".join(ran.err.split())
 
 
+@pytest.mark.slow
 def test_exit_codes_of_sweeps(cli):
     def code(*more: object, how: str = "leave") -> int:
         return cli("run", "ends.py:ends", "-p", f"how={how}", *more, "-j", 1).code

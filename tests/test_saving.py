@@ -159,6 +159,7 @@ def test_a_finished_run_of_a_batch_does_not_wait_for_ever(store, rows, monkeypat
         assert rows("select count(*) from runs") == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_batch_stopped_at_any_step_of_a_commit_saves_each_run_once(tmp_path, monkeypatch):
     steps: list[str] = []
     monkeypatch.setattr(files, "on_step", steps.append)
@@ -296,6 +297,7 @@ trades = st.lists(
 curves = st.lists(st.tuples(moments, st.floats(1, 1e9)), min_size=1, unique_by=lambda p: p[0])
 
 
+@pytest.mark.slow
 @given(
     symbol=texts, notes=texts, duration=st.none() | st.floats(0, 1e9), made=moments,
     tags=st.lists(st.text(min_size=1, max_size=5), unique=True), curve=st.none() | curves,

@@ -124,6 +124,7 @@ def test_locks_of_another_user_lock_nobody_out(team_folder: Path):
     done(BEN, 0o022, partial(write_all, lake), team_folder)
 
 
+@pytest.mark.slow
 @needs_root
 def test_init_shared_gives_an_older_lake_to_its_group(team_folder: Path, capsys):
     lake = team_folder / "lake"

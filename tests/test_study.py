@@ -101,6 +101,7 @@ def test_an_overrun_is_recorded_where_it_was_asked_for(tmp_path):
     assert decided.better is None and "3 trials more than the 2" in decided.verdict
 
 
+@pytest.mark.slow
 def test_threads_at_once_make_exactly_as_many_trials_as_there_are(tmp_path):
     lake, study = opened(tmp_path, budget=3)
     refused: list[int] = []
@@ -289,6 +290,7 @@ def test_a_candidate_sees_the_holdout_once_and_on_record(tmp_path):
     assert [act.act for act in study.acts] == ["open", "look"]
 
 
+@pytest.mark.slow
 def test_a_decision_is_for_ever(tmp_path):
     lake, study = opened(tmp_path, holdout="2024-01-01:")
     ids = [tried(lake, n) for n in range(2)]
@@ -321,6 +323,7 @@ def test_trials_that_are_still_to_come_are_counted(tmp_path):
     assert now.p == pytest.approx(lake.overfit(study="momentum").search.p)
 
 
+@pytest.mark.slow
 def test_the_rule_goes_by_the_metric_that_was_fixed(tmp_path):
     lake, study = opened(tmp_path, metric="total_return")
     calm = tried(lake, 1, equity=[[d, 100 + v / 100] for d, v in curve(1, drift=0.003)])
@@ -329,12 +332,14 @@ def test_the_rule_goes_by_the_metric_that_was_fixed(tmp_path):
     assert study.best.run_id == wild
 
 
+@pytest.mark.slow
 def test_a_study_without_trials_is_shown_and_decided(tmp_path):
     _, study = opened(tmp_path)
     assert study.best is None and "0 of 5 used, 5 left" in str(study)
     assert study.decide().better is False
 
 
+@pytest.mark.slow
 def test_sql_knows_studies_here_and_in_the_plain_shell(full):
     asked = 'select study, budget, trials, "left", looks, looked from studies'
     assert rows_of(shell(full.path, asked)) == [["momentum", "5", "5", "0", "1", "0"]]
@@ -343,6 +348,7 @@ def test_sql_knows_studies_here_and_in_the_plain_shell(full):
     assert full.studies()["trials"].to_list() == [5]
 
 
+@pytest.mark.slow
 def test_a_lake_that_takes_in_another_has_its_studies(full, tmp_path):
     other = bt_lake.open(tmp_path / "other")
     other.merge(full.path)
@@ -354,6 +360,7 @@ def test_a_lake_that_takes_in_another_has_its_studies(full, tmp_path):
     assert not again.check(deep=True).damaged
 
 
+@pytest.mark.slow
 def test_an_export_to_a_lake_takes_its_study_along(tmp_path):
     lake, study = opened(tmp_path, budget=2, holdout="2024-01-01:")
     run = tried(lake, 1)
@@ -368,6 +375,7 @@ def test_an_export_to_a_lake_takes_its_study_along(tmp_path):
         tried(copy, 3)
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_nothing_that_its_study_would_refuse(tmp_path):
     program = tmp_path / "s.py"
     program.write_text(

@@ -203,6 +203,7 @@ def test_fail_fast_stops_and_keeps_what_is_done(store, rows):
     assert done[:3] == [(1, "ok"), (2, "ok"), (3, "failed")] and len(done) < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_killed_worker_costs_one_run(store, rows):
     swept = sweep(store, "deadly", {"n": "1:12:1"})
@@ -265,6 +266,7 @@ def test_folds_are_stored_and_passed_on(store, rows):
     assert {row[4] for row in found} == {2}
 
 
+@pytest.mark.slow
 def test_progress_tells_how_far_and_the_best_so_far(store):
     seen: list[tuple[int, float | None]] = []
     swept = sweep(store, "noted", {"n": "1:9:1"}, progress=lambda s: seen.append((s.done, s.best)))
@@ -451,6 +453,7 @@ def count(store: Store, what: str = "*") -> int:
     return found[0][0]
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_first_runs_fail_alike_gives_up(store, rows):
     swept = sweep(store, "hopeless", {"n": "1:300:1"}, jobs=2)
     assert swept.gave_up and 10 <= swept.failed == swept.done < 100

@@ -82,6 +82,7 @@ def test_what_one_refuses_the_other_refuses(own: Cli, asked, method):
     assert "Damaged" not in repr(refused.value.__cause__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked, answer",
     [

@@ -29,6 +29,7 @@ def told(store: Store, capsys) -> dict:
     return json.loads(capsys.readouterr().out)["upkeep"]
 
 
+@pytest.mark.slow
 def test_info_for_monitoring(store: Store, tmp_path: Path, capsys):
     for _ in range(3):
         store.append(frames(1))

@@ -147,6 +147,7 @@ def test_a_row_of_a_csv_file_is_found_by_its_own_cells(fresh):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_padded_number_is_text(fresh):
     cli = fresh()
     for text in ("007", "7"):
