@@ -61,7 +61,7 @@ engines: $(READY)     ## run the adapters against the engines themselves, each i
 engines-big: $(READY) ## ask Daft and Spark, run on Ray and Dask, copy to a store, compare with statsmodels and Optuna; not in CI
 	tests/engines/run.sh cloud clusters judge lakehouse
 
-mutants: $(READY)     ## break single lines, and see that a test notices; some minutes
+mutants: $(READY)     ## break single lines, and see that a test of `make test` notices; a minute
 	$(BIN)/python tests/mutants.py
 
 mutmut: $(READY)      ## change every line of a few modules that all else rests on, and count what no test notices; ten minutes; FILES=... for some; not in CI
