@@ -1,7 +1,8 @@
 """Break one line at a time, and see that a test notices: `make mutants`.
 
 Each mutant is a line that once was broken without any test of `make test` failing, or one like it;
-now one of these must fail, so tests that are slow do not count. Add yours: the file, what to break, into what, and the test that must fail.
+now one of these must fail, so tests that are slow do not count. Add yours: the file, what to break,
+into what, and the test that must fail.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def caught(mutant: Mutant) -> bool:
     path.write_text(whole.replace(mutant.line, mutant.broken), "utf-8")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped run mends its file, too
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", QUICK]
+        command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", QUICK]
         test = [str(ROOT / "tests" / mutant.test)]
         found = subprocess.run([*command, *test], cwd=ROOT, capture_output=True).returncode
     finally:
