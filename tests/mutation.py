@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 COPY = ROOT / ".mutation"
 MODULES = {  # and the tests that must notice
     "warehouse/values.py": ["values"],
-    "warehouse/listing.py": ["live"],
+    "warehouse/listing.py": ["listing", "live"],
     "warehouse/live.py": ["live"],
     "warehouse/ids.py": ["ids"],
     "overfit/deflation.py": ["deflation"],

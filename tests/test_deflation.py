@@ -11,9 +11,11 @@ import pytest
 from bt_lake.overfit.deflation import FEW_RETURNS, NO_SPREAD, Deflated, deflate
 
 
-def one(ratio=0.1, n=500.0, trials=20.0, deviation=0.5, year=252.0) -> list[float]:
+def one(
+    ratio=0.1, n=500.0, trials=20.0, deviation=0.5, year=252.0, skew=0.0, kurtosis=3.0
+) -> list[float]:
     found: Deflated = deflate(
-        np.array([ratio]), np.array([n]), np.array([0.0]), np.array([3.0]),
+        np.array([ratio]), np.array([n]), np.array([skew]), np.array([kurtosis]),
         periods_per_year=np.array([year]), trials=np.array([trials]), deviation=np.array([deviation]),
     )  # fmt: skip
     return [float(v[0]) for v in (found.dsr, found.haircut_sharpe, found.expected_max_sharpe)]
@@ -44,3 +46,27 @@ def test_what_is_undefined():
     assert math.isnan(one(deviation=2 * NO_SPREAD, year=100.0)[2])
     for worthless in ({"ratio": 0.0}, {"ratio": -0.1}, {"trials": 1.0}):
         assert math.isnan(one(**worthless)[1])
+
+
+@pytest.mark.parametrize(
+    "skew, kurtosis", [(0.0, 3.0), (500.0, 3.0), (-500.0, 3.0), (0.0, 1e6 + 1)]
+)
+@pytest.mark.parametrize("trials", [2.0, 40.0, 1e9])
+@pytest.mark.parametrize("year", [1.0, 252.0])
+def test_the_haircut_leaves_what_one_trial_would_need_for_the_p_value_of_all(
+    skew, kurtosis, trials, year
+):
+    """Over so many returns Student's t is the normal distribution, which the standard library has."""
+    normal, n, t = NormalDist(), 1e8, 4.5
+    ratio = t / math.sqrt(n)
+    error = math.sqrt(1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2)
+    p = min(2 * normal.cdf(-t / error) * trials, 1.0)
+    expected = -normal.inv_cdf(p / 2) / math.sqrt(n) * math.sqrt(year)
+    _, haircut, _ = one(ratio, n, trials, year=year, skew=skew, kurtosis=kurtosis)
+    assert haircut == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+def test_of_two_trials_there_is_a_haircut_and_of_no_more_than_one_none():
+    assert one(trials=2.0)[1] < 0.1 * math.sqrt(252)
+    for alone in (0.0, 1.0, math.nan):
+        assert math.isnan(one(trials=alone)[1])
