@@ -17,6 +17,7 @@ from bucket_fixtures import URL, content, save
 import bt_lake
 from bt_lake.errors import Damaged, LakeError
 from bt_lake.lake import Lake
+from bt_lake.queries.curves import rows_of
 from bt_lake.warehouse import listing, mirror, objects
 from bt_lake.warehouse.ids import uuid7
 
@@ -85,6 +86,34 @@ def test_what_is_here_is_not_read_again(lake, far, monkeypatch):
     )
     assert content(far) == content(lake) == content(bt_lake.open(URL))
     assert {name for name in names if name.endswith(".parquet")} == set()
+
+
+def test_one_curve_brings_the_file_that_has_it(far):
+    run_ids = far.runs()["run_id"].to_list()
+    far.sql("from events"), far.sql("from best('total_return')"), far.sql("from studies")
+    assert here(far, "equity") == 0
+    newest, oldest = max(run_ids), min(run_ids)
+    assert far.equity(newest).height == 3 and here(far, "equity") == 1
+    assert far.equity([newest]).height == 3 and here(far, "equity") == 1
+    assert far.equity(oldest).height == 3 and here(far, "equity") == 2
+
+
+def test_what_went_meanwhile_is_fetched_again_and_no_more(lake, far):
+    """Another process may have made room, or a file was replaced, after the question was planned."""
+    tries = []
+
+    def question(connection):
+        points = rows_of(connection, "equity", [max(far.runs()["run_id"])])
+        if not tries:
+            [file.unlink() for file in (far.path / "equity").rglob("?-*.parquet")]
+        tries.append(points)
+        return connection.execute(f"select count(*) from {points}").fetchall()
+
+    save(lake, 4)
+    Lake.copy(lake.path, URL)
+    # Without its commit, the standing ones may have it, and those of maintenance that span it.
+    assert far.reader.ask(question) == [(3,)] and len(tries) == 2 and here(far, "equity") == 2
+    assert far.sql("from equity").height == 15 and here(far, "equity") == 3
 
 
 def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket):

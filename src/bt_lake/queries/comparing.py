@@ -217,8 +217,7 @@ def _best(values: Sequence[Any], better: str) -> list[int]:
 def _correlations(connection: DuckDBPyConnection, runs: Sequence[Row]) -> tuple[Matrix, Matrix]:
     """In SQL, which needs no numpy; of many runs by matrices, since their pairs take it minutes."""
     if len(runs) <= _IN_SQL:
-        zones = [run["time_zone"] for run in runs]
-        return _correlation(connection, [run["run_id"] for run in runs], zones)
+        return _correlation(connection, runs)
     import numpy as np
 
     from bt_lake.queries.alike import Daily, correlations
@@ -231,11 +230,10 @@ def _correlations(connection: DuckDBPyConnection, runs: Sequence[Row]) -> tuple[
     return alike, days.tolist()
 
 
-def _correlation(
-    connection: DuckDBPyConnection, ids: Sequence[str], zones: Sequence[str | None]
-) -> tuple[Matrix, Matrix]:
-    points = rows_of(connection, "equity", ids)
-    values = {"ids": list(ids), "zones": list(zones)}
+def _correlation(connection: DuckDBPyConnection, runs: Sequence[Row]) -> tuple[Matrix, Matrix]:
+    ids = [run["run_id"] for run in runs]
+    points = rows_of(connection, "equity", ids, {run["commit_id"] for run in runs})
+    values = {"ids": ids, "zones": [run["time_zone"] for run in runs]}
     rows = connection.execute(sql("correlation", points=points), values).fetchall()
     places = {run_id: place for place, run_id in enumerate(ids)}
     alike: Matrix = [[1.0 if i == j else None for j in range(len(ids))] for i in range(len(ids))]

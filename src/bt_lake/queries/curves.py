@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,15 @@ def monthly(reader: Reader, run_ids: Sequence[str]) -> Answer:
     return Answer(reader, plan)
 
 
-def rows_of(connection: DuckDBPyConnection, table: str, run_ids: Sequence[str]) -> str:
+def rows_of(
+    connection: DuckDBPyConnection,
+    table: str,
+    run_ids: Sequence[str],
+    commits: Collection[str] | None = None,
+) -> str:
     """The points or trades of some runs, deleted ones too, as a relation."""
-    live = LiveFiles.of(connection)
-    return f"(from {live.relation(table, run_ids)} where run_id in ({id_list(run_ids)}))"
+    source = LiveFiles.of(connection).relation(table, run_ids, commits=commits)
+    return f"(from {source} where run_id in ({id_list(run_ids)}))"
 
 
 # run_id, commit_id, initial_capital, time_zone

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse.live import snapshots
+from bt_lake.warehouse.live import origins, snapshots
 from bt_lake.warehouse.quoting import literal, path_list
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import read_schema
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from bt_lake.warehouse.mirror import Mirror
 
 # A path, its commit or else the range of its run_ids.
 _File = tuple[str, str | None, str | None, str | None]
@@ -31,6 +33,7 @@ class LiveFiles:
     root: str
     pending_events: bool
     files: dict[str, list[_File]]
+    origin: Mirror | None = None
 
     @classmethod
     def of(cls, connection: DuckDBPyConnection) -> LiveFiles:
@@ -57,7 +60,7 @@ class LiveFiles:
         for table, path, commit_id, low, high, *_ in rows:
             files[table].append((path, commit_id, low, high))
         pending = any(row[0] == "events" and row[5] for row in rows)
-        return cls(rows[0][6] if rows else "", pending, files)
+        return cls(rows[0][6] if rows else "", pending, files, origins.get(connection))
 
     def relation(
         self,
@@ -72,7 +75,10 @@ class LiveFiles:
         `commits` are those the runs came in with, where they are known.
         """
         declared = TABLES[table]
-        paths = [f"{self.root}/{path}" for path in self.holding(table, ids, commits)]
+        names = self.holding(table, ids, commits)
+        if self.origin is not None:
+            self.origin.fetch_for_a_few(names)
+        paths = [f"{self.root}/{name}" for name in names]
         paths = paths or [f"{self.root}/_seed/{table}.parquet"]
         schema = read_schema(declared[name] for name in columns or declared.names)
         return f"read_parquet({path_list(paths)}, hive_partitioning = false, schema = {schema})"

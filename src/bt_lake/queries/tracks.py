@@ -95,9 +95,9 @@ def tracks_named(reader: Reader, runs: Sequence[str]) -> list[Track]:
 
 def tracks_of(connection: DuckDBPyConnection, rows: Sequence[Row]) -> list[Track]:
     ids = [row["run_id"] for row in rows]
-    source = LiveFiles.of(connection).relation(
-        "equity", ids, columns=("run_id", "ts", "equity", "benchmark")
-    )
+    ids, commits = [row["run_id"] for row in rows], {row["commit_id"] for row in rows}
+    names = ("run_id", "ts", "equity", "benchmark")
+    source = LiveFiles.of(connection).relation("equity", ids, commits=commits, columns=names)
     found = connection.execute(
         "select place::int as place, epoch_us(ts) as ts, equity::double as equity, "
         "coalesce(benchmark, 'nan'::double)::double as benchmark "

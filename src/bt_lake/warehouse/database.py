@@ -28,7 +28,7 @@ from bt_lake.warehouse.held import FEW_COMMITS, FEW_QUESTIONS, LakeRows
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.leftout import is_refusal, refused, say_left_out
 from bt_lake.warehouse.listing import Listing
-from bt_lake.warehouse.live import SHAPE, live_files, snapshots
+from bt_lake.warehouse.live import SHAPE, live_files, origins, snapshots
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
@@ -92,6 +92,8 @@ class Database:
             load_relations()  # maintenance joins tables of its own
         self.connection = connect()
         _databases.add(self)
+        if self._layout.origin is not None:
+            origins[self.connection] = self._layout.origin
         root = self._layout.root.as_posix()
         self.connection.execute("set variable lake = ?", [root])
         self.connection.execute("set variable lake_pattern = ?", [glob_literal(root)])
@@ -121,16 +123,16 @@ class Database:
             raise self._explained(error) from error
 
     def _execute(self, views: str) -> None:
-        """A view looks at its files when it is made; those of a store may not be here yet."""
-        from bt_lake.warehouse.engine import Error
-
+        """A view looks at its files when it is made; those of a store need not be here for it."""
+        if self._layout.origin is None:
+            self.connection.execute(views)
+            return
+        self.connection.execute("set variable lake_live_now = getvariable('lake_live')")
+        self.connection.execute(f"set variable lake_live = from_json('{{}}', '{SHAPE}')")
         try:
             self.connection.execute(views)
-        except Error as error:
-            if self._layout.origin is None or not vanished(error):
-                raise
-            self._layout.origin.fetch(str(error))
-            self.connection.execute(views)
+        finally:
+            self.connection.execute("set variable lake_live = getvariable('lake_live_now')")
 
     def refresh(self) -> None:
         """Take a new snapshot, unless the lake is surely as it was."""

@@ -20,8 +20,12 @@ from bt_lake.warehouse.values import each_once
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from bt_lake.warehouse.mirror import Mirror
+
 # Of a connection the number of its snapshot, which no other in this process has.
 snapshots: WeakKeyDictionary[DuckDBPyConnection, int] = WeakKeyDictionary()
+# Of a connection to a lake in an object store, what brings the files.
+origins: WeakKeyDictionary[DuckDBPyConnection, Mirror] = WeakKeyDictionary()
 
 _ADD = {
     "table": str, "path": str, "rows": int, "bytes": int,

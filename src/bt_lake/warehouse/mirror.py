@@ -8,6 +8,7 @@ first (`far.py`), and stays here.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -46,6 +47,7 @@ _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
 _AT_ONCE = 16
 _EAGER = ("runs", "events")
+_NAMED = re.compile(r"[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+\.parquet")
 
 
 def folder_of(url: str) -> Path:
@@ -67,6 +69,7 @@ class Mirror:
         self._looking = threading.RLock()
         self._claimed = False
         self._unsure: set[str] = set()
+        self._by_name: set[str] = set()  # what questions have asked for so
         self._turn = threading.local()
 
     # As readers need it
@@ -77,8 +80,22 @@ class Mirror:
         if now or self._now is None or not fresh:
             self._try(self._bring)
 
+    def fetch_for_a_few(self, names: Iterable[str]) -> None:
+        """Bring the files that may hold some runs, for a question that reads no others."""
+        wanted = {*names}
+        self._by_name |= wanted
+        if any(not (self.root / name).is_file() for name in wanted):
+            self._try(lambda: self._fetch(lambda name: name in wanted))
+
     def fetch(self, said: str = "") -> None:
-        """Bring what is missing of the tables that an error names, or of all."""
+        """Bring what is missing of the tables that an error names, or of all.
+
+        Where a question had asked for the file itself, what went meanwhile is such files.
+        """
+        named, self._by_name = self._by_name, set()
+        if any(name in named for name in _NAMED.findall(said)):
+            self._try(lambda: self._fetch(lambda name: name in named))
+            return
         tables = [t for t in ("equity", "trades", *_EAGER) if not said or f"/{t}/" in said]
         self._try(lambda: self._fetch(lambda name: name.partition("/")[0] in tables))
 
