@@ -400,10 +400,9 @@ def tried(n: int) -> dict[str, float]:
     [
         lambda lake: lake.delta(),
         lambda lake: lake.backup("backups"),
-        lambda lake: lake.check(repair=True),
         lambda lake: lake.create(shared=True),
     ],
-    ids=["delta", "backup", "repair", "shared"],
+    ids=["delta", "backup", "shared"],
 )
 def test_what_is_not_made_for_a_store_is_refused(machine, act):
     far = machine("one")

@@ -90,6 +90,23 @@ def to_found(objects: Objects) -> None:
         _check_is_free(objects)
 
 
+def owners(there: Iterable[str]) -> list[str]:
+    """The lakes whose the prefix is marked as."""
+    return [name.removeprefix("_stage/") for name in _owners(there)]
+
+
+def left_over(marks: Mapping[str, float], lake_id: str | None) -> Iterator[tuple[str, str, str]]:
+    """Marks that nobody needs, of some with their times: name, what it is, and what to do."""
+    for name, at in marks.items():
+        if name.startswith(_COPYING):
+            if time.time() - at > _STALE_S:
+                said = "left over from a copy that was killed"
+                yield name, said, "who next begins to write to the lake removes it"
+        elif name != _WRITTEN and lake_id not in (None, name.removeprefix("_stage/")):
+            said = "marks the prefix as that of another lake, so that no copy goes up there"
+            yield name, said, "remove this object, if that lake is not meant to be here"
+
+
 def _check_is_free(objects: Objects) -> bool:
     """False where a lake is there by now."""
     there = objects.sizes()
@@ -107,7 +124,7 @@ def _check_is_free(objects: Objects) -> bool:
     return True
 
 
-def _owners(there: Mapping[str, int]) -> list[str]:
+def _owners(there: Iterable[str]) -> list[str]:
     staged = [name for name in there if name.startswith("_stage/")]
     return [name for name in staged if name != _WRITTEN and not name.startswith(_COPYING)]
 

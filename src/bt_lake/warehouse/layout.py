@@ -34,10 +34,18 @@ class Card(NamedTuple):
 
 
 class Layout:
-    def __init__(self, root: Path, *, wait_s: float = WAIT_S, origin: Mirror | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        wait_s: float = WAIT_S,
+        origin: Mirror | None = None,
+        is_image: bool = False,
+    ) -> None:
         self.root = root
         self.wait_s = wait_s
         self.origin = origin  # of a lake in an object store, for which the folder stands
+        self.is_image = is_image  # of one, made to look at: its files were told their times
 
     @property
     def address(self) -> str:

@@ -227,6 +227,12 @@ class Mirror:
         """The newest epoch, as the store has it now."""
         return newest_state(self._objects)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Let go of what has been put anew, and look again."""
+        for name in names:
+            (self.root / name).unlink(missing_ok=True)
+        self._now = None
+
     def epochs(self) -> list[int]:
         return sorted(int(name[5:13]) for name in self._objects.sizes("_log") if is_log(name))
 

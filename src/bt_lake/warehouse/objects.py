@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, MissingExtra
 
@@ -36,6 +36,13 @@ def url_of(text: str | os.PathLike[str]) -> str | None:
     return f"{found[1]}://{rest}"
 
 
+class There(NamedTuple):
+    """What a store lists of an object."""
+
+    bytes: int
+    at: float  # when it was put, by the store's clock
+
+
 class Unanswered(CannotWrite):
     """A put of which nobody knows whether it succeeded; it may do so yet."""
 
@@ -49,11 +56,19 @@ class Objects:
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """What there is, with sizes."""
+        return {name: there.bytes for name, there in self.listed(below).items()}
+
+    def listed(self, below: str = "") -> dict[str, There]:
+        """What there is, and what the store says of each."""
         import obstore
 
         with self._explained(CannotRead):
             pieces = obstore.list(self._store, prefix=below or None)
-            return {each["path"]: each["size"] for piece in pieces for each in piece}
+            return {
+                each["path"]: There(each["size"], each["last_modified"].timestamp())
+                for piece in pieces
+                for each in piece
+            }
 
     def read(self, name: str) -> bytes:
         """The content; raises FileNotFoundError if there is none."""
@@ -61,6 +76,14 @@ class Objects:
 
         with self._explained(CannotRead):
             return bytes(obstore.get(self._store, name).bytes())
+
+    def read_end(self, name: str, size: int, wanted: int) -> bytes:
+        """The last bytes of an object of that size."""
+        import obstore
+
+        with self._explained(CannotRead):
+            start = max(size - wanted, 0)
+            return bytes(obstore.get_range(self._store, name, start=start, end=size))
 
     def changed_at(self, name: str) -> float:
         """When it was put, by the store's clock; raises FileNotFoundError if there is none."""
@@ -76,6 +99,13 @@ class Objects:
         with self._explained(CannotWrite):
             obstore.put(self._store, name, b"", use_multipart=False)
         return self.changed_at(name)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put an object, whatever was there."""
+        import obstore
+
+        with self._explained(CannotWrite):
+            obstore.put(self._store, name, data, use_multipart=False)
 
     def create(self, name: str, data: bytes) -> None:
         """Give a new object its name in one step, or raise FileExistsError: another has it.

@@ -106,7 +106,9 @@ def unreadable(
         live = connection.execute(
             "select table_name, path from lake_files order by path"
         ).fetchall()
-        files = [(table, path) for table, path in live if changed(layout.root / path, since)]
+        files = [
+            (table, path) for table, path in live if changed(layout, layout.root / path, since)
+        ]
         sizes = [_size(layout.root / path) for _, path in files]
         read, total = 0, sum(sizes)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

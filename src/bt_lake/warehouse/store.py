@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Unconfirmed
+from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged, Unconfirmed
 from bt_lake.warehouse.layout import WAIT_S, Layout
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # More letters than the drives of Windows have; a Path has lost one of the two slashes.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-
-
-_REPAIRS = "`bt-lake copy` it down to check, repair and copy it to another prefix"
 
 
 class Store:
@@ -289,7 +287,7 @@ class Store:
     def undo_repair(self) -> list[str]:
         from bt_lake.warehouse.repair import undo
 
-        self.layout.check_in_folder(_REPAIRS)
+        self.layout.check_in_folder("what a repair takes out of it stays below its _quarantine")
         self.layout.check_format()
         return undo(self.layout)
 
@@ -305,8 +303,20 @@ class Store:
     ) -> Findings:
         from bt_lake.warehouse.check import check, plan
 
-        self.layout.check_in_folder(_REPAIRS)
         folder = None if source is None else Path(source).expanduser()
+        if self.layout.origin is not None:
+            from bt_lake.warehouse import farcheck
+
+            return farcheck.check(
+                self.layout,
+                self.layout.origin,
+                repair=repair,
+                dry_run=dry_run,
+                source=folder,
+                deep=deep,
+                since=since,
+                progress=progress,
+            )
         if dry_run:
             return plan(self.layout, source=folder, progress=progress)
         return check(
@@ -354,7 +364,8 @@ def _mirror(path: str | os.PathLike[str]) -> Mirror | None:
     from bt_lake.warehouse.mirror import Mirror
 
     mirror = Mirror(url)
-    mirror.is_there()  # if not, it is made on the first write, as in a folder
+    with suppress(Damaged):  # who asks it is told, and `check` says more
+        mirror.is_there()  # if not, it is made on the first write, as in a folder
     return mirror
 
 

@@ -123,7 +123,7 @@ def _sorted_out(layout: Layout, state: log.State, since: float) -> Iterator[_Loo
         for path in paths:
             relative = layout.relative(path)
             file = data_file(relative)
-            if state.has_removed(relative) or (since and not changed(path, since)):
+            if state.has_removed(relative) or (since and not changed(layout, path, since)):
                 continue
             if file is None:
                 if not is_copy(path.name):  # what such a one holds is looked at later
@@ -135,12 +135,13 @@ def _sorted_out(layout: Layout, state: log.State, since: float) -> Iterator[_Loo
                 yield _Look(table, path, relative)  # what others hold is looked at later
 
 
-def changed(path: Path, since: float) -> bool:
+def changed(layout: Layout, path: Path, since: float) -> bool:
     try:
         status = path.lstat()
     except FileNotFoundError:
         return False
-    return max(status.st_mtime, status.st_ctime) >= since
+    touched = status.st_mtime if layout.is_image else max(status.st_mtime, status.st_ctime)
+    return touched >= since
 
 
 def _not_ours(relative: str) -> Finding:
