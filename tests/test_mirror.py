@@ -124,6 +124,14 @@ def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket):
     assert far.sql("from runs").height == 4
 
 
+@pytest.mark.parametrize("table", ["runs", "equity"])
+def test_what_is_kept_with_another_length_is_brought_again(lake, far, table):
+    content(far)
+    for file in (far.path / table).rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:-9])
+    assert content(bt_lake.open(URL)) == content(lake)
+
+
 def test_another_lake_at_the_same_address_is_another_lake(far, bucket, tmp_path):
     content(far)
     for path in sorted(bucket.rglob("*"), reverse=True):

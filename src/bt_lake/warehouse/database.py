@@ -249,11 +249,12 @@ class Database:
                 if self._rows:
                     self._rows.show()
             except Error as error:
-                if not vanished(error) and not self._leave_out(str(error)):
+                said = str(error)
+                if not (vanished(error) or self._leave_out(said) or self._drop_rotten(said)):
                     raise explain(error, self._layout) from error
                 last = error
                 if self._layout.origin is not None:
-                    self._layout.origin.fetch(str(error))
+                    self._layout.origin.fetch(said)
                 self.take_snapshot()
         raise self._explained(last) from last
 
@@ -264,6 +265,10 @@ class Database:
         known = len(self.left_out)
         self.left_out |= refused(self._layout.root, self._live(), text)
         return len(self.left_out) > known
+
+    def _drop_rotten(self, text: str) -> bool:
+        """Of what is kept of an object store: it can be brought again."""
+        return self._layout.origin is not None and self._layout.origin.drop_rotten(text)
 
     def probe(self) -> None:
         """Leave out what may not be read before a stream begins, which cannot begin again."""

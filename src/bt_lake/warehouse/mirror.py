@@ -7,6 +7,7 @@ first (`far.py`), and stays here.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -24,10 +25,12 @@ from bt_lake.warehouse.errors import Conflict, NotFound
 from bt_lake.warehouse.far import FarFolders
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.ids import children_of
+from bt_lake.warehouse.keeping import Room, is_kept, trim
 from bt_lake.warehouse.layout import KEPT_OF, Layout
 from bt_lake.warehouse.lifting import (
     SEEDS,
     Remote,
+    is_what_was_written,
     newest_state,
     prove,
     rank,
@@ -39,6 +42,7 @@ from bt_lake.warehouse.log import State, is_log
 from bt_lake.warehouse.objects import Objects
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.settings import cache_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +73,7 @@ class Mirror:
         self._looking = threading.RLock()
         self._claimed = False
         self._unsure: set[str] = set()
+        self._room = Room(self.root.parent, cache_bytes())
         self._by_name: set[str] = set()  # what questions have asked for so
         self._turn = threading.local()
 
@@ -84,7 +89,7 @@ class Mirror:
         """Bring the files that may hold some runs, for a question that reads no others."""
         wanted = {*names}
         self._by_name |= wanted
-        if any(not (self.root / name).is_file() for name in wanted):
+        if [name for name in wanted if not is_kept(self.root / name)]:
             self._try(lambda: self._fetch(lambda name: name in wanted))
 
     def fetch(self, said: str = "") -> None:
@@ -98,6 +103,18 @@ class Mirror:
             return
         tables = [t for t in ("equity", "trades", *_EAGER) if not said or f"/{t}/" in said]
         self._try(lambda: self._fetch(lambda name: name.partition("/")[0] in tables))
+
+    def drop_rotten(self, said: str) -> bool:
+        """Let go of files that an error names, if they are not what was brought."""
+        digests = self._now.digests if self._now is not None else {}
+        dropped = False
+        for name in _NAMED.findall(said):
+            path = self.root / name
+            with suppress(FileNotFoundError):
+                if not is_what_was_written(name, path, digests.get(name)):
+                    path.unlink()
+                    dropped = True
+        return dropped
 
     def fetch_commits(self) -> None:
         """Bring whatever stands unfolded, as the store has it now, for who folds it."""
@@ -128,7 +145,7 @@ class Mirror:
 
     def _missing(self, wanted: Callable[[str], bool]) -> list[str]:
         names = self._now.names if self._now is not None else []
-        return [name for name in names if wanted(name) and not (self.root / name).is_file()]
+        return [name for name in names if wanted(name) and not is_kept(self.root / name)]
 
     def _bring(self) -> None:
         # Whatever is kept was in the store before this look at it: if it is not there now, it went.
@@ -136,6 +153,7 @@ class Mirror:
         now = remote(self._objects, self._now)
         if self._now is None:
             self._begin()
+            self._room.make(0)  # the bound may be less than it was
         eager = sorted((n for n in now.names if n not in kept and _is_eager(n)), key=rank)
         folded = [name for name in eager if "/m-" in name]
         # As a lake changes: what maintenance wrote, its log, then commits, events last.
@@ -176,6 +194,9 @@ class Mirror:
     def _get(self, names: list[str], now: Remote, *, lost_too: bool = False) -> int:
         """How many were brought; raises FileNotFoundError where one went, unless it may be lost."""
         digests = now.digests
+        if names:
+            coming = {*names}
+            self._room.make(sum(add.bytes for add in now.state.adds if add.path in coming))
 
         def one(name: str) -> None:
             with suppress(*[FileNotFoundError] * lost_too):  # who asks for it will see
@@ -187,7 +208,16 @@ class Mirror:
     def _one(self, name: str, digest: str | None = None) -> None:
         data = self._objects.read(name)
         prove(name, data, digest, f"{self.url}/{name}")
-        write_whole(self.root / name, data)
+        self._keep(name, data)
+
+    def _keep(self, name: str, data: bytes) -> None:
+        try:
+            write_whole(self.root / name, data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            trim(self.root.parent, 0)
+            write_whole(self.root / name, data)
 
     def _kept(self) -> set[str]:
         layout = Layout(self.root)

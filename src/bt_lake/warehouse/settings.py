@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.layout import WAIT_S
 
 HELD_ROWS = 10_000  # some 14 MB
+CACHE_BYTES = 20e9
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])(i?)b?|b)?")
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
 
@@ -38,3 +41,16 @@ def held_rows() -> int:
     if text and not text.isdecimal():
         raise BadInput(f"BT_LAKE_HELD_ROWS is '{text}': write a number of rows")
     return int(text or HELD_ROWS)
+
+
+def cache_bytes() -> float:
+    """How much is kept of lakes in object stores: $BT_LAKE_CACHE_SIZE."""
+    text = os.environ.get("BT_LAKE_CACHE_SIZE", "").strip().lower()
+    if text in ("", "none"):
+        return CACHE_BYTES if not text else float("inf")
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise BadInput(f"BT_LAKE_CACHE_SIZE is '{text}': write a size such as 20GB, or none")
+    number, unit, binary = found.groups()
+    power = " kmgt".index(unit) if unit else 0
+    return float(number) * float((1024 if binary else 1000) ** power)
