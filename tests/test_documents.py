@@ -204,7 +204,8 @@ def test_a_damaged_gzip_is_named(tmp_path):
         list(documents.read(path))
 
 
-def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "_BLOCK_BYTES", 1)
     path = write_lines(tmp_path / "runs.ndjson", [document(symbol=str(n)) for n in range(5)])
     found = documents.read(path)
     next(found)
@@ -212,3 +213,9 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
         file.write(json.dumps(document()) + "\n")
     with pytest.raises(BadInput, match=r"changed while it was read; ingest it when its writer"):
         list(found)
+
+
+@pytest.mark.parametrize("name", ["\ud800.csv", "\0.csv"])
+def test_what_cannot_name_a_file_is_refused(tmp_path, name):
+    path = write_lines(tmp_path / "runs.ndjson", [document(), document(equity=name)])
+    assert "is no name of a file" in str(runs(path)[1])

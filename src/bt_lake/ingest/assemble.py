@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from bt_lake.metrics import (
     undefined,
 )
 from bt_lake.metrics.beside import Levels, benchmark_metrics
-from bt_lake.warehouse.arrays import array, of_numpy, to_numpy
+from bt_lake.warehouse.arrays import array, of_numpy
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.frames import Frames
 from bt_lake.warehouse.ids import new_run_id
@@ -50,8 +51,17 @@ def ids_for(batch: Gathered) -> list[str]:
     return [run_id or new_run_id() for run_id in batch.labels.text("run_id")]
 
 
-def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None = None) -> Frames:
-    """The tables of a batch; `made_at` is for runs that do not say when they were made."""
+def frames_of(
+    batch: Gathered,
+    run_ids: Sequence[str],
+    *,
+    made_at: Micros | None = None,
+    in_order: bool = False,
+) -> Frames:
+    """The tables of a batch; `made_at` is for runs that do not say when they were made.
+
+    `in_order` sorts them by run_id; ids made from content come in any order.
+    """
     if len(set(run_ids)) < len(run_ids):
         twice = next(run_id for run_id in run_ids if run_ids.count(run_id) > 1)
         raise BadInput(f"run_id '{twice}' is there twice; every run needs an id of its own")
@@ -72,35 +82,21 @@ def frames_of(batch: Gathered, run_ids: Sequence[str], *, made_at: Micros | None
         "definitions": [DEFINITIONS] * len(run_ids),
     }
     points = {"ts": curves.ts, "equity": curves.equity, **curves.extras}
+    runs = _table(RUNS, columns)
+    order = np.argsort(np.array(run_ids)) if in_order else np.arange(len(run_ids))
+    ids = runs["run_id"].combine_chunks()
     return Frames(
-        runs=_table(RUNS, columns),
-        equity=_children(EQUITY, points, run_ids, curves.offsets),
-        trades=_children(TRADES, _trade_columns(trades), run_ids, trades.offsets),
+        runs=_taken(runs, order) if in_order else runs,
+        equity=_children(EQUITY, points, ids, curves.offsets, order),
+        trades=_children(TRADES, _trade_columns(trades), ids, trades.offsets, order),
     )
 
 
-def in_order(frames: Frames) -> Frames:
-    """The frames of `frames_of` sorted by run_id; ids made from content come in any order."""
-    import pyarrow.compute as pc
-
-    run_ids = frames.runs["run_id"].combine_chunks()
-    order = np.argsort(np.array(run_ids.to_pylist()))
-    rank = np.argsort(order)
-
-    def part(table: pa.Table | None) -> pa.Table | None:
-        if table is None:
-            return None
-        found = pc.index_in(table["run_id"].combine_chunks(), run_ids)
-        owner = to_numpy(found, np.int32, -1)
-        return _taken(table, np.argsort(rank[owner], kind="stable"))
-
-    return Frames(_taken(frames.runs, order), part(frames.equity), part(frames.trades))
-
-
-def _taken(table: pa.Table, places: NDArray[np.int64]) -> pa.Table:
+def _taken(rows: Any, places: NDArray[np.int64]) -> Any:
+    """Some rows of an Arrow table or column, or of an array."""
     import pyarrow as pa
 
-    return table.take(of_numpy(places, pa.int64()))
+    return rows[places] if isinstance(rows, np.ndarray) else rows.take(of_numpy(places, pa.int64()))
 
 
 def _metrics(batch: Gathered) -> Columns:
@@ -215,23 +211,37 @@ def _trade_columns(trades: Trades) -> dict[str, Any]:
         )[0]
         columns["pnl"] = np.where(marked, np.nan, pnl)
     if "side" in columns:
-        columns["side"] = [SIDE_NAMES.get(side) for side in columns["side"].tolist()]
+        columns["side"] = _taken(_side_names(), columns["side"] + 1)
     starts = np.repeat(trades.offsets[:-1], np.diff(trades.offsets))
     columns["trade_no"] = np.arange(1, len(starts) + 1) - starts
     return columns
 
 
-def _children(
-    table: Table, columns: dict[str, Any], run_ids: Sequence[str], offsets: NDArray[np.int64]
-) -> pa.Table | None:
-    """The rows of a table that belong to runs, each with its run's id."""
+@cache
+def _side_names() -> pa.StringArray:
+    """At the place of a side, which are -1, 0 and 1, counted from 0."""
     import pyarrow as pa
 
+    return array([SIDE_NAMES.get(side) for side in (-1, 0, 1)], pa.string())
+
+
+def _children(
+    table: Table,
+    columns: dict[str, Any],
+    run_ids: pa.StringArray,
+    offsets: NDArray[np.int64],
+    order: NDArray[np.int64],
+) -> pa.Table | None:
+    """The rows of a table that belong to runs, in the order of these, each with its run's id."""
     if not offsets[-1]:
         return None
-    owner = np.repeat(np.arange(len(run_ids), dtype=np.int32), np.diff(offsets))
-    ids = array(run_ids, pa.string()).take(of_numpy(owner, pa.int32()))
-    return _table(table, {**columns, "run_id": ids})
+    lengths = np.diff(offsets)[order]
+    owner = np.repeat(order, lengths)
+    if (order[1:] < order[:-1]).any():
+        ends = np.cumsum(lengths)
+        places = np.arange(offsets[-1]) + np.repeat(offsets[order] - (ends - lengths), lengths)
+        columns = {name: _taken(values, places) for name, values in columns.items()}
+    return _table(table, {**columns, "run_id": _taken(run_ids, owner)})
 
 
 def _table(table: Table, columns: dict[str, Any]) -> pa.Table:

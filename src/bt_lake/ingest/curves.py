@@ -86,6 +86,8 @@ def _check_times(
 ) -> None:
     """Refuse two values at one time, unless the last is what the account was."""
     owner = np.repeat(np.arange(len(runs)), np.diff(offsets))
+    if ((ts[1:] > ts[:-1]) | (owner[1:] != owner[:-1])).all():
+        return
     order = np.lexsort((ts, owner))
     at, value, own = ts[order], equity[order], owner[order]
     same = (own[1:] == own[:-1]) & (at[1:] == at[:-1]) & (at[1:] != NONE)
@@ -192,14 +194,20 @@ def _parsed(
         type(columns["ts"]) is type(columns["equity"]) is list for columns in pieces.values()
     )
     texts = lists and all(type(columns["ts"][0]) is str for columns in pieces.values())
-    ts = column("ts", times.parse, texts)
-    equity = column("equity", numbers.parse, lists)
+    ts = column("ts", times.parse, texts or _are_of(pieces, "ts", "datetime64[us]"))
+    equity = column("equity", numbers.parse, lists or _are_of(pieces, "equity", "float64"))
     extras = {
         name: _extra(name, pieces, offsets, faults)
         for name in EXTRAS
         if any(name in columns for columns in pieces.values())
     }
     return ts, equity, extras
+
+
+def _are_of(pieces: Mapping[int, Columns], name: str, kind: str) -> bool:
+    """Whether a column of all runs is an array of this kind."""
+    columns = (columns[name] for columns in pieces.values())
+    return all(type(values) is np.ndarray and values.dtype == kind for values in columns)
 
 
 def _extra(

@@ -47,9 +47,11 @@ def parse_pieces(
     flat: bool,
     fault: Callable[[int, int, str], None],
 ) -> list[Array]:
-    """One column of several runs; in one go where the pieces are plain lists of one kind."""
+    """One column of several runs; in one go where all are lists, or arrays, of one kind."""
     if flat and len(pieces) > 1:
-        values, problems = parse(list(chain.from_iterable(pieces)))
+        are_lists = isinstance(pieces[0], list)
+        joined = list(chain.from_iterable(pieces)) if are_lists else np.concatenate(pieces)
+        values, problems = parse(joined)
         if not problems:
             return [values]
     parsed = []

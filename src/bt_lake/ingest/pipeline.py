@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bt_lake.ingest.assemble import frames_of, in_order
+from bt_lake.ingest.assemble import frames_of
 from bt_lake.ingest.formats import documents, reader
 from bt_lake.ingest.formats.beside import is_beside
 from bt_lake.ingest.formats.reading import lines_of
@@ -250,7 +250,7 @@ class _Ingest:
             raise
         except BadInput:  # of one of these runs: which, and is it to be left out?
             return self._assembled([item for item in items if self._can_be_sealed(item)])
-        return in_order(frames_of(gathered, ids, made_at=_made_at(items)))
+        return frames_of(gathered, ids, made_at=_made_at(items), in_order=True)
 
     def _can_be_sealed(self, item: Item) -> bool:
         """Whether a run can be cut where its study's holdout begins."""

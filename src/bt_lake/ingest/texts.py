@@ -35,6 +35,8 @@ def parse(values: Any) -> tuple[pa.StringArray, Problems]:
     """The texts of one column and the rows that are none."""
     import pyarrow as pa
 
+    if isinstance(values, pa.StringArray):
+        return values, []
     values = as_list(values)
     try:
         return array(values, pa.string()), []

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from bt_lake.ingest import jsontext, numbers, texts, times
 from bt_lake.ingest.columns import INDEX, Columns, columns_of, columns_of_objects, length
 from bt_lake.ingest.faults import Faults
+from bt_lake.ingest.rows import Rows
 from bt_lake.ingest.run import Run
 from bt_lake.ingest.times import Problems, missing, shown
 from bt_lake.ingest.trade_names import misnamed
 from bt_lake.metrics import NONE
+from bt_lake.warehouse.arrays import to_numpy
 from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import TRADES
 
@@ -66,7 +68,7 @@ class _Chunk:
 
     places: list[int]
     lengths: list[int]
-    columns: Columns
+    columns: Columns | Rows
 
 
 def gather(runs: Sequence[Run], faults: Faults) -> Trades:
@@ -109,7 +111,10 @@ def _chunks(runs: Sequence[Run], faults: Faults) -> list[_Chunk]:
         if run.trades is None:
             continue
         try:
-            if isinstance(run.trades, (list, tuple)):
+            if isinstance(run.trades, Rows):
+                flush()
+                _add_rows(chunks, place, run.trades)
+            elif isinstance(run.trades, (list, tuple)):
                 _check_rows(run.trades)
                 pending.append((place, run.trades))
             else:
@@ -120,6 +125,17 @@ def _chunks(runs: Sequence[Run], faults: Faults) -> list[_Chunk]:
             faults.add(place, str(error))
     flush()
     return chunks
+
+
+def _add_rows(chunks: list[_Chunk], place: int, rows: Rows) -> None:
+    """To the chunk before, where that ends with the rows just before these."""
+    last = chunks[-1].columns if chunks else None
+    if isinstance(last, Rows) and last.columns is rows.columns and last.stop == rows.start:
+        chunks[-1].columns = Rows(rows.columns, last.start, rows.stop)
+    else:
+        chunks.append(_Chunk([], [], rows))
+    chunks[-1].places.append(place)
+    chunks[-1].lengths.append(len(rows))
 
 
 def _check_rows(rows: Sequence[Any]) -> None:
@@ -155,7 +171,8 @@ def _parsed(chunk: _Chunk, faults: Faults) -> Columns:
             piece = int(np.searchsorted(starts, row, side="right")) - 1
             faults.add(chunk.places[piece], f"trades[{row - starts[piece]}].{name}: {reason}")
 
-    for name, values in chunk.columns.items():
+    columns = chunk.columns.taken() if isinstance(chunk.columns, Rows) else chunk.columns
+    for name, values in columns.items():
         parse = _PARSERS.get(_KINDS.get(name, ""))
         if parse:
             add(name, *_parse_column(values, starts, parse))
@@ -204,6 +221,13 @@ def empty(name: str, rows: int) -> Any:
 
 
 def _parse_sides(values: Any) -> tuple[NDArray[np.int64], Problems]:
+    import pyarrow as pa
+
+    if isinstance(values, pa.StringArray):
+        named = values.dictionary_encode()
+        sides, wrong = _parse_sides(named.dictionary.to_pylist())
+        if not wrong and not named.null_count:
+            return sides[to_numpy(named.indices, np.int32, 0)], []
     values = texts.as_list(values)
     with contextlib.suppress(KeyError, TypeError):
         return np.array([_SIDES[value] for value in values], np.int64), []

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bt_lake.ingest.columns import read_table
-from bt_lake.ingest.formats.reading import Line, content, lines, steady
+from bt_lake.ingest.formats.bulk import Lines
+from bt_lake.ingest.formats.reading import Line, ahead, content, lines, steady
 from bt_lake.ingest.report import BadRow
 from bt_lake.ingest.run import KEYS, Run
 from bt_lake.ingest.times import shown
@@ -18,6 +19,8 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, TRADES, Table
 from bt_lake.warehouse.values import each_once
 
+_BLOCK_BYTES = 4 << 20
+_MOST_ODD = 3  # blocks of a file that are read twice, because something in them is odd
 _BOM = b"\xef\xbb\xbf"
 _KEYS = frozenset(key.encode() for key in KEYS)
 _BEGIN = re.compile(rb'\s*\{\s*"strategy"\s*:\s*["\d]')
@@ -54,26 +57,65 @@ def _top_keys(text: bytes) -> set[bytes]:
 
 def read(path: Path) -> Iterator[Run | BadRow]:
     """The runs of a file, in order."""
-    written = (line for line in lines(path) if line.text.strip())
+    written = (line for line in lines(path) if not line.text.isspace())
     start = list(itertools.islice(written, 2))
     if len(start) == 2 and _is_object(start[0].text):
-        yield from read_lines(itertools.chain(start, written), str(path), path.parent)
+        whole = itertools.chain(start, written)
+        yield from read_lines(whole, str(path), path.parent, may_wait=not path.is_file())
     elif start:
         yield from _read_whole(path, start[0].text if len(start) == 1 else content(path))
 
 
-def read_lines(documents: Iterable[Line], name: str, folder: Path) -> Iterator[Run | BadRow]:
-    """A run a line; a line that is none becomes a bad row."""
-    for line in documents:
-        if not line.text.strip():
-            continue
+def read_lines(
+    documents: Iterable[Line], name: str, folder: Path, *, may_wait: bool = True
+) -> Iterator[Run | BadRow]:
+    """A run a line; a line that is none becomes a bad row.
+
+    What may wait, as a pipe does, is not read ahead: nothing could stop that.
+    """
+    blocks = _read(line for line in documents if not line.text.isspace())
+    for line, document in itertools.chain.from_iterable(blocks if may_wait else ahead(blocks)):
         try:
-            run = _run(_parsed(line.text), f"{name}:{line.number}", folder)
+            run = _run(document, f"{name}:{line.number}", folder)
         except LakeError as error:
             yield BadRow(name, line.number, str(error))
             continue
         run.row, run.position = line.number, line.position
         yield run
+
+
+def _read(lines: Iterable[Line]) -> Iterator[Iterable[tuple[Line, Any]]]:
+    """Blocks of lines, each with its document, or with the error that says why it has none."""
+    odd = 0
+    for block in _blocks(lines):
+        texts = [line.text for line in block]
+        bulk = Lines(texts, _parsed) if odd < _MOST_ODD else None
+        if bulk is not None and bulk.filled():
+            yield zip(block, bulk.documents, strict=True)
+        else:
+            odd += 1
+            yield zip(block, [*map(_document, texts)], strict=True)
+
+
+def _document(text: bytes) -> Any:
+    try:
+        return _parsed(text)
+    except BadInput as error:
+        return error
+
+
+def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """As many lines as are worth reading at once."""
+    block: list[Line] = []
+    size = 0
+    for line in lines:
+        block.append(line)
+        size += len(line.text)
+        if size >= _BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def _read_whole(path: Path, text: bytes) -> Iterator[Run | BadRow]:
@@ -116,6 +158,8 @@ def _parsed(text: bytes) -> Any:
 
 
 def _run(document: Any, origin: str, folder: Path) -> Run:
+    if isinstance(document, LakeError):
+        raise document
     if not isinstance(document, dict):
         raise BadInput(f"a run document is an object {{...}}, not {shown(document)}")
     run = Run.from_document(document, origin)
@@ -140,7 +184,10 @@ def _with_files(document: Any, path: Path) -> Any:
 def _beside(name: str, file: str, folder: Path) -> Path:
     """The path of a document's file; one outside the document's folder is refused."""
     inside = folder.resolve()
-    path = (inside / file).resolve()
+    try:
+        path = (inside / file).resolve()
+    except ValueError:  # a zero byte, or no Unicode
+        raise BadInput(f"{name}: {file!a} is no name of a file") from None
     if not path.is_relative_to(inside):
         raise BadInput(f"{name}: '{file}' is outside the folder of the document")
     if path.suffix not in _SUFFIXES:

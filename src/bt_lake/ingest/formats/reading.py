@@ -6,13 +6,15 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from bt_lake.warehouse.bounds import DOCUMENT_BYTES
 from bt_lake.warehouse.errors import BadInput, NotFound
 
+T = TypeVar("T")
 # One line, or one document, may be this long: a gzip bomb ends here.
 MOST_BYTES = DOCUMENT_BYTES
 HEAD_BYTES = 64 << 10
@@ -75,6 +77,16 @@ def explained(path: Path) -> Iterator[None]:
         raise BadInput(f"{path}: the gzip data is cut off or damaged ({error})") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items; the next is made, by a thread, while the caller works with one."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
