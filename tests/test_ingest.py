@@ -151,6 +151,19 @@ def test_columns_can_be_set(store, rows, tmp_path):
         ingest(store, [path], set_columns={"symbl": "AAPL"})
 
 
+@pytest.mark.parametrize("value", ["600519", 600519])
+def test_a_misspelt_column_is_no_metric_of_ones_own(store, rows, tmp_path, value):
+    path = write_json(tmp_path / "a.json", document())
+    with pytest.raises(UnknownName, match="Did you mean symbol.*of your own is `extra.symbl`"):
+        ingest(store, [path], set_columns={"symbl": value})
+    given = {"extra.symbl": value, "metrics": {"score": 2}}
+    ingest(store, [path], set_columns=given)
+    assert rows("select extra['symbl'], extra['score'] from runs") == [(600519.0, 2.0)]
+    for odd in ({"extra.symbol": value}, {"extra.score": "x"}, {"extra.": 1}, {"extra.a": 1, "metrics": "x"}):  # fmt: skip
+        with pytest.raises(BadInput, match="metrics"):
+            ingest(store, [path], set_columns=odd)
+
+
 def test_the_first_bad_file_stops_and_adds_nothing(store, tmp_path):
     for number in range(5):
         write_json(tmp_path / f"in/run_{number}.json", document(symbol=str(number)))

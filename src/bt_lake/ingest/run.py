@@ -125,8 +125,10 @@ class Run:
         return _one_or_many("returns", returns, columns)
 
 
-def unknown_column(name: str) -> UnknownName:
-    return UnknownName.near("column", name, KEYS, " A metric of your own goes into `metrics`.")
+def unknown_column(
+    name: str, hint: str = " A metric of your own goes into `metrics`."
+) -> UnknownName:
+    return UnknownName.near("column", name, KEYS, hint)
 
 
 def adapt(engine: Any, obj: Any, given: Mapping[str, Any]) -> list[Run]:

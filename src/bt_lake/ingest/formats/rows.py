@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _PARQUET = b"PAR1"
 _ROWS_AT_ONCE = 2_000
 _JSON = {"params", "config", "reported", "extra"}
+_EXTRA = "extra."
 # A backtester's table of days has columns such as alpha and beta, too.
 _OF_DAYS_TOO = {c.name for c in RUNS.columns if c.group == "benchmark"}
 _NUMBERS = {c.name for c in RUNS.columns if c.is_number} - _OF_DAYS_TOO
@@ -82,9 +83,22 @@ def read(path: Path) -> Iterator[Run | BadRow]:
 
 
 def typed(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns given as text, as a command line does, in the types that a run takes."""
-    texts = {name: value for name, value in columns.items() if isinstance(value, str)}
-    run = _run({**columns, **_from_texts(texts)}, "")
+    """Columns given as text, as a command line does, in the types that a run takes.
+
+    A metric of one's own is `extra.NAME` here: any number under a misspelt name would be one.
+    """
+    own = {name: value for name, value in columns.items() if name.startswith(_EXTRA)}
+    others = {name: value for name, value in columns.items() if name not in own}
+    for name in others:
+        if name not in KEYS and parameter(name) is None:
+            raise unknown_column(name, f" A metric of your own is `{_EXTRA}{name}`.")
+    texts = {name: value for name, value in others.items() if isinstance(value, str)}
+    given = {**others, **_from_texts(texts)}
+    metrics = given.get("metrics", {})
+    if own and isinstance(metrics, Mapping):  # else it is refused where runs are taken in
+        numbers = {name.removeprefix(_EXTRA): _number(value) for name, value in own.items()}
+        given["metrics"] = {**metrics, **numbers}
+    run = _run(given, "")
     own = {name: getattr(run, name) for name in KEYS & set(Run.__slots__)}
     return {name: value for name, value in {**own, **run.columns}.items() if value is not None}
 
@@ -213,6 +227,11 @@ def _from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
     if params:
         values["params"] = {**_object("params", values.get("params", {})), **params}
     return values
+
+
+def _number(value: Any) -> Any:
+    """What a text says; whether that is a number is seen where metrics are taken."""
+    return found(value) if isinstance(value, str) else value
 
 
 def _value(name: str, text: str) -> Any:
