@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+from pathlib import Path
 
 import pytest
 from cli_lake import Cli, run_id
 
 import bt_lake
+from bt_lake.cli import registry
 from bt_lake.cli.registry import COMMANDS
 from bt_lake.lake import Lake
 from bt_lake.questions import Questions
@@ -29,6 +32,33 @@ METHODS = {
 }  # fmt: skip
 # A tour of the other commands, a look at the machine, and a face of its own.
 OF_A_TERMINAL = {"demo", "doctor", "mcp", "page"}
+# Methods that no command calls, and what there is in their place.
+OF_PYTHON = {
+    "ask": "answers before they are rows: commands call it, and write the rows",
+    "connect": "a connection of DuckDB: `shell` starts DuckDB's own",
+    "drawdowns": "`sql \"from drawdowns('<run_id>')\"`",
+    "enrich": "a frame with columns more: `lookup --keys`",
+    "facets": "the page's counts beside a filter: `aggregate`",
+    "histogram": "the page's: `sql` with a group by",
+    "interrupt": "Ctrl-C",
+    "live_files": "for other readers: `delta`, or lake.sql in the duckdb shell",
+    "optuna_callback": "is called by Optuna, in the process of the search",
+    "path": "--lake",
+    "record": "around a function of the caller's: `run`",
+    "relative": "a run beside its benchmark, over time: its sums are columns, `best beta`",
+    "returns": "of a curve: `equity`, and `sql` over it",
+    "rolling": "the page draws it",
+    "scan": "a lazy frame of polars: `export`",
+    "short_ids": "tables show them",
+    "stamp": "tells the page that something has changed",
+}
+CODES = {
+    2: {"LakeError", "BadInput", "UnknownName", "Ambiguous", "Duplicate", "BudgetSpent", "MissingExtra", "IngestStopped"},
+    3: {"NotFound"},
+    4: {"Damaged", "FormatTooNew", "CannotRead", "CannotWrite", "Unconfirmed", "Conflict"},
+    5: {"Busy"},
+    130: {"Interrupted"},
+}  # fmt: skip
 
 REFUSED = [
     (["restore", "03"], lambda lake: lake.restore("03")),
@@ -57,11 +87,45 @@ REFUSED = [
 ]  # fmt: skip
 
 
+def called_by_commands() -> dict[str, set[str]]:
+    """Attributes of the lake, or of `lake.ask`, and the files of the command line that use them."""
+    called: dict[str, set[str]] = {}
+    for path in Path(registry.__file__).parent.rglob("*.py"):
+        for name in re.findall(r"\b(?:lake(?:\.ask)?|ask)\.(\w+)", path.read_text("utf-8")):
+            called.setdefault(name, set()).add(path.stem)
+    return called
+
+
 def test_every_command_has_its_method():
-    commands = {name for part in COMMANDS.values() for name in part} - OF_A_TERMINAL
-    assert commands == METHODS.keys(), "name the method of Lake that the new command calls"
+    places = {name: place for part in COMMANDS.values() for name, place in part.items()}
+    assert places.keys() - OF_A_TERMINAL == METHODS.keys(), "name the method the new command calls"
+    called = called_by_commands()
     for command, method in METHODS.items():
         assert callable(getattr(Lake, method)), command
+        file = "sweepbar" if command == "run" else places[command].partition(":")[0]
+        assert method in OF_PYTHON or file in called[method], f"{command} does not call {method}"
+
+
+def test_every_method_has_its_command():
+    """A new method: is there a command, or an option of one, that calls it; if not, why?"""
+    methods = {name for name in dir(Lake) if not name.startswith("_")}
+    assert methods - called_by_commands().keys() == OF_PYTHON.keys()
+
+
+@pytest.mark.parametrize("name", bt_lake.errors.__all__)
+def test_every_error_ends_a_command_with_its_exit_code(cli: Cli, monkeypatch, name):
+    kind = getattr(bt_lake.errors, name)
+
+    def refuse(lake: Lake) -> None:
+        raise kind.__new__(kind, "this is why")
+
+    monkeypatch.setattr(Lake, "info", refuse)
+    said = cli("info")
+    (code,) = (code for code, names in CODES.items() if name in names)
+    assert (said.code, kind.exit_code, said.out) == (code, code, "")
+    assert "this is why" in said.err and "Traceback" not in said.err
+    small = (Path(__file__).parent.parent / "docs" / "smallprint.md").read_text("utf-8")
+    assert f"| {code} | " in small, "docs/smallprint.md lists the exit codes"
 
 
 def test_a_lazy_question_takes_what_its_method_takes():
