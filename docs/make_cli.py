@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
+from bt_lake.cli.by_typer import app
 from bt_lake.cli.help import headed_options, split_help
-from bt_lake.cli.main import app
 from bt_lake.cli.registry import COMMANDS
 
 PAGE = Path(__file__).with_name("cli.md")
@@ -22,7 +22,7 @@ _TITLE = """\
 
 def manual() -> str:
     """All commands as one Markdown page."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app())
     root = group.make_context("bt-lake", ["list"])
     parts = [_TITLE, *_chapter("bt-lake", group, root)]
     for heading, names in COMMANDS.items():

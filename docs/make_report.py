@@ -13,7 +13,7 @@ from pathlib import Path
 from picture import demo_lake
 
 import bt_lake
-from bt_lake.drawing import Picture
+from bt_lake.drawing.picture import Picture
 
 FOLDER = Path(__file__).with_name("report")
 ID = re.compile(r"…[0-9a-f]{8}")  # another one each time

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_lake import Cli, environment
 
-from bt_lake.cli import registry
+from bt_lake.cli import by_typer, registry
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -115,6 +115,6 @@ def test_the_list_of_commands_imports_none_of_them():
         timeout=60,
     )
     assert done.stderr.splitlines()[-1] == "0"
-    for name in registry._PLACES:  # and what it says of each is what its own help begins with
-        short, whole = registry._described(name), registry.load(name)
+    for name in registry.PLACES:  # and what it says of each is what its own help begins with
+        short, whole = by_typer._described(name), by_typer.load(name)
         assert short.get_short_help_str(65) == whole.get_short_help_str(65), name

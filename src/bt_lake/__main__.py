@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from bt_lake.warehouse.connecting import begin
@@ -10,6 +11,7 @@ _WITHOUT_A_LAKE = {"-h", "--help", "--version", "metrics"}
 
 
 def main() -> None:
+    gc.set_threshold(50_000)  # what is loaded makes no garbage
     try:
         if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):
             begin()

@@ -1,89 +1,88 @@
-"""Commands are plain functions; this makes them what Typer wants.
+"""Commands are plain functions: what each takes, and how it is called.
 
 A parameter of type `Session` gets the session. A parameter whose type is a group of options (a
-dataclass that inherits from `Options`) becomes one option for each of its fields, so that several
-commands share them.
+dataclass that inherits from `Options`) becomes one option for each of its fields.
 """
 
 from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Any, get_type_hints
+from functools import cached_property
+from typing import Any, NamedTuple, get_type_hints
 
-import typer
-
+from bt_lake.cli.declaring import Declared, Options
+from bt_lake.cli.ending import Interrupted
 from bt_lake.cli.session import Session
 
-Function = Callable[..., Any]
+REQUIRED = inspect.Parameter.empty
 
 
-class Interrupted(Exception):
-    """Ctrl-C or another signal; the text says what was done by then."""
+class Parameter(NamedTuple):
+    """Something a command takes."""
 
-    def __init__(self, text: str, number: int = signal.SIGINT) -> None:
-        super().__init__(text)
-        self.number = number
-
-
-class Options:
-    """A dataclass whose fields are options of a command, annotated as Typer wants them."""
+    name: str
+    kind: Any
+    declared: Declared
+    default: Any = REQUIRED
 
 
-def bound(function: Function) -> Function:
-    """The function with groups spread out, as Typer reads it."""
-    wanted = inspect.signature(function, eval_str=True).parameters
-    groups = {
-        n: _spread(p.annotation, wanted) for n, p in wanted.items() if _is_group(p.annotation)
-    }
-    takes_session = [n for n, p in wanted.items() if p.annotation is Session]
+class Bound:
+    """A function as a command."""
 
-    def command(context: typer.Context, **values: Any) -> Any:
-        for name in takes_session:
-            values[name] = context.obj
-        for name, options in groups.items():
-            group = wanted[name].annotation
-            values[name] = group(**{option: values.pop(option) for option in options})
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._wanted = inspect.signature(function, eval_str=True).parameters
+        self._groups = {
+            name: list(_spread(parameter.annotation, self._wanted))
+            for name, parameter in self._wanted.items()
+            if _is_group(parameter.annotation)
+        }
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """What the user may give, with the groups spread out."""
+        found = list[Parameter]()
+        for name, wanted in self._wanted.items():
+            if name in self._groups:
+                found += self._groups[name]
+            elif wanted.annotation is not Session:
+                found.append(_parameter(name, wanted.annotation, wanted.default))
+        return found
+
+    def __call__(self, session: Session, values: Mapping[str, Any]) -> Any:
+        given = dict(values)
+        for name, wanted in self._wanted.items():
+            if wanted.annotation is Session:
+                given[name] = session
+            elif name in self._groups:
+                own = {each.name: given.pop(each.name) for each in self._groups[name]}
+                given[name] = wanted.annotation(**own)
         try:
-            return function(**values) or context.obj.exit_code
+            return self.function(**given) or session.exit_code
         except KeyboardInterrupt as stop:  # Typer would swallow what is noted on it
             number = getattr(stop, "number", signal.SIGINT)
             raise Interrupted("; ".join(getattr(stop, "__notes__", ())), number) from None
-
-    parameters = [_parameter("context", typer.Context)]
-    for name, parameter in wanted.items():
-        if name in groups:
-            parameters += groups[name].values()
-        elif name not in takes_session:
-            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    command.__doc__, command.__name__ = function.__doc__, function.__name__
-    return command
 
 
 def _is_group(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Options)
 
 
-def _spread(group: type, own: Collection[str]) -> dict[str, inspect.Parameter]:
+def _spread(group: type, own: Collection[str]) -> Iterator[Parameter]:
     """A group's options; a parameter of the command's own takes the place of one of its name."""
     hints = get_type_hints(group, include_extras=True)
-    return {
-        f.name: _parameter(f.name, hints[f.name], _default(f))
-        for f in fields(group)
-        if f.init and f.name not in own
-    }
+    for each in fields(group):
+        if each.init and each.name not in own:
+            yield _parameter(each.name, hints[each.name], _default(each))
 
 
 def _default(field: Field[Any]) -> Any:
-    return inspect.Parameter.empty if field.default is MISSING else field.default
+    return REQUIRED if field.default is MISSING else field.default
 
 
-def _parameter(
-    name: str, annotation: Any, default: Any = inspect.Parameter.empty
-) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    (declared,) = annotation.__metadata__
+    return Parameter(name, annotation.__origin__, declared, default)

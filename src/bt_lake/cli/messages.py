@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
-from bt_lake.cli.style import style_of
+from bt_lake.cli.ending import Ended
+from bt_lake.cli.style import columns_of_terminal, style_of
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import duration, harmless, one_line
 from bt_lake.wording.widths import columns_of, shortened
@@ -48,7 +46,7 @@ def note(*parts: str) -> None:
     """The last line of a command: what was shown, and how it came about."""
     lines = [one_line(" · ".join(filter(None, parts)))]
     if sys.stderr is not None and sys.stderr.isatty():
-        lines = _folded(lines[0], shutil.get_terminal_size().columns)
+        lines = _folded(lines[0], columns_of_terminal())
     paint = style_of(sys.stderr)
     _write("\n".join(paint(line, "dim") for line in lines))
 
@@ -150,7 +148,7 @@ def confirm(question: str, *, yes: bool) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         say("nothing was changed")
-        raise typer.Exit(BadInput.exit_code)
+        raise Ended(BadInput.exit_code)
 
 
 class Progress:
@@ -176,7 +174,7 @@ class Progress:
             return
         self._drawn = now
         bar = self._style(_bar(share), "cyan")
-        room = shutil.get_terminal_size().columns - _BAR - 2
+        room = columns_of_terminal() - _BAR - 2
         sys.stderr.write(f"\r{bar} {shortened(one_line(text), room)}\x1b[K")
         sys.stderr.flush()
         if self not in _drawn:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, make_dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Argument, Option, Options
 from bt_lake.warehouse.schema import FILTERS, LABELS, RUNS, metrics
 from bt_lake.warehouse.values import compared
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _filter(name: str, help: str, metavar: str = "TEXT") -> Any:
-    return typer.Option(f"--{name}", help=help, metavar=metavar, rich_help_panel="Filters")
+    return Option(f"--{name}", help=help, metavar=metavar, rich_help_panel="Filters")
 
 
 def labels(
@@ -30,7 +28,7 @@ def labels(
         words = RUNS[name].meaning.partition(";")[0]
         text = f"{words[0].upper()}{words[1:]}."
         flag = name.replace("_", "-")
-        made = option(flag, text) if option else typer.Option(f"--{flag}", help=text)
+        made = option(flag, text) if option else Option(f"--{flag}", help=text)
         found.append((name, Annotated[kind | None, made], None))
     return make_dataclass("Labels", found, bases=(Options,), frozen=True)
 
@@ -61,7 +59,7 @@ class Which(_Labels):
     ] = None
     param: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--param",
             "-p",
             help="A parameter's value: fast=10, or fast>=10; of several of a name, any.",
@@ -99,7 +97,7 @@ class FamilyOf(StrEnum):
 
 Metric = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         help="A metric of `bt-lake metrics`, the user's own included.",
         autocompletion=_metrics_like,
         show_default=False,
@@ -107,23 +105,19 @@ Metric = Annotated[
 ]
 MetricOption = Annotated[
     str,
-    typer.Option(
-        "--metric", "-m", help="A metric of `bt-lake metrics`.", autocompletion=_metrics_like
-    ),
+    Option("--metric", "-m", help="A metric of `bt-lake metrics`.", autocompletion=_metrics_like),
 ]
-Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="Any unique beginning or end of a run's id.")
-]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs to show.")]
+Run = Annotated[str, Argument(metavar="RUN", help="Any unique beginning or end of a run's id.")]
+Limit = Annotated[int, Option("--limit", "-n", min=1, help="How many runs to show.")]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="Only equity from then on: 2024-01-01."),
+    Option("--from", metavar="TIME", help="Only equity from then on: 2024-01-01."),
 ]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="TIME", help="Only equity up to then; a whole day.")
+    str | None, Option("--to", metavar="TIME", help="Only equity up to then; a whole day.")
 ]
 Spends = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The study whose budget this spends.", show_default=False),
+    Option(metavar="NAME", help="The study whose budget this spends.", show_default=False),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do it without asking.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import typer
-
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Option, Options
 from bt_lake.cli.fields import Field, plain
 from bt_lake.cli.stream import stream, write
-from bt_lake.cli.style import PLAIN, Style, style_of
+from bt_lake.cli.style import PLAIN, Style, columns_of_terminal, style_of
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import harmless
 
@@ -67,11 +64,11 @@ class Output(Options):
 
     format: Annotated[
         Format | None,
-        typer.Option("--format", "-f", rich_help_panel="Output", help="How to write the answer."),
+        Option("--format", "-f", rich_help_panel="Output", help="How to write the answer."),
     ] = None
     path: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--output",
             "-o",
             metavar="FILE",
@@ -81,7 +78,7 @@ class Output(Options):
     ] = None
     raw: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--raw",
             rich_help_panel="Output",
             help="CSV for programs: texts like =1+1 as they are.",
@@ -110,7 +107,7 @@ class Output(Options):
     @property
     def width(self) -> int | None:
         """The columns there are to draw in; None where nothing is cut."""
-        return shutil.get_terminal_size().columns if self.on_terminal else None
+        return columns_of_terminal() if self.on_terminal else None
 
     @property
     def style(self) -> Style:

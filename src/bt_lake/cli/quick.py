@@ -1,24 +1,15 @@
 """Values of options, converted without pydantic.
 
-Typer converts even a text to a text with pydantic, and importing that costs every command 60 ms.
+Typer converts even a text to a text with pydantic, and importing that takes 60 ms.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import typer
 
-from bt_lake.warehouse.errors import did_you_mean
-
-_KINDS = {int: "a whole number", float: "a number"}
-
-
-class NotPlain(Exception):
-    """A value that is left to Typer."""
+from bt_lake.cli.parsing import NotPlain, several, single
 
 
 class Quick:
@@ -48,44 +39,10 @@ def _shorten(parameter: Any) -> None:
 
 
 def _plain_value(parameter: Any, value: Any) -> Any:
-    several = getattr(parameter, "multiple", False) or parameter.nargs == -1
-    if parameter.required and (value is None or (several and not value)):
+    many = getattr(parameter, "multiple", False) or parameter.nargs == -1
+    if parameter.required and (value is None or (many and not value)):
         raise NotPlain
-    kind = _bare(parameter.type_descriptor.annotation)
-    if not several:
-        return None if value is None else _in_range(parameter, _converted(kind, value))
-    (each,) = get_args(kind)
-    return tuple(_converted(each, one) for one in value or ())
-
-
-def _bare(annotation: Any) -> Any:
-    """The type without `| None`."""
-    if get_origin(annotation) in (Union, UnionType):
-        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-        return kinds[0] if len(kinds) == 1 else annotation
-    return annotation
-
-
-def _converted(kind: Any, value: Any) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        known = [each.value for each in kind]
-        if value not in known:
-            raise ValueError(f"no '{value}'{did_you_mean(value, known)} Use {', '.join(known)}.")
-        return kind(value)
-    if kind in _KINDS:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError(f"'{value}' is not {_KINDS[kind]}") from None
-    if kind in (str, Path) or (kind is bool and isinstance(value, bool)):
-        return kind(value)
-    raise NotPlain
-
-
-def _in_range(parameter: Any, value: Any) -> Any:
-    low, high = getattr(parameter, "min", None), getattr(parameter, "max", None)
-    if isinstance(value, int | float) and low is not None and value < low:
-        raise ValueError(f"{value} is less than {low}")
-    if isinstance(value, int | float) and high is not None and value > high:
-        raise ValueError(f"{value} is more than {high}")
-    return value
+    kind = parameter.type_descriptor.annotation
+    if many:
+        return several(kind, value)
+    return single(kind, value, getattr(parameter, "min", None), getattr(parameter, "max", None))

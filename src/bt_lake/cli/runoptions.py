@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Option, Options
 from bt_lake.cli.options import labels
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.schema import TOLD
@@ -20,7 +18,7 @@ _WRITE = "NAME=VALUE, where NAME is a parameter's name"
 
 def _passed_on(flag: str, text: str) -> Any:
     help = f"{text} Passed on if the function takes one; may be several: A,B."
-    return typer.Option(f"--{flag}", rich_help_panel=LABELS, help=help)
+    return Option(f"--{flag}", rich_help_panel=LABELS, help=help)
 
 
 if TYPE_CHECKING:
@@ -42,18 +40,16 @@ class CallOptions(Options):
     """With what the function is called."""
 
     help_function: Annotated[
-        bool, typer.Option("--help-function", help="Show what the function takes, and end.")
+        bool, Option("--help-function", help="Show what the function takes, and end.")
     ] = False
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="An argument of the function."),
+        Option("--param", "-p", metavar="NAME=VALUE", help="An argument of the function."),
     ] = None
-    start: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Passed on as `start`; included.")
-    ] = None
-    end: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Passed on as `end`; included.")
-    ] = None
+    start: Annotated[str | None, Option(metavar="DATE", help="Passed on as `start`; included.")] = (
+        None
+    )
+    end: Annotated[str | None, Option(metavar="DATE", help="Passed on as `end`; included.")] = None
 
     def plan(self) -> dict[str, Any]:
         params = {n: Typed(text) for n, text in named("-p", self.param or (), _WRITE).items()}
@@ -66,7 +62,7 @@ class GridOptions(Options):
 
     grid: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--grid",
             "-g",
             metavar="NAME=VALUES",
@@ -76,7 +72,7 @@ class GridOptions(Options):
     ] = None
     if_: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--if",
             metavar="CONDITION",
             rich_help_panel=_GRID,
@@ -85,36 +81,34 @@ class GridOptions(Options):
     ] = None
     random: Annotated[
         int | None,
-        typer.Option(metavar="N", rich_help_panel=_GRID, help="Draw so many combinations."),
+        Option(metavar="N", rich_help_panel=_GRID, help="Draw so many combinations."),
     ] = None
     seed: Annotated[
         int,
-        typer.Option(
-            rich_help_panel=_GRID, help="Of --random, and of `random` and numpy in each call."
-        ),
+        Option(rich_help_panel=_GRID, help="Of --random, and of `random` and numpy in each call."),
     ] = 0
     jobs: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--jobs", "-j", rich_help_panel=_GRID, help="Worker processes.", show_default="cores"
         ),
     ] = None
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", rich_help_panel=_GRID, help="Stop at a failed run.")
+        bool, Option("--fail-fast", rich_help_panel=_GRID, help="Stop at a failed run.")
     ] = False
     keep_going: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--keep-going", rich_help_panel=_GRID, help="Even if the first runs all fail alike."
         ),
     ] = False
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", rich_help_panel=_GRID, help="Each run in a process of its own."),
+        Option("--fresh", rich_help_panel=_GRID, help="Each run in a process of its own."),
     ] = False
     on: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="CLUSTER",
             rich_help_panel=_GRID,
             help="Call elsewhere: ray, dask or slurm.",
@@ -122,7 +116,7 @@ class GridOptions(Options):
     ] = None
     on_option: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--on-option",
             metavar="NAME=VALUE",
             rich_help_panel=_GRID,
@@ -131,7 +125,7 @@ class GridOptions(Options):
     ] = None
     save_by: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="WHO",
             rich_help_panel=_GRID,
             help="With --on: workers, or the driver where they do not see the lake.",
@@ -139,7 +133,7 @@ class GridOptions(Options):
     ] = "workers"
     sweep: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="LABEL",
             rich_help_panel=_GRID,
             help="What to call it.",
@@ -177,7 +171,7 @@ class FoldOptions(Options):
 
     folds: Annotated[
         int | None,
-        typer.Option(
+        Option(
             metavar="N",
             rich_help_panel=_FOLDS,
             help="Divide start to end in so many folds, each run in and out of sample.",
@@ -185,7 +179,7 @@ class FoldOptions(Options):
     ] = None
     train: Annotated[
         float | None,
-        typer.Option(
+        Option(
             metavar="SHARE",
             rich_help_panel=_FOLDS,
             help="Part that is in sample.",

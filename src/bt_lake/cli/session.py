@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,13 @@ class Session:
         from bt_lake.lake import Lake
 
         return Lake(self.path, existing=self.existing, wait=self.wait_s, announce=messages.say)
+
+    def begin(self) -> None:
+        """Open the lake while the command is loaded, if it is there."""
+        from bt_lake.warehouse.errors import LakeError
+
+        with suppress(LakeError):
+            self.reader.begin()
 
     @property
     def exit_code(self) -> int:

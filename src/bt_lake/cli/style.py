@@ -37,6 +37,12 @@ class Style:
 PLAIN = Style()
 
 
+def columns_of_terminal() -> int:
+    from shutil import get_terminal_size  # which loads three compressors
+
+    return get_terminal_size().columns
+
+
 def style_of(stream: TextIO | None) -> Style:
     """NO_COLOR turns colour off, FORCE_COLOR on; otherwise a terminal that knows it has it."""
     if stream is None or os.environ.get("NO_COLOR"):

@@ -3,7 +3,3 @@
 A room that knows no run: `charts` draws series, bars, grids and points on the `scales`, `Picture`
 writes itself. Colours are those of the `theme`, light and dark; every label is text.
 """
-
-from bt_lake.drawing.picture import Picture
-
-__all__ = ["Picture"]

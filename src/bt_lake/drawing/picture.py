@@ -9,15 +9,15 @@ from html import escape
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from bt_lake.drawing.kinds import check_kind
 from bt_lake.drawing.theme import INK, PAPER, STYLE, Colour, Paint, hexadecimal
-from bt_lake.warehouse.errors import BadInput, NotFound
+from bt_lake.warehouse.errors import NotFound
 from bt_lake.warehouse.wholefile import whole_file
 from bt_lake.wording.values import one_line
 
 Point: TypeAlias = tuple[float, float]
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 Fill: TypeAlias = Paint | Colour
-KINDS = (".svg", ".html")
 FONT = "system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif"
 
 
@@ -135,12 +135,6 @@ class Picture(Shown):
 
     def _repr_html_(self) -> str:
         return self.svg()
-
-
-def check_kind(path: Path) -> None:
-    """Refuse a name we cannot draw to, before anything is asked of the lake."""
-    if path.suffix.lower() not in KINDS:
-        raise BadInput(f"cannot draw {path.name}: end it with {', '.join(KINDS)}")
 
 
 def _svg(shape: Shape) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
@@ -26,6 +27,7 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._database: Database | None = None
+        self._begun: Thread | None = None
         # Whether an answer was without some files, because they may not be read.
         self.left_out = False
 
@@ -47,10 +49,27 @@ class Reader:
                 raise explain(error, self.layout) from error
             raise
 
+    def begin(self) -> None:
+        """Open the lake meanwhile; what goes wrong is said by the first question."""
+
+        def opened() -> None:
+            with suppress(Exception):
+                self._database = self._opened()
+
+        with suppress(RuntimeError):  # no thread to be had
+            self._begun = Thread(target=opened, name="bt-lake opens")
+            self._begun.start()
+
     def _open(self) -> Database:
+        if self._begun is not None:
+            self._begun.join()
+            self._begun = None
         if self._database is None:
-            self._database = Database(self.layout, partial(lock, root=self.layout.root), reads=True)
+            self._database = self._opened()
         return self._database
+
+    def _opened(self) -> Database:
+        return Database(self.layout, partial(lock, root=self.layout.root), reads=True)
 
     def probe(self) -> None:
         """Leave out what may not be read now, before a stream begins."""

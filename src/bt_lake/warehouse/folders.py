@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import sys
 import time
@@ -146,6 +145,8 @@ class Folders:
 
     def copy(self, name: str, target: str) -> None:
         """A second name for a file, or a copy where there are no hard links; durable either way."""
+        from shutil import copyfileobj  # which loads three compressors
+
         with self._at(name) as (old, old_folder), self._at(target) as (new, new_folder):
             if not stat.S_ISREG(self._status(old, old_folder).st_mode):
                 raise Damaged(f"{self._root}/{name} is not a file but a link or something else.")
@@ -157,7 +158,7 @@ class Folders:
                 os.fdopen(os.open(old, how, dir_fd=old_folder), "rb") as source,
                 self.create(target) as sink,
             ):
-                shutil.copyfileobj(source, sink, 1 << 20)
+                copyfileobj(source, sink, 1 << 20)
                 sink.flush()
                 os.fsync(sink.fileno())
 
@@ -180,8 +181,10 @@ class Folders:
 
     def remove_tree(self, name: str) -> None:
         """Remove a folder and all in it; links in it go, what they point to stays."""
+        from shutil import rmtree
+
         with self._at(name) as (last, folder):
-            shutil.rmtree(last, dir_fd=folder)
+            rmtree(last, dir_fd=folder)
 
     def exists(self, name: str) -> bool:
         """Whether anything has the name, a link that leads nowhere included."""

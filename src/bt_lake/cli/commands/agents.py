@@ -5,31 +5,28 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 
 
 def mcp(
     session: Session,
-    write: Annotated[bool, typer.Option("--write", help="Offer tag, untag and note, too.")] = False,
+    write: Annotated[bool, Option("--write", help="Offer tag, untag and note, too.")] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FUNCTION", help="Offer to run it: module:function, file.py:function."
-        ),
+        Option(metavar="FUNCTION", help="Offer to run it: module:function, file.py:function."),
     ] = None,
     max_trials: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Run so many trials at most, in all.")
+        int, Option(metavar="N", min=1, help="Run so many trials at most, in all.")
     ] = 100,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="End what takes longer.")
+        float, Option(metavar="SECONDS", min=0.1, help="End what takes longer.")
     ] = 30.0,
     http: Annotated[
         int | None,
-        typer.Option(metavar="PORT", min=1, max=65_535, help="Serve on 127.0.0.1, with a token."),
+        Option(metavar="PORT", min=1, max=65_535, help="Serve on 127.0.0.1, with a token."),
     ] = None,
 ) -> None:
     """Serve the lake to an agent, by the Model Context Protocol.

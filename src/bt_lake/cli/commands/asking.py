@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.output import Output
 from bt_lake.cli.rawtable import raw_layout
 from bt_lake.cli.session import Session
@@ -20,14 +19,14 @@ def sql(
     session: Session,
     out: Output,
     query: Annotated[
-        str | None, typer.Argument(metavar="SQL", help="One SELECT; - reads standard input.")
+        str | None, Argument(metavar="SQL", help="One SELECT; - reads standard input.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Read the SELECT from a file.")
+        Path | None, Option("--file", metavar="FILE", help="Read the SELECT from a file.")
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option("--value", "-v", metavar="NAME=VALUE", help="What $NAME in it stands for."),
+        Option("--value", "-v", metavar="NAME=VALUE", help="What $NAME in it stands for."),
     ] = None,
 ) -> None:
     """Ask in SQL.

@@ -6,9 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -28,20 +27,18 @@ def certify(
     session: Session,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Any unique beginning or end of a run's id."),
+        Argument(metavar="[RUN]", help="Any unique beginning or end of a run's id."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE.json", help="Write it there, and a .md beside it."
-        ),
+        Option("--output", "-o", metavar="FILE.json", help="Write it there, and a .md beside it."),
     ] = None,
     family: Annotated[
         Kin | None,
-        typer.Option(help="Among which trials.", show_default="its study, else its strategy"),
+        Option(help="Among which trials.", show_default="its study, else its strategy"),
     ] = None,
     verify: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Say whether the lake still agrees.")
+        Path | None, Option(metavar="FILE.json", help="Say whether the lake still agrees.")
     ] = None,
 ) -> int:
     """Vouch for a run and all trials of its family, as one small file.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.output import Format, Output, Row
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -22,27 +21,25 @@ def check(
     session: Session,
     out: Output,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read every byte and value; as --repair does.")
+        bool, Option("--deep", help="Read every byte and value; as --repair does.")
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only files that are newer: 7d, 2026-11-01."),
+        Option(metavar="TIME", help="Only files that are newer: 7d, 2026-11-01."),
     ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Do what `check` says --repair does.")
-    ] = False,
+    repair: Annotated[bool, Option("--repair", help="Do what `check` says --repair does.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what --repair would do, and what could be read then."),
+        Option("--dry-run", help="Say what --repair would do, and what could be read then."),
     ] = False,
     source: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--from", metavar="BACKUP", help="Take whole files from here first (with --repair)."
         ),
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take the last repair back, from _quarantine.")
+        bool, Option("--undo", help="Take the last repair back, from _quarantine.")
     ] = False,
 ) -> int:
     """Look for damage, and say what to do about it.

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.fields import Field, field, figure, plain, run_field
 from bt_lake.cli.options import Limit, MetricOption, Which
 from bt_lake.cli.output import Output
@@ -32,10 +31,10 @@ def stability(
     out: Output,
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Or filters, for the best.", show_default=False),
+        Argument(metavar="RUN...", help="Or filters, for the best.", show_default=False),
     ] = None,
     metric: MetricOption = "sharpe_ratio",
-    by: Annotated[By, typer.Option(help="The periods.")] = By.YEAR,
+    by: Annotated[By, Option(help="The periods.")] = By.YEAR,
     limit: Limit = 10,
 ) -> None:
     """A metric of runs year by year, how often good, and its trend.
@@ -82,7 +81,7 @@ def pick(
     metric: MetricOption = "sharpe_ratio",
     limit: Limit = 10,
     max_correlation: Annotated[
-        float, typer.Option(metavar="R", help="Of daily returns with any run before it.")
+        float, Option(metavar="R", help="Of daily returns with any run before it.")
     ] = 0.5,
 ) -> None:
     """The best runs that are not the same bet.

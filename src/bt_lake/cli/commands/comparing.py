@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 def compare(
     session: Session,
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of two ids or more.")
+        list[str], Argument(metavar="RUN...", help="Beginnings or ends of two ids or more.")
     ],
     out: Output,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show every metric; files hold them all anyway.")
+        bool, Option("--all", help="Show every metric; files hold them all anyway.")
     ] = False,
 ) -> None:
     """Runs side by side: what differs, and who is better in what.

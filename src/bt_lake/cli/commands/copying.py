@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.session import Session
 from bt_lake.wording.values import size
 
@@ -18,13 +17,13 @@ if TYPE_CHECKING:
 
 def backup(
     session: Session,
-    target: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups are.")],
+    target: Annotated[str, Argument(metavar="FOLDER", help="Where the backups are.")],
     keep: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Keep the newest N backups.", show_default="all"),
+        Option(metavar="N", min=1, help="Keep the newest N backups.", show_default="all"),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read the copies of earlier backups again, too.")
+        bool, Option("--verify", help="Read the copies of earlier backups again, too.")
     ] = False,
 ) -> None:
     """Copy the lake while others write to it.
@@ -52,8 +51,8 @@ def backup(
 
 def copy(
     session: Session,
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A lake: a folder, or s3://...")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="s3://..., or an empty folder.")],
+    source: Annotated[str, Argument(metavar="FROM", help="A lake: a folder, or s3://...")],
+    target: Annotated[str, Argument(metavar="TO", help="s3://..., or an empty folder.")],
 ) -> None:
     """Copy a lake to an object store, or from there to a folder.
 
@@ -79,7 +78,7 @@ def copy(
 def recover(
     session: Session,
     source: Annotated[
-        str, typer.Argument(metavar="BACKUP", help="One backup, or the folder of them: the newest.")
+        str, Argument(metavar="BACKUP", help="One backup, or the folder of them: the newest.")
     ],
 ) -> None:
     """Make the lake again from a backup, in an empty folder.
@@ -101,10 +100,10 @@ def recover(
 def merge(
     session: Session,
     others: Annotated[
-        list[str], typer.Argument(metavar="OTHER...", help="Lakes, backups, a lake's _quarantine.")
+        list[str], Argument(metavar="OTHER...", help="Lakes, backups, a lake's _quarantine.")
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say which runs would come in.")
+        bool, Option("--dry-run", help="Only say which runs would come in.")
     ] = False,
 ) -> None:
     """Take in what other lakes have and this one has not.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument
 from bt_lake.cli.fields import Field, field
 from bt_lake.cli.output import Layout, Output, Row
 from bt_lake.cli.session import Session
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from bt_lake.queries.answer import Answer
 
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
+    list[str], Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
 ]
 
 

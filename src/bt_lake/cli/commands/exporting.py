@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.options import Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
@@ -20,20 +19,20 @@ def export(
     session: Session,
     target: Annotated[
         Path,
-        typer.Argument(help="A .csv, .parquet or .sqlite file; any other name is a new lake."),
+        Argument(help="A .csv, .parquet or .sqlite file; any other name is a new lake."),
     ],
     which: Which,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="Only so many, the newest.")
+        int | None, Option("--limit", "-n", min=1, help="Only so many, the newest.")
     ] = None,
-    curves: Annotated[bool, typer.Option("--curves", help="With equity curves.")] = False,
-    trades: Annotated[bool, typer.Option("--trades", help="With trades.")] = False,
+    curves: Annotated[bool, Option("--curves", help="With equity curves.")] = False,
+    trades: Annotated[bool, Option("--trades", help="With trades.")] = False,
     spread_params: Annotated[
         bool,
-        typer.Option("--spread-params", help="A column for each parameter: param.fast, ..."),
+        Option("--spread-params", help="A column for each parameter: param.fast, ..."),
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="CSV for programs: texts like =1+1 as they are.")
+        bool, Option("--raw", help="CSV for programs: texts like =1+1 as they are.")
     ] = False,
 ) -> None:
     """Runs as CSV, Parquet, SQLite or another lake.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 
@@ -14,7 +13,7 @@ from bt_lake.cli.session import Session
 def history(
     session: Session,
     out: Output,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to show.")] = 20,
+    limit: Annotated[int, Option("--limit", "-n", min=1, help="How many to show.")] = 20,
 ) -> None:
     """What was done in the lake, the newest first.
 

@@ -5,27 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 
 
 def importance(
     session: Session,
-    strategy: Annotated[str, typer.Argument(help="Name of the strategy.")],
+    strategy: Annotated[str, Argument(help="Name of the strategy.")],
     which: Which,
     out: Output,
     metric: MetricOption = "sharpe_ratio",
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the shares: .svg or .html.")
+        Path | None, Option(metavar="FILE", help="Draw the shares: .svg or .html.")
     ] = None,
     parallel: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw each run as a line over the parameters."),
+        Option(metavar="FILE", help="Draw each run as a line over the parameters."),
     ] = None,
 ) -> None:
     """What share of a metric's variance each parameter brings.

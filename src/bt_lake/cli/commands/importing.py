@@ -7,10 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Argument, Option, Options
 from bt_lake.cli.fields import plain
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
@@ -40,7 +38,7 @@ class Part(Options):
 
     table: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--table",
             metavar="NAME",
             help="The table with the runs.",
@@ -49,9 +47,7 @@ class Part(Options):
     ] = None
     study: Annotated[
         str | None,
-        typer.Option(
-            "--study", metavar="NAME", help="The study of Optuna.", show_default="all of them"
-        ),
+        Option("--study", metavar="NAME", help="The study of Optuna.", show_default="all of them"),
     ] = None
 
 
@@ -61,13 +57,11 @@ class Meanings(Options):
 
     map_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map", metavar="THEIRS=OURS", help="What a column is, such as algo=strategy."
-        ),
+        Option("--map", metavar="THEIRS=OURS", help="What a column is, such as algo=strategy."),
     ] = None
     unit: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--unit",
             metavar="COLUMN=UNIT",
             help="The unit of a column: percent, fraction or money.",
@@ -75,7 +69,7 @@ class Meanings(Options):
     ] = None
     set_: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--set",
             metavar="COLUMN=VALUE",
             help="Say it of all runs, whatever the store says: strategy=rl.",
@@ -83,7 +77,7 @@ class Meanings(Options):
     ] = None
     map_value: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--map-value",
             metavar="COLUMN.VALUE=OURS",
             help="What a value means, such as status.timeout=failed.",
@@ -109,27 +103,27 @@ def import_store(
     out: Output,
     kind: Annotated[
         Kind,
-        typer.Argument(
+        Argument(
             help="What it is: sqlite, postgres, zarr, mlflow, optuna or wandb.", metavar="KIND"
         ),
     ],
     where: Annotated[
-        str, typer.Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
+        str, Argument(metavar="WHERE", help="Its file, folder or URL.", show_default=False)
     ],
     part: Part,
     meanings: Meanings,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a row for one value that cannot be read.")
+        bool, Option("--strict", help="Refuse a row for one value that cannot be read.")
     ] = False,
     update: Annotated[
         bool,
-        typer.Option("--update", help="Make new versions of runs whose rows were changed since."),
+        Option("--update", help="Make new versions of runs whose rows were changed since."),
     ] = False,
     errors: Annotated[
         Path | None,
-        typer.Option("--errors", metavar="FILE", help="Write all that did not come over, as CSV."),
+        Option("--errors", metavar="FILE", help="Write all that did not come over, as CSV."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen.")] = False,
 ) -> int:
     """Take in the runs of an older store.
 

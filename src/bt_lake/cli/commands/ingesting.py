@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Argument, Option, Options
 from bt_lake.cli.options import Spends
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -37,11 +35,11 @@ class Reading(Options):
 
     time_zone: Annotated[
         str | None,
-        typer.Option("--time-zone", metavar="ZONE", help="Zone of a platform's times."),
+        Option("--time-zone", metavar="ZONE", help="Zone of a platform's times."),
     ] = None
     day_first: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--day-first/--month-first",
             help="How to read 04/03/2025.",
             show_default="as the file tells",
@@ -49,17 +47,17 @@ class Reading(Options):
     ] = None
     decimal: Annotated[
         str | None,
-        typer.Option("--decimal", metavar="MARK", help="The mark of decimals: . or , ."),
+        Option("--decimal", metavar="MARK", help="The mark of decimals: . or , ."),
     ] = None
     trades: Annotated[
-        bool, typer.Option("--trades", help="The files are lists of trades, one a row.")
+        bool, Option("--trades", help="The files are lists of trades, one a row.")
     ] = False
     returns: Annotated[
-        bool, typer.Option("--returns", help="The files are returns: a date and a return a row.")
+        bool, Option("--returns", help="The files are returns: a date and a return a row.")
     ] = False
     columns: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--columns", metavar="OURS=THEIRS,...", help="Which column is which, with --trades."
         ),
     ] = None
@@ -69,19 +67,15 @@ def ingest(
     session: Session,
     paths: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PATH...", help="Files, folders, other lakes; - is ndjson on stdin."
-        ),
+        Argument(metavar="PATH...", help="Files, folders, other lakes; - is ndjson on stdin."),
     ],
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="COLUMN=VALUE", help="Say it of all runs, whatever the files say."
-        ),
+        Option("--set", metavar="COLUMN=VALUE", help="Say it of all runs, whatever the files say."),
     ] = None,
     on_error: Annotated[
         OnError | None,
-        typer.Option(
+        Option(
             "--on-error",
             help="Stop at the first bad file, or list it and go on.",
             show_default="stop; skip with --watch",
@@ -89,15 +83,13 @@ def ingest(
     ] = None,
     unique: Annotated[
         bool,
-        typer.Option(
-            "--unique", help="Refuse runs of the same labels, period and params as another."
-        ),
+        Option("--unique", help="Refuse runs of the same labels, period and params as another."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen.")] = False,
     reading: Reading = Reading(),
     study: Spends = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with what appears, until Ctrl-C.")
+        bool, Option("--watch", help="Go on with what appears, until Ctrl-C.")
     ] = False,
 ) -> int:
     """Take in results: files, folders, other lakes.

@@ -6,9 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.fields import Field, field, figure, plain, run_field
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Format, Output
@@ -17,7 +16,7 @@ from bt_lake.warehouse.errors import NotFound
 from bt_lake.wording.values import share_of_few
 
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
+    list[str], Argument(metavar="RUN...", help="Beginnings or ends of the ids of runs.")
 ]
 
 
@@ -31,15 +30,15 @@ def regimes(
     runs: Runs,
     out: Output,
     by: Annotated[
-        Way, typer.Option(help="Calendar years, or thirds of how wild the benchmark was.")
+        Way, Option(help="Calendar years, or thirds of how wild the benchmark was.")
     ] = Way.YEAR,
     by_regime: Annotated[
         Path | None,
-        typer.Option("--by-regime", metavar="FILE.csv", help="Spans of your own: from, to, name."),
+        Option("--by-regime", metavar="FILE.csv", help="Spans of your own: from, to, name."),
     ] = None,
     benchmark: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--benchmark", metavar="RUN|FILE.csv", help="Whose volatility; else the curve's own."
         ),
     ] = None,
@@ -70,9 +69,9 @@ def live(
     session: Session,
     run: Run,
     out: Output,
-    against: Annotated[str, typer.Option(metavar="RUN", help="Its backtest.", show_default=False)],
-    draws: Annotated[int, typer.Option("--draws", "-n", min=100, help="How many.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    against: Annotated[str, Option(metavar="RUN", help="Its backtest.", show_default=False)],
+    draws: Annotated[int, Option("--draws", "-n", min=100, help="How many.")] = 2000,
+    seed: Annotated[int, Option(help="Of the drawing.")] = 0,
 ) -> None:
     """A live run against its backtest: is it still the same?
 

@@ -6,9 +6,8 @@ import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.fields import Field, field, figure, plain
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.sections import Section, stacked
@@ -27,9 +26,7 @@ def init(
     session: Session,
     shared: Annotated[
         bool,
-        typer.Option(
-            "--shared", help="Let the folder's group write, whatever the umask of each user."
-        ),
+        Option("--shared", help="Let the folder's group write, whatever the umask of each user."),
     ] = False,
 ) -> None:
     """Make an empty lake. (The first write makes one, too.)
@@ -150,7 +147,7 @@ def compact(
     session: Session,
     grace: Annotated[
         float | None,
-        typer.Option(
+        Option(
             metavar="SECONDS",
             min=0,
             help="How long readers may go on using the files replaced now.",

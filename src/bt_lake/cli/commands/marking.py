@@ -5,25 +5,24 @@ from __future__ import annotations
 import shlex
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.options import Which, Yes
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput, NotFound
 
 Runs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RUN...]", help="Beginnings or ends of ids; or use filters."),
+    Argument(metavar="[RUN...]", help="Beginnings or ends of ids; or use filters."),
 ]
 
 
 def tag(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="TAG", help="A word of your own.")],
+    name: Annotated[str, Argument(metavar="TAG", help="A word of your own.")],
     which: Which,
     runs: Runs = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the tag off.")] = False,
+    remove: Annotated[bool, Option("--remove", help="Take the tag off.")] = False,
     yes: Yes = False,
 ) -> None:
     """Tag runs, such as those that are paper traded.
@@ -47,7 +46,7 @@ def tag(
 
 def note(
     session: Session,
-    text: Annotated[str, typer.Argument(help="What to remember.")],
+    text: Annotated[str, Argument(help="What to remember.")],
     which: Which,
     runs: Runs = None,
     yes: Yes = False,
@@ -71,7 +70,7 @@ def delete(
     which: Which,
     runs: Runs = None,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Remove them altogether; this cannot be undone.")
+        bool, Option("--forget", help="Remove them altogether; this cannot be undone.")
     ] = False,
     yes: Yes = False,
 ) -> None:

@@ -6,12 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.wording.values import short_id
 
@@ -23,23 +22,21 @@ class Often(StrEnum):
 
 def portfolio(
     session: Session,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
+    runs: Annotated[list[str], Argument(metavar="RUN...", help="Two runs or more.")],
     out: Output,
     weights: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="equal|inverse-vol|hrp|RUN=W,...|FILE.csv",
             help="How much of each; hrp: by risk; a file has columns run and weight.",
         ),
     ] = "equal",
-    rebalance: Annotated[Often, typer.Option(help="When to go back to them.")] = Often.MONTHLY,
-    capital: Annotated[float, typer.Option(help="What it begins with.")] = 100_000.0,
+    rebalance: Annotated[Often, Option(help="When to go back to them.")] = Often.MONTHLY,
+    capital: Annotated[float, Option(help="What it begins with.")] = 100_000.0,
     save: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep it as a run of this strategy.")
+        str | None, Option(metavar="NAME", help="Keep it as a run of this strategy.")
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg or .html.")
-    ] = None,
+    plot: Annotated[Path | None, Option(metavar="FILE", help="Draw it: .svg or .html.")] = None,
 ) -> None:
     """Runs held together: the mix, and what each adds to its risk.
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Option, Options
 from bt_lake.cli.fields import Field, field, figure, judged, plain
 from bt_lake.cli.options import From, To, Which
 from bt_lake.cli.output import Format, Output
@@ -26,23 +24,23 @@ class Judging(Options):
     """How the trials are resampled, and what they are held against."""
 
     splits: Annotated[
-        int, typer.Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
+        int, Option(metavar="S", help="Blocks that CSCV cuts the dates into; even.")
     ] = 16
     bootstraps: Annotated[
-        int, typer.Option(metavar="N", help="Resamples that show what luck brings.")
+        int, Option(metavar="N", help="Resamples that show what luck brings.")
     ] = 5000
     block: Annotated[
         float | None,
-        typer.Option(
+        Option(
             metavar="ROWS",
             help="Mean length of a resampled block.",
             show_default="cube root of the dates, more with memory",
         ),
     ] = None
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0
+    seed: Annotated[int, Option(help="Of the resampling.")] = 0
     benchmark: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="RUN|FILE.csv|RATE",
             help="Judge what is gained above a run, a file of prices, or a rate a year.",
             show_default="0",
@@ -50,7 +48,7 @@ class Judging(Options):
     ] = None
     peeking: Annotated[
         bool,
-        typer.Option("--peeking", help="A bound for who looks after every trial, at every look."),
+        Option("--peeking", help="A bound for who looks after every trial, at every look."),
     ] = False
 
 
@@ -62,11 +60,11 @@ def overfit(
     end: To = None,
     per: Annotated[
         str | None,
-        typer.Option(metavar="LABEL,...", help="A family and a line for each: symbol."),
+        Option(metavar="LABEL,...", help="A family and a line for each: symbol."),
     ] = None,
     judging: Judging = Judging(),
     more: Annotated[
-        bool, typer.Option("--more", help="Further statistics; each trial's with --format json.")
+        bool, Option("--more", help="Further statistics; each trial's with --format json.")
     ] = False,
 ) -> None:
     """What the best of many trials is worth, beside plain luck.

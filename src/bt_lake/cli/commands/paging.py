@@ -6,9 +6,8 @@ import os
 import sys
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 
@@ -16,23 +15,23 @@ from bt_lake.cli.session import Session
 def page(
     session: Session,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; 0.0.0.0 is every network.")
+        str, Option(metavar="ADDRESS", help="Where to listen; 0.0.0.0 is every network.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65_535, show_default="8321, or the next free one", help="0: any."),
+        Option(min=0, max=65_535, show_default="8321, or the next free one", help="0: any."),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Change nothing: no tags, notes, deleting, runs.")
+        bool, Option("--read-only", help="Change nothing: no tags, notes, deleting, runs.")
     ] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FUNCTION", help="module:function that may be run from the page, or a folder."
         ),
     ] = None,
     no_open: Annotated[
-        bool, typer.Option("--no-open", help="Print the address and open no browser.")
+        bool, Option("--no-open", help="Print the address and open no browser.")
     ] = False,
 ) -> None:
     """Look at the lake in a browser: runs, curves, sweeps.

@@ -6,9 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.options import Which
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
@@ -25,26 +24,26 @@ def report(
     which: Which,
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Beginnings or ends of ids.", show_default=False),
+        Argument(metavar="RUN...", help="Beginnings or ends of ids.", show_default=False),
     ] = None,
     benchmark: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="RUN|FILE.csv|RATE",
             help="What one run is set beside: a run, a file of prices, or a rate a year.",
             show_default="that of the curve",
         ),
     ] = None,
     rf: Annotated[
-        float, typer.Option(metavar="RATE", help="Risk-free rate a year, as 0.03 for 3%.")
+        float, Option(metavar="RATE", help="Risk-free rate a year, as 0.03 for 3%.")
     ] = 0.0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a file: .html or .md."),
+        Option("--output", "-o", metavar="FILE", help="Write to a file: .html or .md."),
     ] = None,
     format: Annotated[
         Written | None,
-        typer.Option("--format", "-f", help="A page with pictures, or tables for a pull request."),
+        Option("--format", "-f", help="A page with pictures, or tables for a pull request."),
     ] = None,
 ) -> None:
     """One page on a run, on several, or on a family of trials.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Output
@@ -25,18 +24,18 @@ def reproduce(
     session: Session,
     run: Run,
     out: Output,
-    everything: Annotated[bool, typer.Option("--all", help="Show every metric.")] = False,
+    everything: Annotated[bool, Option("--all", help="Show every metric.")] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FUNCTION",
             help="Code outside the current folder that may run for this lake; remembered.",
         ),
     ] = None,
     changed_code: Annotated[
-        bool, typer.Option("--changed-code", help="Run the code as it is now.")
+        bool, Option("--changed-code", help="Run the code as it is now.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
     """Run again what made a run, and show both side by side.
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.foreign import stdout_kept_clean
 from bt_lake.cli.options import Limit, MetricOption, Spends, Which
 from bt_lake.cli.output import Output
@@ -29,9 +28,7 @@ def run(
     out: Output,
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="FUNCTION", help="package.module:function, or path/to/file.py:function."
-        ),
+        Argument(metavar="FUNCTION", help="package.module:function, or path/to/file.py:function."),
     ],
     told: LabelOptions,
     call: CallOptions,
@@ -42,7 +39,7 @@ def run(
     study: Spends = None,
     strategy: Annotated[
         str | None,
-        typer.Option(
+        Option(
             rich_help_panel=LABELS,
             help="Name of the strategy.",
             show_default="as the result says, else the function's or its file's",

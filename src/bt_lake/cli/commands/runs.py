@@ -7,16 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Option, Options
 from bt_lake.cli.fields import JUDGED
 from bt_lake.cli.options import FamilyOf, From, Key, Limit, Metric, To, Which
 from bt_lake.cli.output import Output
 from bt_lake.cli.runtable import ASKED, RunLayout, chosen_layout
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 from bt_lake.queries.names import PARAM, meant
 from bt_lake.warehouse.errors import BadInput, NotFound
 
@@ -33,7 +31,7 @@ class Order(StrEnum):
 
 Columns = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--columns",
         metavar="NAME,...",
         rich_help_panel="Output",
@@ -47,17 +45,17 @@ def list_runs(
     which: Which,
     out: Output,
     sort: Annotated[
-        str, typer.Option("--sort", "-s", help="A column, a metric or param.NAME.")
+        str, Option("--sort", "-s", help="A column, a metric or param.NAME.")
     ] = "created_at",
-    order: Annotated[Order, typer.Option(help="Largest or smallest first.")] = Order.DESC,
+    order: Annotated[Order, Option(help="Largest or smallest first.")] = Order.DESC,
     limit: Limit = 20,
-    everything: Annotated[bool, typer.Option("--all", help="Without a limit.")] = False,
+    everything: Annotated[bool, Option("--all", help="Without a limit.")] = False,
     after: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on after the last run of a page.")
+        str | None, Option(metavar="RUN", help="Go on after the last run of a page.")
     ] = None,
     columns: Columns = None,
     running: Annotated[
-        bool, typer.Option("--running", help="What is being run right now, and how far it is.")
+        bool, Option("--running", help="What is being run right now, and how far it is.")
     ] = False,
 ) -> None:
     """The runs of the lake, newest first.
@@ -97,11 +95,11 @@ class Luck(Options):
     """Whether a ranking is shown beside luck, and over which trials that is counted."""
 
     deflate: Annotated[
-        bool, typer.Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
+        bool, Option("--deflate", help="Show what the Sharpe ratio is worth beside luck.")
     ] = False
     family: Annotated[
         FamilyOf | None,
-        typer.Option(
+        Option(
             help="Count luck over all trials of the same ..., not those of the filters alone.",
             show_default="what the filters select",
         ),
@@ -118,16 +116,14 @@ class Several(Options):
 
     pareto: Annotated[
         str | None,
-        typer.Option(
-            metavar="METRIC,...", help="Those that no other run is as good as in all of these."
-        ),
+        Option(metavar="METRIC,...", help="Those that no other run is as good as in all of these."),
     ] = None
     score: Annotated[
         str | None,
-        typer.Option(metavar="SUM", help='By a sum over ranks: "2*sharpe_ratio + calmar_ratio".'),
+        Option(metavar="SUM", help='By a sum over ranks: "2*sharpe_ratio + calmar_ratio".'),
     ] = None
     over: Annotated[
-        Scale, typer.Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
+        Scale, Option(help="What the score is over: ranks from 0 to 1, or z-scores.")
     ] = Scale.RANKS
 
     @property
@@ -145,14 +141,14 @@ def best(
     metric: Metric = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", min=1, help="How many runs.", show_default="10; 1 per group"),
+        Option("--limit", "-n", min=1, help="How many runs.", show_default="10; 1 per group"),
     ] = None,
     per: Annotated[
         str | None,
-        typer.Option(metavar="LABEL,...", help="The best of each: symbol, or symbol,timeframe."),
+        Option(metavar="LABEL,...", help="The best of each: symbol, or symbol,timeframe."),
     ] = None,
     order: Annotated[
-        Order | None, typer.Option(help="Largest or smallest first; else what is better.")
+        Order | None, Option(help="Largest or smallest first; else what is better.")
     ] = None,
     luck: Luck = Luck(),
     start: From = None,
@@ -160,7 +156,7 @@ def best(
     several: Several = Several(),
     columns: Columns = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the front of --pareto: .svg or .html.")
+        Path | None, Option(metavar="FILE", help="Draw the front of --pareto: .svg or .html.")
     ] = None,
 ) -> None:
     """The best runs by a metric, and what sets them apart.
@@ -228,11 +224,11 @@ def lookup(
     labels: Key,
     keys: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="A file of keys, a row each; - reads standard input."),
+        Option(metavar="CSV", help="A file of keys, a row each; - reads standard input."),
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
+        Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; give all of them."),
     ] = None,
 ) -> None:
     """The latest run of exactly these labels and parameters.

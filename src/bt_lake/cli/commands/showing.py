@@ -6,13 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.options import FamilyOf, Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 from bt_lake.errors import BadInput
 from bt_lake.wording.values import harmless
 
@@ -24,23 +23,21 @@ def show(
     run: Run,
     out: Output,
     family: Annotated[
-        FamilyOf, typer.Option(help="The trials that luck is counted over.")
+        FamilyOf, Option(help="The trials that luck is counted over.")
     ] = FamilyOf.STRATEGY,
     log: Annotated[
-        bool, typer.Option("--log", help="What the run printed (its last 64 KB), and nothing else.")
+        bool, Option("--log", help="What the run printed (its last 64 KB), and nothing else.")
     ] = False,
     more: Annotated[
         bool,
-        typer.Option(
-            "--more", help="Numbers that are stored nowhere: intervals, Omega, Kelly, seasons."
-        ),
+        Option("--more", help="Numbers that are stored nowhere: intervals, Omega, Kelly, seasons."),
     ] = False,
     rf: Annotated[
-        float, typer.Option("--rf", metavar="RATE", help="Risk-free rate a year, with --more.")
+        float, Option("--rf", metavar="RATE", help="Risk-free rate a year, with --more.")
     ] = 0.0,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw equity and drawdown: .svg or .html."),
+        Option(metavar="FILE", help="Draw equity and drawdown: .svg or .html."),
     ] = None,
 ) -> None:
     """One run in full: origin, metrics, curve and months.

@@ -6,13 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Option
 from bt_lake.cli.options import Run
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 
 
 class Of(StrEnum):
@@ -30,27 +29,27 @@ def simulate(
     session: Session,
     run: Run,
     out: Output,
-    of: Annotated[Of, typer.Option(help="What the paths are made of.")] = Of.RETURNS,
+    of: Annotated[Of, Option(help="What the paths are made of.")] = Of.RETURNS,
     how: Annotated[
         Way | None,
-        typer.Option(
+        Option(
             help="Drawn in blocks, one by one, or all in another order.",
             show_default="blocks; of trades shuffle",
         ),
     ] = None,
-    paths: Annotated[int, typer.Option("--paths", "-n", min=1, help="How many.")] = 1000,
+    paths: Annotated[int, Option("--paths", "-n", min=1, help="How many.")] = 1000,
     block: Annotated[
         float | None,
-        typer.Option(
+        Option(
             metavar="RETURNS", help="Mean length of a block.", show_default="cube root of them all"
         ),
     ] = None,
     ruin: Annotated[
-        float, typer.Option(metavar="SHARE", help="So much of the start lost is ruin.")
+        float, Option(metavar="SHARE", help="So much of the start lost is ruin.")
     ] = 0.5,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    seed: Annotated[int, Option(help="Of the drawing.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the bands: .svg or .html.")
+        Path | None, Option(metavar="FILE", help="Draw the bands: .svg or .html.")
     ] = None,
 ) -> None:
     """How a run might have gone: other orders, other draws, ruin.

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
-from bt_lake.cli.binding import Options
+from bt_lake.cli.declaring import Argument, Option, Options
 from bt_lake.cli.output import Format, Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse.errors import BadInput
@@ -28,21 +26,19 @@ class Opening(Options):
     """What is fixed when a study is opened."""
 
     hypothesis: Annotated[
-        str | None, typer.Option(rich_help_panel=_OPEN, help="What you expect, in a sentence.")
+        str | None, Option(rich_help_panel=_OPEN, help="What you expect, in a sentence.")
     ] = None
     budget: Annotated[
         int | None,
-        typer.Option(metavar="N", rich_help_panel=_OPEN, help="How many trials it may have."),
+        Option(metavar="N", rich_help_panel=_OPEN, help="How many trials it may have."),
     ] = None
     holdout: Annotated[
         str | None,
-        typer.Option(
-            metavar="FROM:[TO]", rich_help_panel=_OPEN, help="Days that no trial may see."
-        ),
+        Option(metavar="FROM:[TO]", rich_help_panel=_OPEN, help="Days that no trial may see."),
     ] = None
     metric: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--metric",
             "-m",
             rich_help_panel=_OPEN,
@@ -52,13 +48,13 @@ class Opening(Options):
     ] = None
     alpha: Annotated[
         float | None,
-        typer.Option(
+        Option(
             rich_help_panel=_OPEN, help="Rate of false alarms that you accept.", show_default="0.05"
         ),
     ] = None
     looks: Annotated[
         int | None,
-        typer.Option(
+        Option(
             metavar="N",
             rich_help_panel=_OPEN,
             help="How many candidates may see the holdout.",
@@ -67,7 +63,7 @@ class Opening(Options):
     ] = None
     overrun: Annotated[
         Overrun | None,
-        typer.Option(
+        Option(
             rich_help_panel=_OPEN, help="What becomes of trials too many.", show_default="refuse"
         ),
     ] = None
@@ -85,18 +81,18 @@ def study(
     out: Output,
     opening: Opening,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The study; without one, all of them.")
+        str | None, Argument(metavar="[NAME]", help="The study; without one, all of them.")
     ] = None,
     look: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="RUN",
             rich_help_panel=_CLOSE,
             help="Show what this candidate did in the holdout, on record.",
         ),
     ] = None,
     decide: Annotated[
-        bool, typer.Option("--decide", rich_help_panel=_CLOSE, help="Close it by its rule.")
+        bool, Option("--decide", rich_help_panel=_CLOSE, help="Close it by its rule.")
     ] = False,
 ) -> None:
     """Open a study, or see how far it is.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
 from bt_lake.cli.commands.runs import names
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.fields import JUDGED, Field, figure, judged, plain
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Layout, Output, Row
@@ -27,25 +26,25 @@ def aggregate(
     which: Which,
     out: Output,
     of: Annotated[
-        str | None, typer.Argument(metavar="[METRIC]", help="As --metric.", show_default=False)
+        str | None, Argument(metavar="[METRIC]", help="As --metric.", show_default=False)
     ] = None,
     by: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="LABEL,...",
             help="Labels, param.NAME, or day, week, month, year the run was made.",
         ),
     ] = "strategy",
     metric: MetricOption = "sharpe_ratio",
     quantiles: Annotated[
-        str, typer.Option(metavar="Q,...", help="Quantiles to show beside mean and median.")
+        str, Option(metavar="Q,...", help="Quantiles to show beside mean and median.")
     ] = "0.25,0.75",
     above: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Share of those with the metric that are above this."),
+        Option(metavar="X", help="Share of those with the metric that are above this."),
     ] = None,
     deflate: Annotated[
-        bool, typer.Option("--deflate", help="Count trials; what the best Sharpe ratio is worth.")
+        bool, Option("--deflate", help="Count trials; what the best Sharpe ratio is worth.")
     ] = False,
 ) -> None:
     """A metric over groups of runs: mean, median, quantiles.

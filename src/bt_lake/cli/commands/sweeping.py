@@ -7,15 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.fields import field, plain
 from bt_lake.cli.heatmap import heatmap_of
 from bt_lake.cli.options import MetricOption, Which
 from bt_lake.cli.output import Format, Output, Written
 from bt_lake.cli.session import Session
-from bt_lake.drawing.picture import check_kind
+from bt_lake.drawing.kinds import check_kind
 from bt_lake.wording.metrics import metric_text, short
 from bt_lake.wording.values import text
 
@@ -43,24 +42,18 @@ class Form(StrEnum):
 
 def sweep(
     session: Session,
-    strategy: Annotated[str, typer.Argument(help="Name of the strategy.")],
+    strategy: Annotated[str, Argument(help="Name of the strategy.")],
     which: Which,
     out: Output,
-    x: Annotated[str, typer.Option("-x", metavar="NAME", help="A parameter, or a label.")],
-    y: Annotated[
-        str | None, typer.Option("-y", metavar="NAME", help="A second one, for a grid.")
-    ] = None,
+    x: Annotated[str, Option("-x", metavar="NAME", help="A parameter, or a label.")],
+    y: Annotated[str | None, Option("-y", metavar="NAME", help="A second one, for a grid.")] = None,
     metric: MetricOption = "sharpe_ratio",
-    how: Annotated[
-        How, typer.Option(help="How runs that share a cell become one number.")
-    ] = How.MEAN,
+    how: Annotated[How, Option(help="How runs that share a cell become one number.")] = How.MEAN,
     form: Annotated[
         Form | None,
-        typer.Option("--as", help="Heatmap is for the terminal, long for everything else."),
+        Option("--as", help="Heatmap is for the terminal, long for everything else."),
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it: .svg or .html.")
-    ] = None,
+    plot: Annotated[Path | None, Option(metavar="FILE", help="Draw it: .svg or .html.")] = None,
 ) -> None:
     """A metric over one or two parameters: a heatmap, or the numbers.
 

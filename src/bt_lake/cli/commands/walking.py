@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import typer
-
 from bt_lake.cli import messages
+from bt_lake.cli.declaring import Argument, Option
 from bt_lake.cli.fields import Field, field, figure, plain
 from bt_lake.cli.options import Limit, MetricOption, Which
 from bt_lake.cli.output import Format, Layout, Output, Row
@@ -22,11 +21,11 @@ _LABELS = ("strategy", "symbol", "timeframe", "exit_rule", "fold")
 
 def walkforward(
     session: Session,
-    strategy: Annotated[str, typer.Argument(help="Name of the strategy.", show_default=False)],
+    strategy: Annotated[str, Argument(help="Name of the strategy.", show_default=False)],
     which: Which,
     out: Output,
     metric: MetricOption = "sharpe_ratio",
-    seed: Annotated[int, typer.Option(help="Of the random choices.")] = 0,
+    seed: Annotated[int, Option(help="Of the random choices.")] = 0,
 ) -> None:
     """What was best in each fold, traded out of sample.
 
