@@ -226,7 +226,7 @@ def test_where_is_one_condition_however_it_is_bracketed(lake, where):
         "from best('sharpe_ratio', n := 1)",
         "from aggregate('strategy')",
         "from sweep('sma_cross', 'fast')",
-        "from history()",
+        "from newest()",
         "select count(*) over (partition by strategy), run_id from runs qualify true",
         "from duckdb_columns() where table_name = 'runs'",
         "select error('x') where false",
@@ -326,7 +326,7 @@ def test_what_is_let_through_is_a_list_that_somebody_looked_at():
 
     assert sorted(_TABLE_FUNCTIONS) == [
         "aggregate", "best", "deflated", "drawdowns", "duckdb_columns", "duckdb_functions",
-        "duckdb_tables", "duckdb_views", "generate_series", "history", "json_each", "json_tree", "pragma_table_info",
+        "duckdb_tables", "duckdb_views", "generate_series", "json_each", "json_tree", "newest", "pragma_table_info",
         "range", "repeat", "sweep", "unnest",
     ]  # fmt: skip
     assert sorted(_EXTRACTORS) == ["->>", "json_extract_string"]

@@ -57,8 +57,8 @@ BEST = 'select "rank", run_id, round(value, 9) from '
         "select x, y, round(value, 9), runs from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio')",
         "select x, y, round(value, 9), runs from sweep('momentum', 'slow')",
         "select x, y, round(value, 9), runs from sweep('momentum', 'symbol', 'param.stop', 'my_score')",
-        "select run_id from history(n := 7)",
-        "select count(*) from history()",
+        "select run_id from newest(n := 7)",
+        "select count(*) from newest()",
         "select count(*), (select count(*) from trials) from runs",
         "select run_id, round(min(drawdown), 9) from equity group by all order by 1",
         'select run_id, month, round("return", 9) from monthly_returns order by all',
@@ -120,7 +120,7 @@ def test_sweep_is_the_same_as_the_method(golden):
     ]
 
 
-def test_history_is_the_newest_first(golden):
-    macro = golden.lake.sql("from history(n := 25)")
+def test_newest_is_the_newest_first(golden):
+    macro = golden.lake.sql("from newest(n := 25)")
     assert macro["run_id"].to_list() == golden.lake.runs(n=25)["run_id"].to_list()
     assert set(macro.columns) == set(golden.lake.runs(n=1).columns)

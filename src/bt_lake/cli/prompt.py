@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WELCOME = """\
 Views: runs, trials, equity, trades, events, monthly_returns.
-Macros: best, aggregate, sweep, history. End a query with ; and leave with .quit or Ctrl-D."""
+Macros: best, aggregate, sweep, newest. End a query with ; and leave with .quit or Ctrl-D."""
 
 
 def duckdb_shell(layout: Layout) -> int | None:

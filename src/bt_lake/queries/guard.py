@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _TABLE_FUNCTIONS = {
-    *("best", "aggregate", "sweep", "history", "drawdowns", "deflated"),
+    *("best", "aggregate", "sweep", "newest", "drawdowns", "deflated"),
     *("range", "generate_series", "unnest", "repeat", "json_each", "json_tree"),
     *("duckdb_columns", "duckdb_functions", "duckdb_tables", "duckdb_views", "pragma_table_info"),
 }

@@ -25,7 +25,7 @@ from bt_lake.warehouse.values import MOST_PARTS, NUMBER
 _HEADER = """\
 -- A bt-lake, opened in any DuckDB from 1.4 on:   cd lake && duckdb -init lake.sql
 -- Views: runs, trials, equity, trades, events, monthly_returns, studies, study_trials.
--- Macros: best, aggregate, sweep, history, deflated.
+-- Macros: best, aggregate, sweep, newest, deflated.
 -- What others add after you opened it shows after:   .read {file}
 """
 

@@ -32,7 +32,7 @@ def sql(
     """Ask in SQL.
 
     Views: runs, trials, equity, trades, events, monthly_returns. Macros: best, aggregate, sweep,
-    history. It cannot write, or read anything but the lake. Values are shown as they are stored.
+    newest. It cannot write, or read anything but the lake. Values are shown as they are stored.
 
     \b
     Examples:

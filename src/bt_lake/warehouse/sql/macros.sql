@@ -3,7 +3,7 @@
 --      from best('sharpe_ratio', n := 5, strategy := 'sma_cross', min_trades := 30);
 --      from aggregate('strategy');   from aggregate('param.fast', metric := 'my_score');
 --      from sweep('sma_cross', 'fast', 'slow', 'sharpe_ratio');
---      from history(n := 20);   from drawdowns('<run_id>', n := 5);
+--      from newest(n := 20);    from drawdowns('<run_id>', n := 5);
 
 -- Where a name with dots may lead: 'a.b' to a parameter of that name, or to b in a; first to the
 -- longest names. Of many parts only to such a name, or all the way in. chr(1) is between the places.
@@ -151,8 +151,8 @@ where px is not null
 order by lake_number(px) nulls last, px, lake_number(py) nulls last, py;
 
 -- The newest runs.
-create or replace temp macro history(n := 20) as table
-with newest as materialized (
+create or replace temp macro newest(n := 20) as table
+with chosen as materialized (
   select run_id from runs order by created_at desc, run_id desc limit n
 )
 select
@@ -161,7 +161,7 @@ select
     {{hidden}},
     created_at, run_id, strategy, symbol, timeframe, status, total_return, sharpe_ratio,
     max_drawdown, total_trades, params)
-from runs join newest using (run_id)
+from runs join chosen using (run_id)
 order by created_at desc, run_id desc;
 
 -- The deepest falls of a run, by its whole id: from the last point at the peak (NULL: from the
