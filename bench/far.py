@@ -75,6 +75,9 @@ def measured(commits: int, folder: Path) -> None:
     run = {"strategy": "s", "equity": curve}
     took("save there, the first", lambda: other.save(**run, params={"n": -1}))
     took("save there, the next", lambda: other.save(**run, params={"n": -2}))
+    trade = {"entry_at": "2024-01-01", "exit_at": "2024-01-02", "side": "long", "pnl": 1.0}
+    both = {**run, "params": {"n": -4}, "trades": [trade]}
+    took("save there a curve and trades", lambda: other.save(**both))
     took("save there with unique", lambda: other.save(**run, params={"n": -3}, unique=True))
     took("tag there", lambda: other.tag("t", other.runs(n=-1)["run_id"].to_list()))
     took("compact there", other.compact)
@@ -90,6 +93,15 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    for name in ("sizes", "read", "create", "remove", "changed_at", "touch"):
+    for name in (
+        "listed",
+        "read",
+        "read_end",
+        "replace",
+        "create",
+        "remove",
+        "changed_at",
+        "touch",
+    ):
         setattr(objects.Objects, name, slow(getattr(objects.Objects, name)))
     main()

@@ -268,6 +268,35 @@ def test_a_child_without_an_answer_is_not_saved(machine, faulty, bucket):
     assert len([*bucket.rglob("c-*.parquet")]) == 2
 
 
+def test_a_curve_and_trades_are_put_at_once_and_then_the_run(machine, monkeypatch):
+    lake = machine("one")
+    lake.create()
+    both, put, order = threading.Barrier(2, timeout=20), objects.Objects.create, []
+
+    def waits(store, name, data):
+        if not name.startswith("runs/"):
+            both.wait()  # each until the other is asked for, too
+        put(store, name, data)
+        order.append(name.partition("/")[0])
+
+    monkeypatch.setattr(objects.Objects, "create", waits)
+    trade = {"entry_at": "2024-01-01", "exit_at": "2024-01-02", "side": "long", "pnl": 1.0}
+    lake.save(strategy="s", equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]], trades=[trade])
+    assert sorted(order) == ["equity", "runs", "trades"] and order[-1] == "runs"
+
+
+@pytest.mark.parametrize("child", ["equity", "trades"])
+def test_of_children_put_at_once_none_is_left_where_one_fails(machine, faulty, bucket, child):
+    lake = machine("one")
+    save(lake, 0)
+    there = {*bucket.rglob("c-*.parquet")}
+    faulty.how = lambda name: "away" if name.startswith(child) else ""
+    trade = {"entry_at": "2024-01-01", "exit_at": "2024-01-02", "side": "long", "pnl": 1.0}
+    with pytest.raises(CannotWrite, match="nothing was saved"):
+        lake.save(strategy="s", equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]], trades=[trade])
+    assert {*bucket.rglob("c-*.parquet")} == there
+
+
 def test_what_fails_after_a_commit_does_not_deny_it(machine, monkeypatch):
     lake = machine("one")
     save(lake, 0)

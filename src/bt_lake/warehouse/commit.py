@@ -112,8 +112,11 @@ def _write(
             step("commit.staged_durable")
             for name in children:
                 folders.make_folder(months[name])
-                folders.publish(staged[name], finals[name])
-                step(f"commit.published.{name}")
+            done = iter(children)
+            folders.publish_all(
+                [(staged[name], finals[name]) for name in children],
+                lambda: step(f"commit.published.{next(done)}"),
+            )
             folders.flush_folders(months[name] for name in children)
             step("commit.children_durable")
             folders.make_folder(months[last])

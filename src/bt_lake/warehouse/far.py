@@ -16,6 +16,8 @@ from bt_lake.warehouse.folders import Folders
 from bt_lake.warehouse.objects import Objects, Unanswered
 from bt_lake.warehouse.paths import data_file
 
+_AT_ONCE = 16
+
 
 class FarFolders(Folders):
     """`unsure` are names that were asked for without an answer: they may appear yet."""
@@ -48,7 +50,10 @@ class FarFolders(Folders):
         self, pairs: Sequence[tuple[str, str]], each: Callable[[], None] = lambda: None
     ) -> None:
         """Each waits for its answer far longer than for anything else."""
-        with ThreadPoolExecutor(max(len(pairs), 1)) as pool:
+        if len(pairs) < 2:
+            super().publish_all(pairs, each)
+            return
+        with ThreadPoolExecutor(min(len(pairs), _AT_ONCE)) as pool:
             for _ in pool.map(lambda pair: self.publish(*pair), pairs):
                 each()
 
