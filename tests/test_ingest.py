@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 from results import POINTS, document, write_json, write_lines
 
-from bt_lake.ingest import waiting
+from bt_lake.ingest import spool, waiting
 from bt_lake.ingest.pipeline import ingest
 from bt_lake.ingest.report import IngestStopped
 from bt_lake.warehouse.errors import BadInput, LakeError, NotFound, UnknownName
@@ -195,9 +195,10 @@ def test_bad_runs_can_be_skipped(store, rows, tmp_path):
     assert rows("select count(*) from runs") == [(2,)]
 
 
-@pytest.fixture
-def small_batches(monkeypatch):
+@pytest.fixture(params=[0, 1 << 20], ids=["on disk", "in memory"])
+def small_batches(monkeypatch, request):
     monkeypatch.setattr(waiting, "MOST_RUNS", 3)
+    monkeypatch.setattr(spool, "_MOST_BYTES", request.param)
 
 
 def test_nothing_of_a_long_bad_file_is_added(store, rows, tmp_path, small_batches):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -43,25 +43,25 @@ def content_ids(batch: Gathered) -> list[str]:
         **{f"equity.{n}": _number_parts(points.get(n), curves.offsets) for n in EQUITY.names},
         **{f"trades.{n}": _parts(trades.columns.get(n), trades.offsets) for n in TRADES.names},
     }
+    names = [name.encode() for name in columns]
     return [
-        _uuid8(millis, columns, parts)
+        _uuid8(millis, names, parts)
         for millis, *parts in zip(_millis(batch), *columns.values(), strict=True)
     ]
 
 
-def _uuid8(millis: int, names: Iterable[str], parts: Parts) -> str:
-    digest = blake2b(digest_size=10)
-    for name, part in zip(names, parts, strict=True):
-        if part:
-            digest.update(f"{name}:{len(part)}:".encode())
-            digest.update(part)
-    return _of_bits(millis, digest.digest())
+def _uuid8(millis: int, names: Parts, parts: Parts) -> str:
+    there = [
+        b"%b:%d:%b" % (n, len(part), part) for n, part in zip(names, parts, strict=True) if part
+    ]
+    return _of_bits(millis, blake2b(b"".join(there), digest_size=10).digest())
 
 
 def _of_bits(millis: int, digest: bytes) -> str:
     bits = int.from_bytes(digest) & ((1 << 74) - 1)
     high, low = bits >> 62, bits & ((1 << 62) - 1)
-    return str(UUID(int=millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low))
+    text = f"{millis << 80 | 0x8 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Failures:

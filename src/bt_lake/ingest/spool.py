@@ -1,4 +1,4 @@
-"""Frames that wait on disk until their file has been read to its end."""
+"""Frames that wait, on disk if they are large, until their file has been read to its end."""
 
 from __future__ import annotations
 
@@ -13,21 +13,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# What may wait in memory: a disk that holds more costs a tenth of an ingest.
+_MOST_BYTES = 128 << 20
+
+
 class Spool:
     """A first-in first-out of frames in a folder of its own."""
 
     def __init__(self, parent: Path | None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="ingest-", dir=parent)
-        self._count = 0
+        self._waiting: list[Frames | None] = []  # None stands for those on disk
+        self._bytes = 0
 
     def put(self, frames: Frames) -> None:
-        for name, table in {"runs": frames.runs, **frames.children()}.items():
-            _write(self._path(self._count, name), table)
-        self._count += 1
+        tables = {"runs": frames.runs, **frames.children()}
+        self._bytes += sum(table.nbytes for table in tables.values())
+        if self._bytes <= _MOST_BYTES:
+            self._waiting.append(frames)
+            return
+        for name, table in tables.items():
+            _write(self._path(len(self._waiting), name), table)
+        self._waiting.append(None)
 
     def take_all(self) -> Iterator[Frames]:
-        for number in range(self._count):
-            yield Frames(
+        waiting, self._waiting = self._waiting[::-1], []
+        for number in range(len(waiting)):
+            yield waiting.pop() or Frames(
                 *(_read(self._path(number, name)) for name in ("runs", "equity", "trades"))
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _MARK = "\x01"
+_NO_PATTERN = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 
 def identifier(name: str) -> str:
@@ -32,7 +33,7 @@ def literal(text: str) -> str:
 
 def glob_literal(path: str | Path) -> str:
     """A path whose characters DuckDB would read as a pattern stand for themselves."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in str(path))
+    return str(path).translate(_NO_PATTERN)
 
 
 def path_list(paths: Iterable[str | Path]) -> str:

@@ -18,7 +18,7 @@ from bt_lake.warehouse.log import Added, log_name, newest
 from bt_lake.warehouse.quoting import identifier, literal, path_list
 from bt_lake.warehouse.schema import EVENT_COLUMNS, TABLES, Column
 from bt_lake.warehouse.surface import read_schema, rows_with_events
-from bt_lake.warehouse.unknown import Unknown, unknown_columns
+from bt_lake.warehouse.unknown import Unknown, columns_there
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,15 +84,12 @@ class Rewriter:
 
         Those of a later writer, too: who rewrites a row loses nothing of it.
         """
-        found = self._connection.execute(
-            f"select distinct field_id from parquet_schema({path_list(files)})"
-        ).fetchall()
-        there = {row[0] for row in found}
+        there, unknown = columns_there(self._connection, table, files)
         return [
             column
             for column in TABLES[table].columns
             if column.field_id in there or column.required or column.name in also
-        ] + unknown_columns(self._connection, table, files)
+        ] + unknown
 
     def _ranges(self, table: str, source: str, count: int) -> list[tuple[str | None, str | None]]:
         """Split by run_id, so that no file grows too large; one range when all fits."""

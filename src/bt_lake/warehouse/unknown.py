@@ -27,18 +27,24 @@ class Unknown:
     duckdb_type: str
 
 
-def unknown_columns(
+def columns_there(
     connection: DuckDBPyConnection, table: str, files: Iterable[Path]
-) -> list[Unknown]:
-    """The columns of some files that are not of the schema, by field id."""
+) -> tuple[set[int], list[Unknown]]:
+    """The field ids in some files, and of those that are not of the schema the columns."""
+    known = ", ".join(map(str, _ids(TABLES[table])))
+    rows = connection.execute(
+        f"select field_id, list(distinct file_name) filter (field_id not in ({known})) "
+        f"from parquet_schema({path_list(files)}) where field_id is not null group by field_id"
+    ).fetchall()
+    holders = {path for _, paths in rows for path in paths or ()}
+    return {row[0] for row in rows}, _unknown(connection, table, holders)
+
+
+def _unknown(connection: DuckDBPyConnection, table: str, holders: Iterable[str]) -> list[Unknown]:
     declared = TABLES[table]
     known = _ids(declared)
-    holders = connection.execute(
-        f"select distinct file_name from parquet_schema({path_list(files)}) "
-        f"where field_id is not null and field_id not in ({', '.join(map(str, known))})"
-    ).fetchall()
     found: dict[int, Unknown] = {}
-    for (path,) in sorted(holders):
+    for path in sorted(holders):
         # By place: DuckDB gives names that differ in case only another one.
         kinds = connection.execute(
             f"describe from read_parquet({path_list([path])}, hive_partitioning = false)"
