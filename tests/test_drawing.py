@@ -15,8 +15,10 @@ from hypothesis.extra.numpy import arrays
 
 from bt_lake.drawing import charts
 from bt_lake.drawing.cells import Axis, Cells
+from bt_lake.drawing.heatmap import heatmap
 from bt_lake.drawing.picture import Dot, Line, Picture, Rect, Text
 from bt_lake.drawing.scales import Linear, Log, Time
+from bt_lake.drawing.stacking import stacked, titled
 from bt_lake.drawing.theme import INK, SERIES
 from bt_lake.drawing.thinning import thinned
 from bt_lake.warehouse.errors import BadInput, CannotWrite
@@ -104,10 +106,10 @@ def everything(name: str) -> list[Picture]:
         charts.bars(name, [name, "b"], [1.0, -2.0], show=tick, axis=name),
         charts.distribution(name, y, show=tick, marks=[(2.0, name), (9.0, name)]),
         charts.scatter(name, [(1, 2, name), (1, 2, name)], across=(name, tick), up=(name, tick)),
-        charts.heatmap(name, cells),
-        charts.heatmap(name, Cells(cells.down, cells.across, cells.cells, str, signed=True)),
+        heatmap(name, cells),
+        heatmap(name, Cells(cells.down, cells.across, cells.cells, str, signed=True)),
     ]
-    return [*parts, charts.titled(charts.stacked(name, parts, [name] * len(parts)), name)]
+    return [*parts, titled(stacked(name, parts, [name] * len(parts)), name)]
 
 
 def test_every_label_is_text_and_every_picture_well_formed(tmp_path: Path):

@@ -1,26 +1,21 @@
-"""The pictures of the lake: lines over time, bars, grids, points, distributions."""
+"""The pictures of the lake on two axes: lines over time, bars, points, distributions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bt_lake.drawing.cells import Cells
-from bt_lake.drawing.picture import Area, Dot, Fill, Line, Picture, Point, Rect, Shape, Text
+from bt_lake.drawing.picture import Area, Dot, Line, Picture, Point, Rect, Text
 from bt_lake.drawing.scales import Linear, Log, Time
 from bt_lake.drawing.theme import (
     BAD,
     FAINT,
-    GOOD,
-    INK,
     MARK,
     RULE,
     SERIES,
     Paint,
-    colour_of,
-    is_dark,
     series_paint,
 )
 from bt_lake.drawing.thinning import Floats, Ints, thinned
@@ -28,7 +23,7 @@ from bt_lake.drawing.thinning import Floats, Ints, thinned
 Show = Callable[[float], str]
 WIDTH = 920.0
 GLYPH = 0.62  # of the size of a text: the width of an average letter
-_SIZE = 12.0
+SIZE = 12.0
 _RIGHT = 12.0
 _LEFT = 62.0  # at least, so that pictures one below the other have their times in line
 
@@ -71,7 +66,7 @@ class _Frame:
             y = self.up(value)
             self.drawn.add(
                 Line([(self.left, y), (self.right, y)], RULE),
-                Text(self.left - 8, y + 4, self.show(value), _SIZE, "end", FAINT),
+                Text(self.left - 8, y + 4, self.show(value), SIZE, "end", FAINT),
             )
 
     def dates(self, ticks: Sequence[tuple[float, str]], *, ruled: bool = True) -> None:
@@ -81,11 +76,11 @@ class _Frame:
             if ruled:
                 self.drawn.add(Line([(x, self.top), (x, self.bottom)], RULE))
             if x - half > free and x + half < self.drawn.width:
-                self.drawn.add(Text(x, self.bottom + 17, label, _SIZE, "middle", FAINT))
+                self.drawn.add(Text(x, self.bottom + 17, label, SIZE, "middle", FAINT))
                 free = x + half + 10
 
 
-def width_of(text: str, size: float = _SIZE) -> float:
+def width_of(text: str, size: float = SIZE) -> float:
     return len(text) * GLYPH * size
 
 
@@ -178,9 +173,9 @@ def legend(drawn: Picture, names: Sequence[tuple[str, Paint]], left: float) -> N
     for place, (name, paint) in enumerate(names):
         name = shortened(name, 40)
         if x + 30 + width_of(name) > drawn.width - 60 and place < len(names) - 1:
-            drawn.add(Text(x, 16, f"and {len(names) - place} more", _SIZE, fill=FAINT))
+            drawn.add(Text(x, 16, f"and {len(names) - place} more", SIZE, fill=FAINT))
             return
-        drawn.add(Rect(x, 10, 14, 3, paint), Text(x + 20, 16, name, _SIZE))
+        drawn.add(Rect(x, 10, 14, 3, paint), Text(x + 20, 16, name, SIZE))
         x += 36 + width_of(name)
 
 
@@ -226,7 +221,7 @@ def bars(
     for place, (label, value) in enumerate(zip(labels, values, strict=True)):
         x = left + place * step
         if place % every == 0:
-            drawn.add(Text(x + step / 2, bottom + 17, label, _SIZE, "middle", FAINT))
+            drawn.add(Text(x + step / 2, bottom + 17, label, SIZE, "middle", FAINT))
         if value is not None:
             edge, ground = up(value), up(0.0)
             tip = tips[place] if tips else f"{label}: {show(value)}"
@@ -237,7 +232,7 @@ def bars(
             )
     drawn.add(Line([(left, up(0.0)), (frame.right, up(0.0))], FAINT))
     if axis:
-        drawn.add(Text((left + frame.right) / 2, height - 8, axis, _SIZE, "middle", bold=True))
+        drawn.add(Text((left + frame.right) / 2, height - 8, axis, SIZE, "middle", bold=True))
     return drawn
 
 
@@ -274,7 +269,7 @@ def distribution(
         x, y = across(at), 14.0 + 16 * place
         end = x + width_of(name) + 12 > right
         drawn.add(Line([(x, y + 4), (x, bottom)], MARK, 1.5, dashed=True))
-        drawn.add(Text(x - 4 if end else x + 4, y + 2, name, _SIZE, "end" if end else "start"))
+        drawn.add(Text(x - 4 if end else x + 4, y + 2, name, SIZE, "end" if end else "start"))
     return drawn
 
 
@@ -303,8 +298,8 @@ def scatter(
     frame.rules(ticks)
     frame.dates([(tick, across[1](tick)) for tick in horizontal.ticks(8)])
     drawn.add(
-        Text(left, 14, up[0], _SIZE, bold=True),
-        Text(right, height - 8, across[0], _SIZE, "end", bold=True),
+        Text(left, 14, up[0], SIZE, bold=True),
+        Text(right, height - 8, across[0], SIZE, "end", bold=True),
     )
     taken: list[tuple[float, float, float]] = []
     for place, (x, y, name) in enumerate(points):
@@ -330,95 +325,10 @@ def _beside(
         )
         if inside and apart:
             taken.append((start, start + size, at[1]))
-            drawn.add(Text(x, at[1] + 4, name, _SIZE, anchor))  # type: ignore[arg-type]
+            drawn.add(Text(x, at[1] + 4, name, SIZE, anchor))  # type: ignore[arg-type]
             return
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
     room = (high - low) * 0.06
     return low - room, high + room
-
-
-def heatmap(title: str, grid: Cells, *, cell: float = 30.0, most: float = WIDTH) -> Picture:
-    """A cell of a grid as a colour with its number; without numbers where they do not fit."""
-    rows, columns, texts = grid.down.labels, grid.across.labels, grid.numbers
-    longest = max((len(text) for row in texts for text in row), default=1)
-    left = 16 + max(map(width_of, [grid.down.name, *rows]))
-    wide = max(40.0, *(width_of(each) + 12 for each in ("x" * longest, *columns)))
-    wide = min(wide, max(6.0, (most - left - 16) / max(1, len(columns))))
-    numbered = wide >= longest * GLYPH * 11 + 4
-    size = cell if numbered else max(8.0, min(cell, wide))
-    top = 44.0 if grid.across.name else 26.0
-    bottom = top + size * len(rows)
-    drawn = Picture(title, max(left + wide * len(columns) + 16, 320.0), bottom + 40)
-    middle = left + wide * len(columns) / 2
-    drawn.add(Text(middle, 14, grid.across.name, _SIZE, "middle", bold=True))
-    drawn.add(Text(left - 8, top - 8, grid.down.name, _SIZE, "end", bold=True))
-    every = max(1, int(np.ceil((max(map(width_of, columns), default=1) + 4) / wide)))
-    for place, name in enumerate(columns[::every]):
-        x = left + wide * (place * every + 0.5)
-        drawn.add(Text(x, top - 8, name, _SIZE, "middle", FAINT))
-    for row, name in enumerate(rows):
-        y = top + row * size
-        if size >= 13 or row % 2 == 0:
-            drawn.add(Text(left - 8, y + size / 2 + 4, name, _SIZE, "end", FAINT))
-        for column, share in enumerate(grid.shares[row]):
-            if share is None:
-                continue
-            places = (f"{grid.down.name} {name}", f"{grid.across.name} {columns[column]}")
-            tip = f"{', '.join(map(str.strip, places))}: {texts[row][column]}"
-            x = left + column * wide
-            fill, opacity, ink = _ground(share, grid.signed)
-            drawn.add(Rect(x, y, wide - 1, size - 1, fill, tip, opacity))
-            if numbered:
-                drawn.add(
-                    Text(x + wide / 2, y + size / 2 + 4, texts[row][column], 11, "middle", ink)
-                )
-    if not grid.signed:
-        _ramp(drawn, left, bottom + 16, grid.ends)
-    return drawn
-
-
-def _ground(share: float, signed: bool) -> tuple[Fill, float, Fill]:
-    """The colour of a cell, how strong, and what is legible on it."""
-    if signed:
-        return (GOOD if share >= 0 else BAD), min(0.06 + 0.5 * abs(share), 0.55), INK
-    colour = colour_of(share)
-    return colour, 1.0, (255, 255, 255) if is_dark(colour) else (20, 24, 28)
-
-
-def _ramp(drawn: Picture, x: float, y: float, ends: tuple[str, str]) -> None:
-    start, steps = x + width_of(ends[0]) + 8, 40
-    drawn.add(Text(x, y + 10, ends[0], _SIZE, fill=FAINT))
-    drawn.add(*(Rect(start + n * 3, y, 3.5, 12, colour_of(n / (steps - 1))) for n in range(steps)))
-    drawn.add(Text(start + steps * 3 + 8, y + 10, ends[1], _SIZE, fill=FAINT))
-
-
-def stacked(title: str, parts: Sequence[Picture], captions: Sequence[str]) -> Picture:
-    """Pictures one below the other, each with a line above it."""
-    width = max(part.width for part in parts)
-    drawn = Picture(title, width, 0)
-    for part, caption in zip(parts, captions, strict=True):
-        drawn.add(Text(16, drawn.height + 22, caption, 13, bold=True))
-        drawn.height += 32
-        drawn.add(*(_moved(shape, drawn.height) for shape in part.shapes))
-        drawn.height += part.height
-    return drawn
-
-
-def _moved(shape: Shape, down: float) -> Shape:
-    if isinstance(shape, Line | Area):
-        return replace(shape, points=[(x, y + down) for x, y in shape.points])
-    return replace(shape, y=shape.y + down)
-
-
-def titled(picture: Picture, subtitle: str = "") -> Picture:
-    """The picture under its title, for a file of its own."""
-    room = 62.0 if subtitle else 40.0
-    width = max(picture.width, width_of(picture.title, 18) + 48, width_of(subtitle) + 48)
-    drawn = Picture(picture.title, width, picture.height + room + 8)
-    drawn.add(Text(16, 30, picture.title, 18, bold=True))
-    if subtitle:
-        drawn.add(Text(16, 50, subtitle, 13, fill=FAINT))
-    drawn.add(*(_moved(shape, room) for shape in picture.shapes))
-    return drawn

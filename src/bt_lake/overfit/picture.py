@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bt_lake.drawing.charts import WIDTH, titled
+from bt_lake.drawing.charts import WIDTH
 from bt_lake.drawing.picture import Line, Picture, Rect, Text
 from bt_lake.drawing.scales import Linear
+from bt_lake.drawing.stacking import titled
 from bt_lake.drawing.theme import BAD, FAINT, INK, SERIES
 from bt_lake.wording.values import share
 

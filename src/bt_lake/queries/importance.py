@@ -89,16 +89,17 @@ class Importance(Shown):
     def plot(self) -> Picture:
         """The largest shares as bars: `.save("shares.svg")`; notebooks show it."""
         from bt_lake.drawing import charts
+        from bt_lake.drawing.stacking import titled
 
         shown = dict(list(self.shares.items())[:_SHOWN])
         title = f"What moves the {metric_name(self.metric)} of {self.strategy}"
         drawn = charts.bars(title, list(shown), list(shown.values()), show=tick_share)
-        return charts.titled(drawn, self.words)
+        return titled(drawn, self.words)
 
     def parallel(self) -> Picture:
         """Each run as a line over its parameters, the better the brighter: parallel coordinates."""
-        from bt_lake.drawing.charts import titled
         from bt_lake.drawing.parallel import Upright, parallel
+        from bt_lake.drawing.stacking import titled
 
         better = RUNS[self.metric].better if self.metric in RUNS else ""
         good = self.values * (-1.0 if better == "lower" else 1.0)

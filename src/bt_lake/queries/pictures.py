@@ -38,6 +38,8 @@ def cells(grid: Grid) -> Cells:
 
 def grid_picture(grid: Grid) -> Picture:
     from bt_lake.drawing import charts
+    from bt_lake.drawing.heatmap import heatmap
+    from bt_lake.drawing.stacking import titled
 
     found = cells(grid)
     if not found.known:
@@ -46,7 +48,7 @@ def grid_picture(grid: Grid) -> Picture:
     over = f"{grid.how} over {', '.join(map(short, grid.mixed))} · " if grid.mixed else ""
     subtitle = f"{over}{grid.runs:,} trial{'s' * (grid.runs != 1)}"
     if grid.y is not None:
-        return charts.titled(charts.heatmap(title, found), subtitle)
+        return titled(heatmap(title, found), subtitle)
     values, name = [row[0] for row in found.cells], found.down.name
     drawn = charts.bars(
         title,
@@ -59,11 +61,12 @@ def grid_picture(grid: Grid) -> Picture:
             for label, row in zip(found.down.labels, found.numbers, strict=True)
         ],
     )
-    return charts.titled(drawn, subtitle)
+    return titled(drawn, subtitle)
 
 
 def run_picture(detail: Detail) -> Picture:
     from bt_lake.drawing import charts
+    from bt_lake.drawing.stacking import stacked, titled
     from bt_lake.queries.tracks import tracks
 
     row = detail.row
@@ -75,13 +78,14 @@ def run_picture(detail: Detail) -> Picture:
     equity = charts.lines("Equity", curves, show=tick)
     falls = charts.Series("drawdown", track.ts, track.drawdown, BAD)
     under = charts.lines("Drawdown", [falls], show=tick_share, height=130, base=0.0, filled=True)
-    drawn = charts.stacked(" ".join(filter(None, names)), [equity, under], ["Equity", "Drawdown"])
-    return charts.titled(drawn, _facts(row))
+    drawn = stacked(" ".join(filter(None, names)), [equity, under], ["Equity", "Drawdown"])
+    return titled(drawn, _facts(row))
 
 
 def comparison_picture(names: Sequence[str], found: Sequence[Track]) -> Picture:
     """Growth and drawdown of those that have a curve, the first of them where they are many."""
     from bt_lake.drawing import charts
+    from bt_lake.drawing.stacking import stacked, titled
 
     known = [
         (name, track)
@@ -97,8 +101,8 @@ def comparison_picture(names: Sequence[str], found: Sequence[Track]) -> Picture:
         charts.lines("Drawdown", fallen, show=tick_share, base=0.0, height=200),
     ]
     more = f"{len(known) - _DRAWN:,} more are not drawn" if len(known) > _DRAWN else ""
-    drawn = charts.stacked(f"{len(names):,} runs", parts, ["Return", "Drawdown"])
-    return charts.titled(drawn, more)
+    drawn = stacked(f"{len(names):,} runs", parts, ["Return", "Drawdown"])
+    return titled(drawn, more)
 
 
 def simulation_picture(made: Simulation) -> Picture:
@@ -106,6 +110,7 @@ def simulation_picture(made: Simulation) -> Picture:
     import numpy as np
 
     from bt_lake.drawing import charts
+    from bt_lake.drawing.stacking import titled
 
     bands = made.bands()
     steps = bands["step"].to_numpy().astype(np.float64)
@@ -132,7 +137,7 @@ def simulation_picture(made: Simulation) -> Picture:
         height=340,
         dates=False,
     )
-    return charts.titled(drawn, made.words)
+    return titled(drawn, made.words)
 
 
 def portfolio_picture(made: Portfolio) -> Picture:
@@ -140,6 +145,7 @@ def portfolio_picture(made: Portfolio) -> Picture:
     import numpy as np
 
     from bt_lake.drawing import charts
+    from bt_lake.drawing.stacking import titled
     from bt_lake.metrics.periods import DAY
     from bt_lake.queries.heads import heads
 
@@ -157,12 +163,13 @@ def portfolio_picture(made: Portfolio) -> Picture:
         base=0.0,
         height=320,
     )
-    return charts.titled(drawn, made.words)
+    return titled(drawn, made.words)
 
 
 def front_of(rows: Sequence[Sequence[Any]], best: Collection[str], names: Sequence[str]) -> Picture:
     """Rows of run_id and two metrics; of very many beside the front every n-th is drawn."""
     from bt_lake.drawing import charts
+    from bt_lake.drawing.stacking import titled
 
     others = [row for row in rows if row[0] not in best]
     every = max(1, -(-len(others) // _DOTS))
@@ -179,7 +186,7 @@ def front_of(rows: Sequence[Sequence[Any]], best: Collection[str], names: Sequen
     )
     more = f", one in {every} of the others drawn" if every > 1 else ""
     said = f"{len(best):,} of {len(rows):,} runs that no other is as good as in both{more}"
-    return charts.titled(drawn, said)
+    return titled(drawn, said)
 
 
 def _facts(row: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bt_lake.drawing import charts
+from bt_lake.drawing.heatmap import heatmap
 from bt_lake.overfit.results import OverfitReport
 from bt_lake.overfit.text import rows as told
 from bt_lake.queries.comparing import compare
@@ -199,7 +200,7 @@ def _grid(
         place = f"{short(names[0])} {x}, {short(names[1])} {y}"
         title += f"; best plateau {place} (median {metric_text('sharpe_ratio')(median)})"
     if len(names) > 1:
-        return [Words(title), Figure.of(charts.heatmap(title, shown))]
+        return [Words(title), Figure.of(heatmap(title, shown))]
     values = [row[0] for row in shown.cells]
     drawn = charts.bars(title, shown.down.labels, values, show=tick, axis=shown.down.name)
     return [Words(title), Figure.of(drawn)]

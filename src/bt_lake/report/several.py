@@ -11,6 +11,7 @@ import numpy as np
 
 from bt_lake.drawing import charts
 from bt_lake.drawing.cells import Axis, Cells
+from bt_lake.drawing.heatmap import heatmap
 from bt_lake.drawing.theme import Paint, series_paint
 from bt_lake.queries.comparing import Comparison
 from bt_lake.queries.heads import heads
@@ -304,7 +305,7 @@ def _correlation(runs: Runs, left: list[str]) -> list[Block]:
     shown = Cells(
         axis, Axis("", [charts.shortened(n, 14) for n in axis.values]), cells, _two, signed=True
     )
-    blocks: list[Block] = [Figure.of(charts.heatmap("Correlation of daily returns", shown))]
+    blocks: list[Block] = [Figure.of(heatmap("Correlation of daily returns", shown))]
     pairs = sum(value >= _ALIKE for value in known)
     if pairs:
         said = "1 pair is" if pairs == 1 else f"{pairs:,} pairs are"

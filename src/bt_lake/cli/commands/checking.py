@@ -63,10 +63,7 @@ def check(
     if undo:
         if mending or source or deep or since:
             raise BadInput("--undo goes alone")
-        for done in session.lake.undo_repair():
-            messages.say(done)
-        messages.note("the last repair is undone; `bt-lake check` says how the lake is")
-        return 0
+        return _undo(session)
     if source and not mending:
         raise BadInput("--from BACKUP belongs to --repair")
     if since and mending:
@@ -87,6 +84,13 @@ def check(
         return _DAMAGED
     _warn_of_drift(session)
     _warn_of_definitions(session)
+    return 0
+
+
+def _undo(session: Session) -> int:
+    for done in session.lake.undo_repair():
+        messages.say(done)
+    messages.note("the last repair is undone; `bt-lake check` says how the lake is")
     return 0
 
 

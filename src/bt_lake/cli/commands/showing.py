@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from bt_lake.cli import messages
 from bt_lake.cli.declaring import Option
@@ -14,6 +14,9 @@ from bt_lake.cli.session import Session
 from bt_lake.drawing.kinds import check_kind
 from bt_lake.errors import BadInput
 from bt_lake.wording.values import harmless
+
+if TYPE_CHECKING:
+    from bt_lake import Detail
 
 _PIPED_WIDTH = 80
 
@@ -70,20 +73,22 @@ def show(
         detail.plot().save(plot)
         messages.note(f"drew {plot}", messages.took(session.started))
         return
+    _write(detail, out, family.value)
+    messages.note(messages.took(session.started))
+
+
+def _write(detail: Detail, out: Output, family: str) -> None:
     if out.format is Format.TABLE:
         from bt_lake.cli.portrait import portrait
 
-        out.lines(
-            portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style, family=family.value)
-        )
+        out.lines(portrait(detail, width=out.width or _PIPED_WIDTH, style=out.style, family=family))
     elif out.format is Format.JSON:
         months = () if detail.row["deleted_at"] else detail.monthly
         monthly = [{"month": month, "return": value} for month, value in months]
-        standing = detail.standing(family.value)
+        standing = detail.standing(family)
         beside = None if standing is None else asdict(standing)
         out.document({**detail.row, "monthly_returns": monthly, "beside_luck": beside})
     elif out.format is Format.MD:
         out.rows(["field", "value"], [(k, v) for k, v in detail.row.items() if v is not None])
     else:
         out.rows(list(detail.row), [tuple(detail.row.values())])
-    messages.note(messages.took(session.started))
