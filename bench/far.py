@@ -97,6 +97,7 @@ if __name__ == "__main__":
         "listed",
         "read",
         "read_end",
+        "read_range",
         "replace",
         "create",
         "remove",

@@ -176,7 +176,7 @@ import bt_lake
 from bt_lake.warehouse import keeping, objects
 folder, url, runs = sys.argv[1], sys.argv[2], sys.argv[3:]
 objects._opened = lambda url: LocalStore(f"{folder}/{url[5:]}", mkdir=True)
-keeping._IN_USE_S = keeping._LOOKED_EVERY_S = 0.0
+keeping._IN_USE_S, keeping._LOOKED_EVERY_S = 0.5, 0.0
 while True:
     lake = bt_lake.open(url)
     for run in runs:
@@ -208,11 +208,11 @@ def test_processes_that_are_killed_while_they_bring_and_remove(lake, bucket, mon
             victim = readers.pop(0)
             victim.kill(), victim.communicate()
             readers.append(begun())
-        assert content(bounded(monkeypatch, 0)) == content(lake)
         assert readers[0].poll() is None
     finally:
         for reader in readers:
             reader.kill(), reader.communicate()
+    assert content(bounded(monkeypatch, 0)) == content(lake)
 
 
 def test_a_size_that_is_none(monkeypatch):

@@ -77,7 +77,7 @@ class LiveFiles:
         declared = TABLES[table]
         names = self.holding(table, ids, commits)
         if self.origin is not None:
-            self.origin.fetch_for_a_few(names)
+            names = self.origin.fetch_for_a_few(names, ids)
         paths = [f"{self.root}/{name}" for name in names]
         paths = paths or [f"{self.root}/_seed/{table}.parquet"]
         schema = read_schema(declared[name] for name in columns or declared.names)

@@ -303,7 +303,11 @@ class Database:
                 path
                 for (path,) in self.connection.execute("select path from lake_files").fetchall()
             }
-            if lost := [path for path in lost if path in still]:
+            lost = [path for path in lost if path in still]
+            if lost and self._layout.origin is not None:  # others may have made room of them
+                self._layout.origin.fetch_files(lost)
+                lost = [path for path in lost if not _is_there(self._layout.root / path)]
+            if lost:
                 also = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
                 return Damaged(
                     f"{self._layout.root / lost[0]}{also} not there, and the lake needs it. "

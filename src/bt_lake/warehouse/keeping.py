@@ -109,6 +109,8 @@ def _names(folder: Path) -> list[str]:
 
 def _may_go(name: str, epoch: int) -> bool:
     """Not where the folder tells what a commit has, nor what is about to be published."""
+    if name.startswith("_part/"):
+        return True
     file = data_file(name)
     if file is None or file.table not in CHILDREN:
         return False

@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +40,7 @@ from bt_lake.warehouse.lifting import (
 )
 from bt_lake.warehouse.log import State, is_log
 from bt_lake.warehouse.objects import Objects
+from bt_lake.warehouse.parts import FOLDER, LARGE_BYTES, NAME, Parts, stem
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.schema import TABLES
 from bt_lake.warehouse.settings import cache_bytes
@@ -51,7 +52,9 @@ _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
 _AT_ONCE = 16
 _EAGER = ("runs", "events")
-_NAMED = re.compile(r"[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+\.parquet")
+_NAMED = re.compile(
+    r"(?:[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+|_part/m-[0-9a-f-]+\.[0-9]+)\.parquet"
+)
 
 
 def folder_of(url: str) -> Path:
@@ -85,21 +88,44 @@ class Mirror:
         if now or self._now is None or not fresh:
             self._try(self._bring)
 
-    def fetch_for_a_few(self, names: Iterable[str]) -> None:
-        """Bring the files that may hold some runs, for a question that reads no others."""
-        wanted = {*names}
-        self._by_name |= wanted
-        if [name for name in wanted if not is_kept(self.root / name)]:
-            self._try(lambda: self._fetch(lambda name: name in wanted))
+    def fetch_for_a_few(self, names: Iterable[str], run_ids: Iterable[str]) -> list[str]:
+        """Bring what may hold some runs, for a question that reads no more; gives what to read."""
+        wanted, ordered = {*names}, sorted(run_ids)
+        instead: dict[str, list[str]] = {}
+        missing = {name for name in wanted if not is_kept(self.root / name)}
+        if missing:
+            self._try(lambda: instead.update(self._fetch_parts(missing, ordered)))
+            whole = missing - instead.keys()
+            if whole:
+                self._try(lambda: self._fetch(lambda name: name in whole))
+        read = [part for name in sorted(wanted) for part in instead.get(name, [name])]
+        self._by_name |= {*read}
+        return read
+
+    def _fetch_parts(self, names: set[str], run_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Of the large files among these what may hold the runs, where that is less."""
+        if self._now is None:
+            self._bring()
+        assert self._now is not None
+        large = [a for a in self._now.state.adds if a.path in names and a.bytes >= LARGE_BYTES]
+        parts = Parts(self._objects, self.root, self._keep, self._bring_parts)
+        found = {add.path: parts.holding(add, run_ids) for add in large}
+        return {path: some for path, some in found.items() if some is not None}
+
+    def _bring_parts(self, size: int, acts: Sequence[Callable[[], None]]) -> None:
+        if acts:
+            self._room.make(size)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for _ in pool.map(lambda act: act(), acts):
+                    pass
 
     def fetch(self, said: str = "") -> None:
         """Bring what is missing of the tables that an error names, or of all.
 
-        Where a question had asked for the file itself, what went meanwhile is such files.
+        A question that had asked for the file itself does so again.
         """
         named, self._by_name = self._by_name, set()
         if any(name in named for name in _NAMED.findall(said)):
-            self._try(lambda: self._fetch(lambda name: name in named))
             return
         tables = [t for t in ("equity", "trades", *_EAGER) if not said or f"/{t}/" in said]
         self._try(lambda: self._fetch(lambda name: name.partition("/")[0] in tables))
@@ -164,8 +190,17 @@ class Mirror:
         for name in kept.difference(now.names, [now.log_name]):
             if not _is_ahead(name, now):
                 (self.root / name).unlink(missing_ok=True)  # who reads it still looks again
+        if self._now is None or self._now.log_name != now.log_name:
+            self._drop_parts(now)
         self._now = now
         self._looked = time.monotonic()
+
+    def _drop_parts(self, now: Remote) -> None:
+        live = {*map(stem, now.state.adds)}
+        for path in (self.root / FOLDER).glob("*"):
+            found = NAME.fullmatch(f"{FOLDER}/{path.name}")
+            if found and found[1] not in live and int(found[2]) <= now.state.epoch:
+                path.unlink(missing_ok=True)
 
     def _begin(self) -> None:
         layout = Layout(self.root)

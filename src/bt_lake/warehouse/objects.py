@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, MissingExtra
+from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged, MissingExtra
 
 SCHEMES = ("s3", "gs", "az")
 # A Path has lost one of the two slashes.
@@ -84,6 +84,31 @@ class Objects:
         with self._explained(CannotRead):
             start = max(size - wanted, 0)
             return bytes(obstore.get_range(self._store, name, start=start, end=size))
+
+    def read_range(
+        self, name: str, start: int, length: int, size: int, mark: str = ""
+    ) -> tuple[bytes, str]:
+        """Some bytes of an object of this size, and what tells it from another of its name.
+
+        If that is given, it must be the same.
+        """
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        options: Any = {"range": (start, start + length), **({"if_match": mark} if mark else {})}
+        with self._explained(CannotRead):
+            try:
+                got = obstore.get(self._store, name, options=options)
+            except PreconditionError:
+                raise self._another(name) from None
+            if got.meta["size"] != size:
+                raise self._another(name)
+            return bytes(got.bytes()), got.meta["e_tag"] or ""
+
+    def _another(self, name: str) -> Damaged:
+        return Damaged(
+            f"{self.url}/{name} is not what was written: another object has taken its name"
+        )
 
     def changed_at(self, name: str) -> float:
         """When it was put, by the store's clock; raises FileNotFoundError if there is none."""
