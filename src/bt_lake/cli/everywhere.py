@@ -8,7 +8,6 @@ from typing import Annotated
 
 from bt_lake.cli.declaring import Option
 from bt_lake.cli.ending import Ended
-from bt_lake.cli.output import Output
 from bt_lake.cli.session import Session
 from bt_lake.warehouse import settings
 
@@ -45,6 +44,7 @@ def everywhere(
     """
     if version:
         from bt_lake import __version__
+        from bt_lake.cli.output import Output
 
         Output().lines([f"bt-lake {__version__}"])
         raise Ended

@@ -1,4 +1,7 @@
-"""`bt-lake`: the command line of a lake."""
+"""`bt-lake`: the command line of a lake.
+
+What is imported here stands between a user and the moment at which the lake begins to be opened.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,11 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from bt_lake.cli import messages, registry, stopping
+from bt_lake.cli import registry, stopping
 from bt_lake.cli.binding import Bound
 from bt_lake.cli.ending import Ended, Interrupted
 from bt_lake.cli.everywhere import everywhere, first
 from bt_lake.cli.parsing import Unclear, read
-from bt_lake.cli.stream import ReaderGone
 from bt_lake.warehouse.errors import LakeError
 
 STOPPED = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
@@ -22,8 +24,14 @@ STOPPED = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 def main() -> None:
     stopping.listen()
     said = set[str]()  # one command asks several questions
-    warnings.showwarning = lambda message, *_, **__: messages.warn_once(str(message), said)
+    warnings.showwarning = lambda message, *_, **__: _warn(str(message), said)
     sys.exit(run(sys.argv[1:]))
+
+
+def _warn(text: str, said: set[str]) -> None:
+    from bt_lake.cli import messages
+
+    messages.warn_once(text, said)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -32,16 +40,27 @@ def run(arguments: Sequence[str]) -> int:
         return _run(first(arguments))
     except Ended as ended:
         return ended.exit_code
-    except ReaderGone:
-        return 0
-    except LakeError as error:
-        messages.error(str(error))
-        return error.exit_code
-    except (Interrupted, KeyboardInterrupt) as stop:
-        messages.say(": ".join(filter(None, ("interrupted", str(stop)))))
-        return STOPPED + getattr(stop, "number", signal.SIGINT)
-    except Exception:
-        return _bug()
+    except BaseException as error:
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> int:
+    from bt_lake.cli import messages
+    from bt_lake.cli.stream import ReaderGone
+
+    match error:
+        case ReaderGone():
+            return 0
+        case LakeError():
+            messages.error(str(error))
+            return error.exit_code
+        case Interrupted() | KeyboardInterrupt():
+            messages.say(": ".join(filter(None, ("interrupted", str(error)))))
+            return STOPPED + getattr(error, "number", signal.SIGINT)
+        case Exception():
+            return _bug()
+        case _:
+            raise error
 
 
 def _run(words: list[str]) -> int:
@@ -70,6 +89,7 @@ def _bug() -> int:
     import traceback
 
     from bt_lake import __version__
+    from bt_lake.cli import messages
 
     messages.say(traceback.format_exc().rstrip())
     messages.error(
