@@ -65,14 +65,16 @@ def encoded(name: str, table: pa.Table, marks: Mapping[str, str]) -> bytes | Non
         return None
     pages, chunks, at = [b"PAR1"], [], 4
     for (column, values), leaves in zip(columns.items(), template.columns, strict=True):
-        for leaf, slots, body in _bodies(values, leaves):
-            if column == "run_id":
-                page, chunk = _of_run(run_id, slots, leaf, at)
-            else:
-                page = _data_page(slots, body, _PLAIN)
-                chunk = _chunk(leaf.about, slots, len(page), at, b"")
+        if column == "run_id":
+            page, chunk = _of_run(run_id, count, leaves[0], at)
             pages.append(page)
             chunks.append(chunk)
+            at += len(page)
+            continue
+        for leaf, slots, body in _bodies(values, leaves):
+            page = _data_page(slots, body, _PLAIN)
+            pages.append(page)
+            chunks.append(_chunk(leaf.about, slots, len(page), at))
             at += len(page)
     footer = _footer(template, count, chunks, at - 4, marks)
     return b"".join((*pages, footer, len(footer).to_bytes(4, "little"), b"PAR1"))
@@ -118,7 +120,9 @@ def _one_of(ids: pa.StringArray) -> bytes | None:
     _, places, data = ids.buffers()
     ends = np.frombuffer(places, np.int32)[ids.offset : ids.offset + len(ids) + 1]
     whole = data.slice(ends[0], ends[-1] - ends[0]).to_pybytes()
-    return first if (np.diff(ends) == len(first)).all() and whole == first * len(ids) else None
+    return (
+        first if (ends[1:] - ends[:-1] == len(first)).all() and whole == first * len(ids) else None
+    )
 
 
 def _of_run(run_id: bytes, count: int, leaf: _Leaf, at: int) -> tuple[bytes, bytes]:
@@ -208,12 +212,15 @@ def _page(kind: bytes, body: bytes, header: bytes) -> bytes:
     return b"\x15%b\x15%b\x15%b\x15%b%b\x00%b" % (kind, size, size, signed, header, body)
 
 
-def _chunk(about: bytes, slots: int, size: int, at: int, rest: bytes) -> bytes:
-    # num_values, both sizes, data_page_offset
-    sized = _int(size)
-    return b"%b\x16%b\x16%b\x16%b\x26%b%b\x00\x00" % (
-        about, _int(slots), sized, sized, _int(at), rest
-    )  # fmt: skip
+def _chunk(about: bytes, slots: int, size: int, at: int, rest: bytes = b"") -> bytes:
+    # data_page_offset
+    return b"%b\x26%b%b\x00\x00" % (_sized_chunk(about, slots, size), _int(at), rest)
+
+
+@lru_cache(maxsize=4096)
+def _sized_chunk(about: bytes, slots: int, size: int) -> bytes:
+    # num_values, both sizes
+    return b"%b\x16%b\x16%b\x16%b" % (about, _int(slots), _int(size), _int(size))
 
 
 def _footer(
