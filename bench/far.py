@@ -73,13 +73,16 @@ def measured(commits: int, folder: Path) -> None:
     took("open and best, with nothing kept", lambda: bt_lake.open(url).best("total_return"))
     other = bt_lake.open(url)
     run = {"strategy": "s", "equity": curve}
-    took("save there, the first", lambda: other.save(**run, params={"n": -1}))
+    saved: list[str] = []
+    took("save there, the first", lambda: saved.append(other.save(**run, params={"n": -1})))
     took("save there, the next", lambda: other.save(**run, params={"n": -2}))
     trade = {"entry_at": "2024-01-01", "exit_at": "2024-01-02", "side": "long", "pnl": 1.0}
     both = {**run, "params": {"n": -4}, "trades": [trade]}
     took("save there a curve and trades", lambda: other.save(**both))
     took("save there with unique", lambda: other.save(**run, params={"n": -3}, unique=True))
-    took("tag there", lambda: other.tag("t", other.runs(n=-1)["run_id"].to_list()))
+    took("tag there", lambda: other.tag("t", saved))
+    took("check there", other.check)
+    took("check there, deep", lambda: other.check(deep=True))
     took("compact there", other.compact)
 
 
