@@ -154,10 +154,11 @@ def test_random_questions_while_others_make_room(lake, cache, monkeypatch):
     runs, fetch = lake.runs()["run_id"].to_list(), mirror.Mirror.fetch_for_a_few
 
     def asks(draw: random.Random) -> None:
-        def fetches(own, *names):
-            fetch(own, *names)
+        def fetches(own, *asked):
+            found = fetch(own, *asked)
             if draw.random() < 0.1:
                 keeping.trim(cache, 0)
+            return found
 
         own = bt_lake.open(URL)
         own.store.layout.origin.fetch_for_a_few = partial(fetches, own.store.layout.origin)
