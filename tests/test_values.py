@@ -147,13 +147,12 @@ def test_a_row_of_a_csv_file_is_found_by_its_own_cells(fresh):
     }  # fmt: skip
 
 
-@pytest.mark.slow
-def test_a_padded_number_is_text(fresh):
-    cli = fresh()
+def test_a_padded_number_is_text(tmp_path):
+    lake = Lake(tmp_path / "lake")
     for text in ("007", "7"):
-        cli("run", f"{fresh.folder / 'strat.py'}:run", "-p", f"x={text}")
-    [only] = json.loads(cli("list", "-p", "x=007", "-f", "json").out)
-    assert only["params"] == {"x": "007"}
+        lake.save(strategy="s", params={"x": found(text)})
+    only = lake.runs(params={"x": "007"}, columns=["param.x"])
+    assert only["param.x"].to_list() == ["007"]
 
 
 @pytest.mark.slow
