@@ -136,7 +136,8 @@ class _Owners:
         for run in np.unique(place[order][back]).tolist():  # of which a part was read before
             here = slice(runs.starts[run], runs.ends[run])
             order[here] = order[here][np.argsort(ts[order[here]], kind="stable")]
-        points, place = points[order], place[order]
+        if (order[1:] < order[:-1]).any():
+            points, place = points[order], place[order]
         equity = points["equity"].to_numpy()
         capital = np.array([np.nan if run[2] is None else run[2] for run in self.runs])
         peak = np.fmax(runs.running_max(equity), runs.spread(capital))
