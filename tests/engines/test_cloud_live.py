@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 import bt_lake
 from bt_lake.errors import LakeError
 from bt_lake.lake import Lake
+from bt_lake.warehouse import lifting, objects
 
 KEY = "a-key-nobody-should-read"
 COPY = [sys.executable, "-m", "bt_lake", "copy"]
@@ -91,6 +92,37 @@ def test_it_is_asked_by_its_address(bucket, tmp_path, monkeypatch):
     assert saved in far.runs()["run_id"] and len(far.sql("from equity")) == 6
     done = subprocess.run([*COPY, lake.path, bucket], capture_output=True, text=True)
     assert done.returncode == 2 and "is written to where it is" in done.stderr
+
+
+def test_it_is_checked_and_mended_where_it_is(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "cache"))
+    lake = bt_lake.open(bucket)
+    for n in range(3):
+        lake.save(strategy="s", params={"n": n}, equity=[["2024-01-01", 1.0], ["2024-01-02", 2.0]])
+        if n == 1:
+            lake.compact()
+    check = [sys.executable, "-m", "bt_lake", "--lake", bucket, "check"]
+    store = objects.Objects(bucket)
+    [torn] = [n for n in store.sizes("equity") if "/m-" in n]
+    [lost] = [
+        name
+        for name in store.sizes("equity")
+        if "/c-" in name and f"runs{name[6:]}" in store.sizes("runs") and name not in removed(store)
+    ]
+    store.replace(torn, store.read(torn)[:-9])
+    store.remove([lost])
+    done = subprocess.run([*check, "--deep"], capture_output=True, text=True)
+    assert done.returncode == 4, done.stderr
+    assert f"{bucket}/{torn}: " in done.stdout and f"{bucket}/{lost}: " in done.stdout
+    assert subprocess.run([*check, "--repair"], capture_output=True).returncode == 0
+    done = subprocess.run([*check, "--deep"], capture_output=True, text=True)
+    assert done.returncode == 0 and "nothing wrong" in done.stderr, done.stdout
+    assert len(bt_lake.open(bucket)) == 3
+
+
+def removed(store: objects.Objects) -> set[str]:
+    state = lifting.newest_state(store)
+    return {name for name in store.sizes("equity") if state.has_removed(name)}
 
 
 def test_readers_are_killed_and_go_on(bucket, tmp_path, monkeypatch):
