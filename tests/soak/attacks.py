@@ -39,12 +39,16 @@ def start(target, *arguments, **options):
 
 def ended(*processes, counted: Counted | None = None) -> None:
     """Wait; a process is killed, or ends well."""
-    for process in processes:
-        process.join(_PATIENCE_S)
-        assert process.exitcode is not None, "a process does not come to its end"
-        assert process.exitcode in (0, -9), f"a process ended with {process.exitcode}"
-        if counted is not None:
-            counted["kills"] += process.exitcode == -9
+    try:
+        for process in processes:
+            process.join(_PATIENCE_S)
+            assert process.exitcode is not None, "a process does not come to its end"
+            assert process.exitcode in (0, -9), f"a process ended with {process.exitcode}"
+            if counted is not None:
+                counted["kills"] += process.exitcode == -9
+    finally:
+        for process in processes:  # none goes on beside the next round
+            process.kill()
 
 
 def whole(lake: Path, desk: Path) -> None:
