@@ -91,7 +91,7 @@ def standings(store: Store, names: Sequence[str] | None = None) -> dict[str, Sta
 
 
 _STANDINGS = (
-    f"select {', '.join(_COLUMNS)} from lake_study_rows "
+    f"select {', '.join(_COLUMNS)} from studies "
     "where $1::varchar[] is null or study in (select unnest($1::varchar[])) "
     "order by opened_at, study"
 )
@@ -124,7 +124,8 @@ def acts(store: Store, name: str) -> list[Act]:
 
     def question(connection: DuckDBPyConnection) -> list[Act]:
         rows = connection.execute(
-            'select "at", act, value from lake_study_acts where study = $1 order by "at", event_id',
+            'select "at", act, value from lake_study_acts() '
+            'where study = $1 order by "at", event_id',
             [name],
         ).fetchall()
         return [Act(at, act, _told(value)) for at, act, value in rows]
