@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -168,52 +166,6 @@ def test_random_questions_while_others_make_room(lake, cache, monkeypatch):
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(asks, [random.Random(seed), random.Random(seed + 1)]))
-
-
-READER = """
-import sys
-from obstore.store import LocalStore
-import bt_lake
-from bt_lake.warehouse import keeping, objects
-folder, url, runs = sys.argv[1], sys.argv[2], sys.argv[3:]
-objects._opened = lambda url: LocalStore(f"{folder}/{url[5:]}", mkdir=True)
-keeping._IN_USE_S, keeping._LOOKED_EVERY_S = 0.5, 0.0
-while True:
-    lake = bt_lake.open(url)
-    for run in runs:
-        assert lake.equity(run).height == 3
-        print("read", flush=True)
-"""
-
-
-@pytest.mark.thorough
-def test_processes_that_are_killed_while_they_bring_and_remove(lake, bucket, monkeypatch):
-    """Of two processes over one folder, which has room for nothing, one is killed at any moment."""
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    draw = random.Random(seed)
-    runs = lake.runs()["run_id"].to_list()
-    store = str(bucket.parent.parent)
-    environment = {**os.environ, "BT_LAKE_CACHE_SIZE": "0"}
-
-    def begun() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", READER, store, URL, *draw.sample(runs, len(runs))]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-    readers = [begun(), begun()]
-    try:
-        for _ in range(4):
-            assert readers[0].stdout.readline() == readers[1].stdout.readline() == "read\n"
-            time.sleep(draw.uniform(0, 0.2))
-            assert readers[1].poll() is None
-            victim = readers.pop(0)
-            victim.kill(), victim.communicate()
-            readers.append(begun())
-        assert readers[0].poll() is None
-    finally:
-        for reader in readers:
-            reader.kill(), reader.communicate()
-    assert content(bounded(monkeypatch, 0)) == content(lake)
 
 
 def test_a_size_that_is_none(monkeypatch):
