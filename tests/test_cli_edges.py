@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,11 @@ def test_ctrl_c(cli: Cli, monkeypatch):
         (["best", "x", "--foo"], "error: no such option: --foo"),
         (["best", "x", "-n", "ten"], "error: --limit: 'ten' is not a whole number\n"),
         (["best", "x", "-n", "0"], "error: --limit: 0 is less than 1\n"),
+        (
+            ["list", "--limit"],
+            "error: option '--limit' requires an argument.\n       `bt-lake list -",
+        ),
+        (["compact", "--grace", "nan"], "error: --grace: nan is less than 0\n"),
         (["best", "x", "-f", "jsn"], "error: --format: no 'jsn'. Did you mean json? Use table,"),
         (["best", "x", "-o", "best.xls"], "error: cannot tell a format from the name best.xls"),
         (["best", "x", "y"], "error: got unexpected extra argument"),
@@ -251,6 +258,39 @@ def test_ctrl_c_of_a_long_query(cli: Cli):
         process.kill()
     assert (out, process.returncode) == ("", 130)
     assert err.startswith("interrupted")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_at_any_moment_of_a_short_command(cli: Cli):
+    """While it is loaded, connects, opens the lake, asks, writes and ends."""
+    here = (  # what comes before ours is Python's
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('here', flush=True); "
+        "from bt_lake.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", here, "--lake", str(cli.lake), "list"]
+    begun = time.monotonic()
+    subprocess.run(command, env=environment(), check=True, stdout=subprocess.DEVNULL)
+    took = time.monotonic() - begun
+    seed = random.randrange(10**9)
+    rng = random.Random(seed)
+    for _ in range(40):
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, took))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        # Python ends by the signal itself where it came while a text was run, as dataclasses do.
+        ends = (0, 130, -signal.SIGINT)
+        assert process.returncode in ends, f"seed {seed}: {process.returncode} {err}"
+        assert "Traceback" not in err, f"seed {seed}: {err}"
 
 
 def sources() -> list[Path]:

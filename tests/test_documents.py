@@ -122,11 +122,23 @@ def test_what_is_wrong_with_a_document_is_named(tmp_path):
         ),
         (b'{"strategy": "s", "equity": "e.txt"}', "'e.txt' is neither a .parquet nor a .csv"),
         (b'{"strategy": "s", "equity": "e.csv"}', "No such file"),
-        (b'{"strategy": "s"} {}', "not valid JSON: Extra data at 19"),
+        (b'{"strategy": "s"} {}', "not valid JSON: Extra data at column 19"),
     ):
         path.write_bytes(content)
         assert words in reason(path)
         assert reason(path).startswith(f"{path}: ")
+
+
+def test_a_line_that_is_cut_off_says_so_whichever_it_is(tmp_path):
+    for number in (1, 2, 3):
+        path = write_lines(tmp_path / "a.ndjson", [document()] * 3)
+        lines = path.read_bytes().splitlines()
+        lines[number - 1] = b'{"strategy": "cut o'
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        found = runs(path)
+        (bad,) = [each for each in found if isinstance(each, BadRow)]
+        assert (len(found), bad.row) == (3, number)
+        assert bad.reason == "not valid JSON: Unterminated string starting at column 14"
 
 
 def test_a_bad_line_is_named_and_the_others_are_read(tmp_path):

@@ -117,6 +117,16 @@ def test_ids_do_not_depend_on_neighbours_or_batches(store, tmp_path, monkeypatch
     assert sorted(ingest(store, [path], dry_run=True).added) == together
 
 
+def test_ids_do_not_depend_on_the_order_of_a_neighbours_columns(store, rows, tmp_path):
+    trade = {"pnl": 1.0, "note": "n", "zeta": 2}
+    turned = dict(reversed(trade.items()))
+    one, other = ({"strategy": s, "trades": [t]} for s, t in (("a", trade), ("b", turned)))
+    assert len(ingest(store, [write_json(tmp_path / "b.json", other)]).added) == 1
+    for number, both in enumerate(([one, other], [other, one])):
+        ingest(store, [write_lines(tmp_path / f"{number}.ndjson", both)])
+    assert len(rows("select run_id from runs")) == 2
+
+
 def test_a_run_id_of_the_documents_own_is_kept(store, rows, tmp_path):
     path = write_lines(tmp_path / "a.ndjson", [document(run_id="mine"), document(run_id="mine")])
     report = ingest(store, [path])

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
-
-from bt_lake.warehouse.connecting import begin
+from typing import Any
 
 _WITHOUT_A_LAKE = {"-h", "--help", "--version", "metrics"}
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, _leave)
     gc.set_threshold(50_000)  # what is loaded makes no garbage
-    try:
-        if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):
-            begin()
-        from bt_lake.cli.main import main as command_line
-    except KeyboardInterrupt:
-        sys.exit(130)
+    from bt_lake.warehouse.connecting import begin
+
+    if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):
+        begin()
+    from bt_lake.cli.main import main as command_line
+
     command_line()
+
+
+def _leave(*_: Any) -> None:
+    """Ctrl-C while things are loaded: nothing is begun, and what is half loaded is of no use."""
+    os._exit(130)
 
 
 if __name__ == "__main__":

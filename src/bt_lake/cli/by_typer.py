@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         command = typer.main.get_command(app())
         return command.main(list(arguments), prog_name="bt-lake", standalone_mode=False) or 0
     except typer.TyperException as error:
-        return _misused(error)
+        return _misused(error, arguments)
     except typer.Abort:
         raise KeyboardInterrupt from None
 
@@ -120,7 +120,7 @@ def _as_typer_wants(bound: Bound, called: Callable[..., Any]) -> Callable[..., A
     return called
 
 
-def _misused(error: typer.TyperException) -> int:
+def _misused(error: typer.TyperException, arguments: Sequence[str]) -> int:
     """What is wrong with the command line, in one form for everything that can be."""
     text = error.format_message().rstrip()
     if text.startswith("Usage:"):  # no command at all: the help itself
@@ -134,7 +134,8 @@ def _misused(error: typer.TyperException) -> int:
         known = [name for each in context.command.params for name in each.opts if name[:2] == "--"]
         given = str(getattr(error, "option_name", ""))
         text = f"no such option: {given}{did_you_mean(given, known)}"
-    path = context.command_path if context else "bt-lake"
+    named = next((word for word in arguments if word in PLACES), "")
+    path = context.command_path if context else f"bt-lake {named}".rstrip()
     messages.error(f"{text[:1].lower()}{text[1:]}\n`{path} --help` tells more.")
     return 2
 

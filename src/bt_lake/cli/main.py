@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bt_lake.cli import registry, stopping
 from bt_lake.cli.binding import Bound
@@ -22,10 +22,14 @@ STOPPED = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 
 
 def main() -> None:
-    stopping.listen()
     said = set[str]()  # one command asks several questions
     warnings.showwarning = lambda message, *_, **__: _warn(str(message), said)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:], stopping.listen)
+        stopping.no_more()
+    except KeyboardInterrupt:  # a second one, or just before or behind the command
+        code = STOPPED + signal.SIGINT
+    sys.exit(code)
 
 
 def _warn(text: str, said: set[str]) -> None:
@@ -34,10 +38,10 @@ def _warn(text: str, said: set[str]) -> None:
     messages.warn_once(text, said)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     """Run one command line; every way it can end as an exit code."""
     try:
-        return _run(first(arguments))
+        return _run(first(arguments), loaded)
     except Ended as ended:
         return ended.exit_code
     except BaseException as error:
@@ -63,7 +67,7 @@ def _failed(error: BaseException) -> int:
             raise error
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], loaded: Callable[[], None]) -> int:
     try:
         if "_BT_LAKE_COMPLETE" in os.environ:
             raise Unclear
@@ -80,7 +84,9 @@ def _run(words: list[str]) -> int:
     except Unclear:
         from bt_lake.cli import by_typer
 
+        loaded()
         return by_typer.run(words)
+    loaded()
     return command(session, given) or 0
 
 

@@ -131,9 +131,9 @@ def single(kind: Any, value: Any, low: float | None, high: float | None) -> Any:
     if value is None:
         return None
     value = _converted(_bare(kind), value)
-    if low is not None and value < low:
+    if low is not None and not value >= low:  # NaN is neither
         raise ValueError(f"{value} is less than {low}")
-    if high is not None and value > high:
+    if high is not None and not value <= high:
         raise ValueError(f"{value} is more than {high}")
     return value
 

@@ -101,11 +101,13 @@ def _chunks(runs: Sequence[Run], faults: Faults) -> list[_Chunk]:
     pending: list[tuple[int, Sequence[Any]]] = []
 
     def flush() -> None:
-        if pending:
-            rows = list(itertools.chain.from_iterable(trades for _, trades in pending))
-            lengths = [len(trades) for _, trades in pending]
-            chunks.append(_Chunk([p for p, _ in pending], lengths, columns_of_objects(rows)))
-            pending.clear()
+        # Whatever a run is read with, `extra` has the order of its own columns: its id follows.
+        for _, some in itertools.groupby(pending, lambda each: _names(each[1])):
+            group = list(some)
+            rows = list(itertools.chain.from_iterable(trades for _, trades in group))
+            lengths = [len(trades) for _, trades in group]
+            chunks.append(_Chunk([p for p, _ in group], lengths, columns_of_objects(rows)))
+        pending.clear()
 
     for place, run in enumerate(runs):
         if run.trades is None:
@@ -125,6 +127,11 @@ def _chunks(runs: Sequence[Run], faults: Faults) -> list[_Chunk]:
             faults.add(place, str(error))
     flush()
     return chunks
+
+
+def _names(trades: Sequence[Any]) -> tuple[str, ...]:
+    """The columns of one run's trades, in their order."""
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(dict.fromkeys(map(tuple, trades)))))
 
 
 def _add_rows(chunks: list[_Chunk], place: int, rows: Rows) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from bt_lake.queries.guard import lock
@@ -27,7 +27,7 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._database: Database | None = None
-        self._begun: Thread | None = None
+        self._begun: Event | None = None
         # Whether an answer was without some files, because they may not be read.
         self.left_out = False
 
@@ -52,17 +52,20 @@ class Reader:
     def begin(self) -> None:
         """Open the lake meanwhile; what goes wrong is said by the first question."""
 
+        done = Event()  # a join that Ctrl-C ends takes the thread for ended (bpo-45274)
+
         def opened() -> None:
-            with suppress(Exception):
+            with suppress(BaseException):
                 self._database = self._opened()
+            done.set()
 
         with suppress(RuntimeError):  # no thread to be had
-            self._begun = Thread(target=opened, name="bt-lake opens")
-            self._begun.start()
+            Thread(target=opened, name="bt-lake opens").start()
+            self._begun = done
 
     def _open(self) -> Database:
         if self._begun is not None:
-            self._begun.join()
+            self._begun.wait()
             self._begun = None
         if self._database is None:
             self._database = self._opened()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def connect() -> DuckDBPyConnection:
     if begun.process != os.getpid():
         keep_for_ever(begun.connection)
         return _connect()
-    begun.join()
+    begun.done.wait()
     return begun.connection or _connect()
 
 
@@ -52,11 +52,13 @@ class _Connecting(Thread):
         super().__init__(name="bt-lake connects")
         self.connection: DuckDBPyConnection | None = None
         self.process = os.getpid()
+        self.done = Event()  # a join that Ctrl-C ends takes the thread for ended (bpo-45274)
         self.start()
 
     def run(self) -> None:
         with suppress(Exception):  # `connect` tries again, where its caller can hear of it
             self.connection = _connect()
+        self.done.set()
 
 
 def _connect() -> DuckDBPyConnection:

@@ -73,7 +73,16 @@ class Database:
         self._views = views
         self._turn = RLock()
         self._warned = False
-        self._open()
+        with interruptible(), self._pressed():
+            self._begin()
+
+    def _begin(self) -> None:
+        from bt_lake.warehouse.engine import InterruptException
+
+        try:
+            self._open()
+        except InterruptException as error:
+            raise explain(error, self._layout) from None
 
     def _open(self) -> None:
         self._process = os.getpid()

@@ -59,7 +59,7 @@ def read(path: Path) -> Iterator[Run | BadRow]:
     """The runs of a file, in order."""
     written = (line for line in lines(path) if not line.text.isspace())
     start = list(itertools.islice(written, 2))
-    if len(start) == 2 and _is_object(start[0].text):
+    if len(start) == 2 and _is_a_line(*(line.text for line in start)):
         whole = itertools.chain(start, written)
         yield from read_lines(whole, str(path), path.parent, may_wait=not path.is_file())
     elif start:
@@ -136,6 +136,13 @@ def _read_whole(path: Path, text: bytes) -> Iterator[Run | BadRow]:
         yield run
 
 
+def _is_a_line(first: bytes, second: bytes) -> bool:
+    """Whether the first line is a document of its own, or what is left of one."""
+    return _is_object(first) or (
+        first.removeprefix(_BOM).lstrip()[:1] == b"{" and _is_object(second)
+    )
+
+
 def _is_object(text: bytes) -> bool:
     try:
         return isinstance(_parsed(text), dict)
@@ -145,12 +152,11 @@ def _is_object(text: bytes) -> bool:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text.removeprefix(_BOM), object_pairs_hook=each_once)
+        return json.loads(text.removeprefix(_BOM).rstrip(), object_pairs_hook=each_once)
     except json.JSONDecodeError as error:
-        place = (
-            f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"{error.colno}"
-        )
-        raise BadInput(f"not valid JSON: {error.msg} at {place}") from None
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        said = error.msg.removesuffix(" at")
+        raise BadInput(f"not valid JSON: {said} at {line}column {error.colno}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"not valid UTF-8 at byte {error.start + 1}") from None
     except (ValueError, RecursionError) as error:
