@@ -99,7 +99,7 @@ def test_export_to_csv(cli: Cli, tmp_path: Path):
     target = tmp_path / "runs.csv"
     said = cli("export", target, "--symbol", "SYNTH")
     assert (said.code, said.out) == (0, "")
-    assert said.err == f"6 runs · in {target} · T\n"
+    assert said.err == f"6 runs · no curves (--curves) or trades (--trades) · in {target} · T\n"
     assert len(target.read_text().splitlines()) == 7
 
 

@@ -61,6 +61,7 @@ def export(
         _of_deleted(done, whole=limit is None),
         messages.many(done.points, "point") if curves else "",
         messages.many(done.trades, "trade") if trades else "",
+        "" if curves or trades or not done.runs else "no curves (--curves) or trades (--trades)",
         f"{done.already:,} already there" if done.already else "",
         done.note,
         f"in {', '.join(map(str, done.files)) if len(done.files) <= 3 else target}",
