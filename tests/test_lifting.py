@@ -196,3 +196,29 @@ def test_one_prefix_has_one_lake(lake, bucket, tmp_path):
             Lake.copy(source, target)
     with pytest.raises(LakeError, match="no lake at"):
         Lake.copy(tmp_path / "nowhere", URL)
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "variable"),
+    [
+        (
+            "s3://b/x",
+            "Error performing PUT http://169.254.169.254/latest/api/token",
+            "AWS_ACCESS_KEY_ID",
+        ),
+        (
+            "gs://b/x",
+            "Error performing GET http://metadata.google.internal/x",
+            "GOOGLE_APPLICATION",
+        ),
+        (
+            "az://b/x",
+            "Generic MicrosoftAzure error: Account must be specified",
+            "AZURE_STORAGE_ACCOUNT_KEY",
+        ),
+    ],
+)
+def test_without_credentials_it_says_which(url: str, said: str, variable: str):
+    words = objects.plainly(url, OSError(said))
+    assert "no credentials" in words and variable in words
+    assert "credentials" not in objects.plainly(url, OSError("connection refused"))

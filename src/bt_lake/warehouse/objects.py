@@ -21,6 +21,14 @@ _WAITS_S = (0.2, 1.0, 3.0)  # beside the library's own tries
 _process: int | None = None  # that asked first: the library's threads do not go into a fork
 _SECRETS = re.compile(r"(?i)secret|token|password|access_key|account_key|sas")
 
+# Without credentials the library asks the address at which a machine in a cloud has its own.
+_NOBODY = re.compile(r"169\.254\.169\.254|metadata\.google|Account must be specified")
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+
 
 def url_of(text: str | os.PathLike[str]) -> str | None:
     """The address in an object store that is meant, None if none is."""
@@ -178,7 +186,7 @@ class Objects:
             raise self._unanswered(error) from None
 
     def _unanswered(self, error: Exception) -> Unanswered:
-        return Unanswered(f"{self.url}: {_plainly(error)}")
+        return Unanswered(f"{self.url}: {plainly(self.url, error)}")
 
     def remove(self, names: Sequence[str]) -> None:
         import obstore
@@ -206,11 +214,17 @@ class Objects:
         except (FileNotFoundError, FileExistsError):
             raise
         except (BaseError, OSError) as error:
-            raise kind(f"{self.url}: {_plainly(error)}") from None
+            raise kind(f"{self.url}: {plainly(self.url, error)}") from None
 
 
-def _plainly(error: Exception) -> str:
+def plainly(url: str, error: Exception) -> str:
     said = " ".join(str(error).split()).partition(" Debug source: ")[0]
+    if _NOBODY.search(said):
+        needed = _CREDENTIALS.get(url.partition(":")[0], "those of the store")
+        return (
+            "there are no credentials in the environment, and this machine has none of its own: "
+            f"set {needed}. Files of profiles are not read. The library says: {said[:160]}"
+        )
     return without_credentials(said[:400])
 
 
@@ -237,4 +251,4 @@ def _opened(url: str) -> Any:
         retries: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
         return from_url(url, client_options=options, retry_config=retries)  # type: ignore[call-overload]
     except Exception as error:
-        raise BadInput(f"{url}: {_plainly(error)}") from None
+        raise BadInput(f"{url}: {plainly(url, error)}") from None
