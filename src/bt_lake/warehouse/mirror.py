@@ -53,7 +53,7 @@ _TRIES = 8
 _AT_ONCE = 16
 _EAGER = ("runs", "events")
 _NAMED = re.compile(
-    r"(?:[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+|_part/m-[0-9a-f-]+\.[0-9]+)\.parquet"
+    r"(?:(?<![a-z])[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+|_part/m-[0-9a-f-]+\.[0-9]+)\.parquet"
 )
 
 
