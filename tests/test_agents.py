@@ -317,6 +317,7 @@ def test_a_run_that_takes_too_long_is_stopped(tmp_path: Path):
     assert len(lake) == 0
 
 
+@pytest.mark.slow
 def test_every_call_is_put_on_record(lake, tmp_path: Path):
     own = bt_lake.open(tmp_path / "lake")
     own.save(strategy="m", metrics={"sharpe_ratio": 1.0}, run_id="r1")

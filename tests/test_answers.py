@@ -138,6 +138,7 @@ def test_spread_params_keep_each_digit(lake, tmp_path):
     assert again.sql(asked).rows() == lake.sql(asked).rows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_parameters_of_one_name_with_dots_share_a_column(lake, tmp_path, suffix):
     for value in ({"a.b": 1}, {"a": {"b": 2}}, {"x.y": {"z": 0.5}}, {"x": {"y.z": 4}}):
@@ -250,6 +251,7 @@ def test_pandas_keys_may_be_missing(lake, kind):
     assert lake.enrich(keys.convert_dtypes(), columns=["sharpe_ratio"]).equals(found) or True
 
 
+@pytest.mark.slow
 def test_compare_sees_types_and_what_is_absent(lake):
     for one, other in ((True, 1), ("1", 1)):
         ids = [lake.save(strategy="s", params={"x": value}) for value in (one, other)]

@@ -271,6 +271,7 @@ def test_names_that_are_not_the_lakes_are_passed_over(store, rows):
     assert not store.check().damaged
 
 
+@pytest.mark.slow
 def test_a_lake_copied_without_its_empty_folders_works(store):
     """As git, and what syncs to object stores, copies it."""
     store.append(Frames(frames(1).runs))

@@ -29,6 +29,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @given(st.data())
 @pytest.mark.parametrize(("kind", "values"), KINDS, ids=[str(kind) for kind, _ in KINDS])
 def test_a_column_is_what_pyarrow_makes_of_it(kind, values, data):

@@ -124,6 +124,7 @@ def test_a_family_is_asked_for_by_its_name_alone(lake):
     assert named["dsr"].null_count() == 0
 
 
+@pytest.mark.slow
 def test_every_row_agrees_with_sql(lake):
     rng = seeded()
     with lake.batch() as batch:
@@ -140,6 +141,7 @@ def test_every_row_agrees_with_sql(lake):
             assert mine["expected_max_sharpe"] == pytest.approx(row["expected_max_sharpe"])
 
 
+@pytest.mark.slow
 def test_columns_and_groups(lake):
     rng = seeded()
     with lake.batch() as batch:

@@ -160,6 +160,7 @@ def test_rows_that_break_the_rules_are_counted(store):
     assert store.check().damaged
 
 
+@pytest.mark.slow
 def test_lost_furniture_is_written_again(store, rows):
     store.append(frames(2))
     for path in (store.layout.card, store.layout.sql, store.layout.seed("trades")):
@@ -253,6 +254,7 @@ def test_a_rebuilt_log_leaves_nobody_out(store, rows):
     assert len(list(store.path.glob("_quarantine/runs/month=*/c-*"))) == 1
 
 
+@pytest.mark.slow
 def test_a_rebuilt_log_removes_no_curve_that_is_nowhere_else(store):
     store.append(frames(1))
     store.compact()
@@ -304,6 +306,7 @@ def test_a_folder_left_in_staging_is_deleted(store):
     assert not spill.exists()
 
 
+@pytest.mark.slow
 def test_a_writer_that_wakes_up_after_a_repair_commits_nothing(store, monkeypatch):
     """Its children are in quarantine by then: its run must not appear without them."""
     store.append(frames(1))

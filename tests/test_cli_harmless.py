@@ -134,6 +134,7 @@ def test_folded_text_fits_and_loses_nothing_but_spaces(width: int):
     assert folded("", width) == [""]
 
 
+@pytest.mark.slow
 def test_names_of_wide_characters_stay_aligned(tmp_path: Path, capsys):
     for number, name in enumerate(("移動平均クロス", "sma")):
         document = {"strategy": name, "symbol": "トヨタ", "params": {"速い": number + 10}}

@@ -75,6 +75,7 @@ def complete(words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_completion_of_commands_options_and_metrics():
     assert complete("bt-lake com") == ["compare", "compact"]
     assert "--min-trades" in complete("bt-lake best sharpe_ratio --m")

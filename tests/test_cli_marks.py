@@ -20,6 +20,7 @@ def listed(cli: Cli, *filters: str) -> list[int]:
     return [int(row["run_id"][-2:]) for row in csv.DictReader(io.StringIO(text))]
 
 
+@pytest.mark.slow
 def test_tag_and_untag_by_ids(own: Cli):
     said = own("tag", "paper", "06", run_id(5))
     assert (said.code, said.out, said.err) == (0, "", "tagged 2 runs · T\n")
@@ -37,6 +38,7 @@ def test_tag_by_filters_needs_a_yes(own: Cli):
     assert listed(own, "--tag", "grid") == [6, 5, 4, 3, 2, 1]
 
 
+@pytest.mark.slow
 def test_notes_add_up(own: Cli):
     assert own("note", "slippage was off", "07").err == "noted on 1 run · T\n"
     shown = json.loads(own("show", "07", "-f", "json").out)
@@ -56,6 +58,7 @@ def test_delete_hides_and_restore_brings_back(own: Cli):
     assert 6 in listed(own)
 
 
+@pytest.mark.slow
 def test_delete_and_restore_by_filters(own: Cli):
     assert own("delete", "--where", "total_trades < 30", "-y").err.startswith("deleted 3 runs")
     assert listed(own) == [8, 6, 5, 4, 3]

@@ -167,6 +167,7 @@ def test_compare_two(cli: Cli):
     assert said.err == "2 runs · T\n"
 
 
+@pytest.mark.slow
 def test_compare_shares_no_parameter_that_differs(own: Cli):
     for run, value in (("x", True), ("y", 1)):
         Lake(own.lake).save(strategy="s", run_id=run, params={"x": value, "n": 2})

@@ -96,6 +96,7 @@ def test_shell_of_duckdb_opens_the_lake(cli: Cli):
     assert said.code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("duckdb") is None, reason="the duckdb shell is not installed")
 def test_shell_does_not_run_what_the_lake_says(cli: Cli, tmp_path: Path):
     lake = shutil.copytree(cli.lake, tmp_path / "strangers")

@@ -171,6 +171,7 @@ def test_a_reader_whose_files_vanish_asks_again(store):
     assert reader.ask(count) == [(2, 10)]
 
 
+@pytest.mark.slow
 def test_events_fold_into_runs(store, rows):
     made = frames(3)
     a, b, c = ids(made)
@@ -222,6 +223,7 @@ def test_folding_keeps_the_curve_of_a_deleted_run_and_compaction_drops_it(store,
     assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 5)]
 
 
+@pytest.mark.slow
 def test_forgetting_leaves_no_trace(store, rows):
     made = frames(3)
     store.append(made)
@@ -430,6 +432,7 @@ def test_a_table_that_is_away_is_not_taken_for_empty(store, rows, tmp_path):
     assert rows("select count(*), (select count(*) from equity) from runs") == [(2, 10)]
 
 
+@pytest.mark.slow
 def test_a_commit_whose_curve_is_away_is_not_folded(store, rows, tmp_path):
     for _ in range(3):
         store.append(frames(1))

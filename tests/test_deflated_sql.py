@@ -172,6 +172,7 @@ def test_impossible_moments_get_no_number(lake):
     assert sorted(row["dsr"] is None for row in every(lake).values()) == [False, True]
 
 
+@pytest.mark.slow
 def test_the_shell_answers_the_same(lake):
     rng = seeded()
     with lake.batch() as batch:

@@ -178,6 +178,7 @@ def test_of_two_machines_one_is_first(machine, tmp_path):
     assert len(run_ids(lakes[1])) == 7
 
 
+@pytest.mark.slow
 def test_two_that_maintain_at_once_lose_nothing(machine, tmp_path):
     lakes = [machine(str(n)) for n in range(3)]
     saved = [save(lakes[0], n) for n in range(4)]
@@ -333,6 +334,7 @@ def test_a_full_cache_keeps_nothing_from_the_store(machine, monkeypatch):
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_what_was_written_in_the_store_is_not_copied_over(machine, filled, bucket):
     Lake.copy(filled.path, URL)
     far = machine("one")

@@ -162,6 +162,7 @@ def test_what_is_made_of_a_query_has_no_quick_way_of_its_own(lake: Lake):
         assert (whole, one) == (8 if answer.columns[1] == "ts" else 3, 1)
 
 
+@pytest.mark.slow
 def test_a_window_asked_again_is_still_that_window(lake: Lake):
     equity = [[f"2024-0{month}-01", 100.0 * month] for month in range(1, 7)]
     run = lake.save(strategy="s", equity=equity)
@@ -203,6 +204,7 @@ def write(lake: Path, pipe: Any) -> None:
         pipe.send(ids(made))
 
 
+@pytest.mark.slow
 def test_who_stops_a_reading_half_way_loses_and_doubles_nothing(tmp_path, monkeypatch):
     store = Store(tmp_path / "lake")
     for _ in range(3):

@@ -72,6 +72,7 @@ def naming(key: str, name: str) -> object:
     return {"removed": {name: 1.0}, "unseen": [name], "adds": [add | {"max_run_id": None}]}[key]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["removed", "unseen", "adds"])
 def test_nothing_outside_is_unlinked_whatever_a_log_names(store, victim, monkeypatch, key):
     name = "../victim.txt"

@@ -125,6 +125,7 @@ def twice(aged: Aged, store: Store, rows: Any, changes: int = 1) -> None:
         assert Counter(map(str, last.lost)) == Counter(map(str, again.lost))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sqlite(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
     twice(Table(random.Random(seed), tmp_path / "s.db"), store, rows, 1 + bool(seed))
@@ -157,6 +158,7 @@ def test_zarr(seed: int, store: Store, rows: Any, tmp_path: Path) -> None:
     twice(Entries(random.Random(seed), tmp_path / "s.zarr"), store, rows, 1 + bool(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", [Tracking, Files])
 def test_mlflow(kind: type[Tracking], seed: int, store: Store, rows: Any, tmp_path: Path) -> None:

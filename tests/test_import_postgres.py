@@ -343,6 +343,7 @@ def test_the_driver_is_optional(store: Store, monkeypatch: pytest.MonkeyPatch):
         take(store, "postgresql:///trading")
 
 
+@pytest.mark.slow
 def test_the_documents_say_the_same(store: Store, server: Server, url: str):
     failed = executed(
         FAILED, execution_status="failed", error_message="no data", reproduced_from_run_id=RUN

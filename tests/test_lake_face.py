@@ -317,6 +317,7 @@ def test_forgotten_runs_are_no_trials(tmp_path):
     assert lake.sql("select run_id from trials")["run_id"].to_list() == ["run-c"]
 
 
+@pytest.mark.slow
 def test_what_is_shown_of_results(golden, tmp_path):
     lake = Lake(tmp_path / "lake")
     with lake.batch() as batch:

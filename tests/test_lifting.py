@@ -23,6 +23,7 @@ def lake(filled: Lake) -> Lake:
     return filled
 
 
+@pytest.mark.slow
 def test_it_goes_up_and_comes_down_as_it_is(lake, bucket, tmp_path):
     done = Lake.copy(lake.path, URL)
     assert (done.reused, done.files) == (0, sum(len(files) for _, _, files in os.walk(bucket)) - 1)

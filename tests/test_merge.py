@@ -111,6 +111,7 @@ def test_a_missing_curve_comes_in(store: Store, tmp_path: Path):
     assert not other.merge(store.path).changed
 
 
+@pytest.mark.slow
 def test_a_backup_over_a_newer_lake(store: Store, tmp_path: Path):
     old = saved(store, 2)
     store.backup(tmp_path / "backups")
@@ -211,6 +212,7 @@ def test_a_lake_with_doubled_runs_doubles_none_here(store: Store, fork, tmp_path
     assert not third.merge(store.path).changed
 
 
+@pytest.mark.slow
 def test_on_the_command_line(store: Store, fork, tmp_path: Path, capsys):
     saved(store)
     other = fork()

@@ -30,6 +30,7 @@ def prices(path, market, *, name="close"):
     return path
 
 
+@pytest.mark.slow
 def test_a_market_that_rises_is_no_skill(lake, tmp_path, rising):
     market, returns = rising
     save_returns(lake, returns)

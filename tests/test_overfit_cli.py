@@ -38,6 +38,7 @@ def test_report(lake: Lake, cli: Cli):
     assert cli("overfit", "-f", "md", "--bootstraps", 1).lines[0] == "```"
 
 
+@pytest.mark.slow
 def test_formats(lake: Lake, cli: Cli, tmp_path):
     save_returns(lake, noise())
     asked = ("overfit", "--bootstraps", 50, "--splits", 8, "--seed", 3, "--block", 4)
@@ -157,6 +158,7 @@ def test_luck_of_several_families_is_a_span(lake: Lake, cli: Cli):
     assert "a sharpe of 0.04 to 0.07 by the spread of 2 families" in cli(*asked).err
 
 
+@pytest.mark.slow
 def test_several_verdicts_say_what_the_best_of_them_is_worth(lake: Lake, cli: Cli):
     with lake.batch() as batch:
         for place, column in enumerate(noise().T):

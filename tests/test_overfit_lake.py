@@ -29,6 +29,7 @@ def same(one, other):
     assert flat(other.to_dict()) == pytest.approx(flat(one.to_dict()), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_scaling_equity_changes_nothing(tmp_path):
     returns = noise(seeded())
     reports = []
@@ -101,6 +102,7 @@ def test_deleted_and_failed_runs_count(lake):
     assert after.overfitting == before.overfitting
 
 
+@pytest.mark.slow
 def test_a_compacted_deletion_leaves_its_sharpe_ratio(lake):
     ids = save_returns(lake, noise(seeded()))
     before = lake.overfit(**FAST)
@@ -161,6 +163,7 @@ def test_noise_is_not_praised(lake):
     assert np.mean([report.overfitting.pbo for report in reports]) == pytest.approx(0.5, abs=0.25)
 
 
+@pytest.mark.slow
 def test_a_planted_edge_is_found(lake):
     returns = noise(seeded(), rows=1000, trials=60)
     returns[:, 42] += 0.004

@@ -292,6 +292,7 @@ def test_a_plateau_is_judged_as_one():
     )
 
 
+@pytest.mark.slow
 def test_good_trials_do_not_hide_each_other():
     """20 of 200 with an annual Sharpe ratio of 2 over 10 years: found, and said which."""
     returns = noise(seeded(), rows=2520, trials=200)

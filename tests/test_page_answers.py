@@ -227,6 +227,7 @@ def test_a_lake_that_is_not_there_yet_is_no_error_and_appears(tmp_path: Path):
         assert running.get("count")["runs"] == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_lake_says_what_check_says(made_lake: Path, tmp_path: Path):
     lake = shutil.copytree(made_lake, tmp_path / "lake")
     for file in (lake / "runs").rglob("*.parquet"):
@@ -309,6 +310,7 @@ def grid_mixed(lake: Path) -> list[str]:
     return Lake(lake).sweep("sma_cross", "fast").mixed
 
 
+@pytest.mark.slow
 def test_what_the_best_is_worth_is_what_the_report_says(page: Server, paged_lake: Path):
     found = page.get("overfit", strategy="sma_cross")
     report = Lake(paged_lake).overfit(strategy="sma_cross")

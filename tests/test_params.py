@@ -169,12 +169,14 @@ def disguised(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(mappings)
 def test_key_order_does_not_matter(params: dict[str, Any]) -> None:
     assert canonical(shuffled(params)) == canonical(params)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(mappings)
 def test_the_type_of_an_equal_value_does_not_matter(params: dict[str, Any]) -> None:
@@ -189,6 +191,7 @@ def test_the_text_reads_back_as_the_same_values(params: dict[str, Any]) -> None:
     assert list(json.loads(to_json(params))) == list(params)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(mappings)
 def test_the_canonical_text_is_its_own_canonical_text(params: dict[str, Any]) -> None:

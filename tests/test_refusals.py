@@ -58,6 +58,7 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
+@pytest.mark.slow
 def test_a_full_disk(small_disk):
     store = Store(small_disk / "lake")
     store.append(frames(1))

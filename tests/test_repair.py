@@ -150,6 +150,7 @@ def test_of_a_torn_curve_file_whole_runs_are_saved(store, rows):
     assert plan.after == found.after
 
 
+@pytest.mark.slow
 def test_of_a_torn_runs_file_the_other_columns_are_saved(store, rows):
     made = frames(5, notes="lost", symbol="KEPT")
     store.append(made)
@@ -165,6 +166,7 @@ def test_of_a_torn_runs_file_the_other_columns_are_saved(store, rows):
     assert everything(store) == [(7, 7, 35, 14)]
 
 
+@pytest.mark.slow
 def test_a_deletion_that_cannot_be_read_saves_nothing(store, rows):
     made = frames(3)
     store.append(made)

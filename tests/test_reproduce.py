@@ -66,6 +66,7 @@ def test_an_example_gives_identical_numbers(lake, example, exit_rule):
     assert one.equals(other)
 
 
+@pytest.mark.slow
 def test_an_edited_strategy_is_said_to_have_changed(lake, tmp_path):
     file = tmp_path / "cross.py"
     file.write_text((EXAMPLES / "sma_cross.py").read_text())

@@ -77,6 +77,7 @@ def test_keys_of_an_export_fit_its_runs(tmp_path, capsys):
     assert [row["run_id"] for row in found] == ids[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
 def test_files_with_curves_and_trades_come_back(lake, tmp_path, suffix, folder):

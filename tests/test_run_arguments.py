@@ -268,6 +268,7 @@ def test_without_hints_values_come_back_as_they_were_given(lake):
         assert first == called(lake) == [f"{type(value).__name__} {value!r}"]
 
 
+@pytest.mark.slow
 def test_enums_of_a_sweep_are_reproduced(lake, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "args", raising=False)

@@ -48,6 +48,7 @@ def rows_of(called: Called) -> list[dict]:
     return json.loads(called.out)
 
 
+@pytest.mark.slow
 def test_one_run_is_shown_and_saved(cli):
     ran = cli(
         "run", "strat.py:run", "-p", "n=5", "--symbol", "A", "--strategy", "mine", "-f", "json"
@@ -82,6 +83,7 @@ def test_one_run_that_fails_is_saved_and_said(cli):
     assert rows_of(listed)[0]["error"].startswith("ValueError: unlucky\n")
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_its_best_and_goes_on_where_it_was(cli):
     asked = ("run", "strat.py:run", "-g", "n=1:6:1", "--if", "n != 2", "-n", 2, "-f", "csv")
     ran = cli(*asked)
@@ -133,6 +135,7 @@ def test_failures_of_a_sweep_are_told_and_do_not_fail_it(cli):
     assert "3 of 3 runs are in the lake, 2 were before, 1 failed" in again.err
 
 
+@pytest.mark.slow
 def test_a_sweep_that_fails_altogether_fails(cli):
     ran = cli("run", "strat.py:run", "-g", "n=13", "-g", "gap=0,0.001")
     assert (ran.code, ran.out) == (2, "")

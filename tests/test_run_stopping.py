@@ -164,6 +164,7 @@ WORDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WORDS)
 def test_however_a_run_ends_in_a_worker_it_says_how(lake, how):
     swept = lake.run_sweep("ends.py:ends", {"n": [1, 2, 3]}, params={"how": how}, jobs=1)
@@ -173,6 +174,7 @@ def test_however_a_run_ends_in_a_worker_it_says_how(lake, how):
     assert ("SIGKILL" in error) == (how == "kill")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WORDS)
 def test_a_single_call_without_a_result_is_a_failed_run(cli, lake, how):
     ran = cli.process("run", "ends.py:ends", "-p", "n=2", "-p", f"how={how}")
@@ -184,6 +186,7 @@ def test_a_single_call_without_a_result_is_a_failed_run(cli, lake, how):
         assert ran.code == 2 and "failed, and is saved as" in ran.err
 
 
+@pytest.mark.slow
 def test_a_run_that_closes_everything_is_shown_all_the_same(cli):
     ran = cli.process("run", "ends.py:ends", "-p", "n=2", "-p", "how=close", "-f", "json")
     assert ran.code == 0 and '"sharpe_ratio": 2' in ran.out.replace('":2', '": 2'), ran.err

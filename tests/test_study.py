@@ -59,6 +59,7 @@ def test_past_its_budget_a_study_refuses(full):
     assert full.study("momentum").standing.trials == 5
 
 
+@pytest.mark.slow
 def test_a_repeat_and_another_fold_cost_nothing(tmp_path):
     lake, study = opened(tmp_path, budget=2)
     for fold in ("1", "2"):
@@ -159,6 +160,7 @@ def test_processes_at_once_make_exactly_as_many_trials_as_there_are(tmp_path, ov
     assert study.standing.beyond == (0 if overrun == "refuse" else made - 21)
 
 
+@pytest.mark.slow
 def test_forgetting_a_run_gives_no_trial_back(tmp_path):
     lake, study = opened(tmp_path, budget=2)
     first, second = (tried(lake, n) for n in range(2))
@@ -271,6 +273,7 @@ def test_what_cannot_be_cut_is_refused(tmp_path, columns, said):
     assert study.standing.trials == 1
 
 
+@pytest.mark.slow
 def test_a_candidate_sees_the_holdout_once_and_on_record(tmp_path):
     lake, study = opened(tmp_path, holdout="2024-01-01:2024-03-31")
     ids = [tried(lake, n) for n in range(3)]

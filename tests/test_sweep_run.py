@@ -234,6 +234,7 @@ def test_several_runs_of_one_call_are_told_apart(store, rows):
     assert sweep(store, "several", {"n": "1:2:1"}).already == 2
 
 
+@pytest.mark.slow
 def test_params_that_only_the_result_names_are_params_too(store, rows):
     first = sweep(store, "tells_more", {"n": "1:2:1"})
     assert sweep(store, "tells_more", {"n": "1:2:1"}).already == 2
