@@ -17,7 +17,7 @@ from cli_lake import COMMAND, Cli, environment
 
 import bt_lake.cli
 from bt_lake.cli import main
-from bt_lake.cli.everywhere import first
+from bt_lake.cli.everywhere import lake_first
 from bt_lake.warehouse.errors import (
     Ambiguous,
     BadInput,
@@ -157,10 +157,10 @@ def test_the_lake_may_be_named_anywhere_or_by_the_environment(cli: Cli, tmp_path
 
 
 def test_the_last_lake_counts_and_nothing_after_two_dashes():
-    assert first(["a", "--lake", "x", "b", "--lake=y", "--", "--lake", "z"]) == [
+    assert lake_first(["a", "--lake", "x", "b", "--lake=y", "--", "--lake", "z"]) == [
         *("--lake", "x", "--lake=y", "a", "b", "--", "--lake", "z")
     ]
-    assert first(["list", "--lake"]) == ["list", "--lake"]
+    assert lake_first(["list", "--lake"]) == ["list", "--lake"]
 
 
 def test_version(cli: Cli):

@@ -12,7 +12,7 @@ import typer
 from cli_lake import COMMAND, Cli, environment
 
 from bt_lake.cli.by_typer import app
-from bt_lake.cli.everywhere import first
+from bt_lake.cli.everywhere import lake_first
 from bt_lake.cli.help import split_help
 from bt_lake.cli.registry import COMMANDS
 
@@ -39,7 +39,7 @@ def test_examples_can_be_typed(name: str):
         words = shlex.split(example.split("|")[-1] if "| bt-lake" in example else example)
         words = words[: words.index("|")] if "|" in words else words
         assert words[0] == "bt-lake", example
-        arguments = first(words[1:])
+        arguments = lake_first(words[1:])
         arguments = arguments[2:] if arguments[0] == "--lake" else arguments
         assert arguments[0] == name, example
         command = GROUP.get_command(ROOT, name)

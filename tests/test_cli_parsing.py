@@ -16,7 +16,7 @@ from cli_lake import environment
 from bt_lake.cli import by_typer, messages, registry
 from bt_lake.cli.binding import Bound, Parameter
 from bt_lake.cli.declaring import Argument
-from bt_lake.cli.everywhere import everywhere, first
+from bt_lake.cli.everywhere import everywhere, lake_first
 from bt_lake.cli.main import run
 from bt_lake.cli.parsing import Unclear, is_several, read
 from bt_lake.warehouse.errors import UnknownName
@@ -91,7 +91,7 @@ def meant(words: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     for way in (here, by_typer.run):
         called.clear()
         with suppress(UnknownName):
-            way(first(words))
+            way(lake_first(words))
         found.append(called[0] if called else None)
     return found[0], found[1]
 

@@ -55,7 +55,7 @@ def everywhere(
     )
 
 
-def first(arguments: Sequence[str]) -> list[str]:
+def lake_first(arguments: Sequence[str]) -> list[str]:
     """What every command takes may stand anywhere; Typer wants it before the command."""
     first, rest, left = list[str](), list[str](), list(arguments)
     while left and left[0] != "--":

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from bt_lake.cli import registry, stopping
 from bt_lake.cli.binding import Bound
 from bt_lake.cli.ending import Ended, Interrupted
-from bt_lake.cli.everywhere import everywhere, first
+from bt_lake.cli.everywhere import everywhere, lake_first
 from bt_lake.cli.parsing import Unclear, read
 from bt_lake.warehouse.errors import LakeError
 
@@ -41,7 +41,7 @@ def _warn(text: str, said: set[str]) -> None:
 def run(arguments: Sequence[str], loaded: Callable[[], None] = lambda: None) -> int:
     """Run one command line; every way it can end as an exit code."""
     try:
-        return _run(first(arguments), loaded)
+        return _run(lake_first(arguments), loaded)
     except Ended as ended:
         return ended.exit_code
     except BaseException as error:

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from bt_lake.warehouse.errors import CannotWrite, LakeError, Unconfirmed
 from bt_lake.warehouse.folders import Folders
-from bt_lake.warehouse.objects import Objects, Unanswered
+from bt_lake.warehouse.objects import AT_ONCE, Objects, Unanswered
 from bt_lake.warehouse.paths import data_file
-
-_AT_ONCE = 16
 
 
 class FarFolders(Folders):
@@ -53,7 +51,7 @@ class FarFolders(Folders):
         if len(pairs) < 2:
             super().publish_all(pairs, each)
             return
-        with ThreadPoolExecutor(min(len(pairs), _AT_ONCE)) as pool:
+        with ThreadPoolExecutor(min(len(pairs), AT_ONCE)) as pool:
             for _ in pool.map(lambda pair: self.publish(*pair), pairs):
                 each()
 

@@ -24,14 +24,12 @@ from bt_lake.warehouse.ids import uuid7
 from bt_lake.warehouse.image import Image, as_finding, image
 from bt_lake.warehouse.layout import Layout, card_text
 from bt_lake.warehouse.lifting import rank
-from bt_lake.warehouse.objects import Objects, Unanswered
+from bt_lake.warehouse.objects import AT_ONCE, Objects, Unanswered
 from bt_lake.warehouse.paths import data_file
 
 if TYPE_CHECKING:
     from bt_lake.warehouse.mirror import Mirror
     from bt_lake.warehouse.rot import Progress
-
-_AT_ONCE = 16
 
 
 def check(
@@ -160,7 +158,7 @@ def _carry_over(
     aside = [name for name in made if name.startswith("_quarantine/")]
     data = [name for name in (*changed, *made) if data_file(name)]
     rest = [name for name in (*changed, *made) if name not in {*aside, *data, *logs}]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(keep, aside))
         list(pool.map(put, data))
     _put_logs(objects, root, logs, made)

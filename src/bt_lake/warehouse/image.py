@@ -21,13 +21,12 @@ from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.findings import Finding
 from bt_lake.warehouse.ids import CHILDREN, uuid7
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.objects import Objects, There
+from bt_lake.warehouse.objects import AT_ONCE, Objects, There
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rot import Progress
 from bt_lake.warehouse.schema import TABLES
 
 _TRIES = 8
-_AT_ONCE = 16
 _STALE_S = 86_400.0
 # More than the footers of most files; of others the rest is asked for.
 _TAIL = 64 * 1024
@@ -137,7 +136,7 @@ def _bring(objects: Objects, found: Image, whole: bool, progress: Progress | Non
             if progress:
                 progress(done, total, files)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for _ in pool.map(one, sorted(placed.difference(logs[-1:]))):
             pass
 

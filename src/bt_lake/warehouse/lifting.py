@@ -24,14 +24,13 @@ from bt_lake.warehouse.errors import BadInput, Conflict, Damaged, NotFound
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.objects import Objects
+from bt_lake.warehouse.objects import AT_ONCE, Objects
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.wholefile import unfinished
 
 _CARD = "lake.json"
 SEEDS = [f"_seed/{table}.parquet" for table in ("runs", "equity", "trades", "events")]
 _TRIES = 8
-_AT_ONCE = 16
 _RANKS = {"_seed": 0, "lake.sql": 0, "equity": 1, "trades": 1, "runs": 2, "events": 3, "_log": 4}
 
 
@@ -63,7 +62,7 @@ class _Together:
     def __init__(self, sizes: Mapping[str, int], progress: Progress | None) -> None:
         self._sizes, self._progress = sizes, progress
         self._total = sum(sizes.values())
-        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._pool = ThreadPoolExecutor(AT_ONCE)
         self._done = self._files = 0
         self.copied = self.reused = 0
 

@@ -39,7 +39,7 @@ from bt_lake.warehouse.lifting import (
     write_whole,
 )
 from bt_lake.warehouse.log import State, is_log
-from bt_lake.warehouse.objects import Objects
+from bt_lake.warehouse.objects import AT_ONCE, Objects
 from bt_lake.warehouse.parts import FOLDER, LARGE_BYTES, NAME, Parts, stem
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.schema import TABLES
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 _FRESH_S = 2.0  # so long nobody looks for what is new
 _TRIES = 8
-_AT_ONCE = 16
 _EAGER = ("runs", "events")
 _NAMED = re.compile(
     r"(?:(?<![a-z])[a-z]+/month=[0-9-]{7}/[cm]-[0-9a-f-]+|_part/m-[0-9a-f-]+\.[0-9]+)\.parquet"
@@ -115,7 +114,7 @@ class Mirror:
     def _bring_parts(self, size: int, acts: Sequence[Callable[[], None]]) -> None:
         if acts:
             self._room.make(size)
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
                 for _ in pool.map(lambda act: act(), acts):
                     pass
 
@@ -237,7 +236,7 @@ class Mirror:
             with suppress(*[FileNotFoundError] * lost_too):  # who asks for it will see
                 self._one(name, digests.get(name))
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             return len([*pool.map(one, names)])
 
     def _one(self, name: str, digest: str | None = None) -> None:

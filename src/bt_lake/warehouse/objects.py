@@ -17,6 +17,7 @@ from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged,
 SCHEMES = ("s3", "gs", "az")
 # A Path has lost one of the two slashes.
 _URL = re.compile(rf"({'|'.join(SCHEMES)}):/++(.+)")
+AT_ONCE = 16  # requests to a store
 _WAITS_S = (0.2, 1.0, 3.0)  # beside the library's own tries
 _process: int | None = None  # that asked first: the library's threads do not go into a fork
 _SECRETS = re.compile(r"(?i)secret|token|password|access_key|account_key|sas")
