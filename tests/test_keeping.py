@@ -120,6 +120,25 @@ def test_what_a_killed_process_left_goes(lake, cache):
     assert [path.exists() for path in left] == [False, True]  # the other is being written
 
 
+def test_what_a_killed_writer_had_staged_goes_after_a_day(lake, cache):
+    far = bt_lake.open(URL)
+    far.runs()
+    names = [
+        f"{uuid7().hex}.runs",
+        "spill/x.tmp",
+        "ingest.lock",
+        "image-1/runs.parquet",
+        "young.log",
+    ]
+    left = [far.path / "_stage" / name for name in names]
+    for path in left:
+        path.parent.mkdir(exist_ok=True), path.write_bytes(b"staged")
+        hours = 23 if path.stem == "young" else 25
+        os.utime(path, (0, time.time() - hours * 3600))
+    keeping.trim(cache, 1e9)
+    assert [path.exists() for path in left] == [False, False, True, True, True]
+
+
 def test_a_question_that_needs_more_than_there_is_room_for(lake, monkeypatch):
     tight = bounded(monkeypatch, 0)
     for _ in range(2):

@@ -116,12 +116,22 @@ def test_what_went_meanwhile_is_fetched_again_and_no_more(lake, far):
     assert far.sql("from equity").height == 15 and here(far, "equity") == 3
 
 
-def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket):
-    for file in bucket.glob("equity/*/*.parquet"):
-        file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(Damaged, match="is not what was written"):
-        far.sql("from equity")
-    assert far.sql("from runs").height == 4
+@pytest.mark.parametrize("how", ["shorter", "longer", "another byte", "another file"])
+def test_a_changed_object_or_one_of_another_length_is_not_taken(far, bucket, how):
+    (other,) = bucket.glob("runs/*/c-*.parquet")
+    for file in bucket.glob("equity/*/m-*.parquet"):
+        data = file.read_bytes()
+        changed = {
+            "shorter": data[:-9],
+            "longer": data + b"!",
+            "another byte": data[:40] + bytes([data[40] ^ 1]) + data[41:],
+            "another file": other.read_bytes(),
+        }
+        file.write_bytes(changed[how])
+    for _ in range(2):
+        with pytest.raises(Damaged, match="is not what was written"):
+            far.sql("from equity")
+    assert far.sql("from runs").height == 4 and here(far, "equity") <= 1
 
 
 @pytest.mark.parametrize("table", ["runs", "equity"])
@@ -142,13 +152,17 @@ def test_another_lake_at_the_same_address_is_another_lake(far, bucket, tmp_path)
     assert content(bt_lake.open(URL)) == content(other)
 
 
-def test_a_full_disk_is_told(far, monkeypatch):
+def test_a_full_disk_is_told(lake, far, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(mirror, "write_whole", full)
-    with pytest.raises(LakeError, match=f"cannot keep files of {URL} in .*: .*(full|space)"):
-        far.sql("from equity")
+    far.runs()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)  # what was written has no room
+        with pytest.raises(LakeError, match=f"cannot keep files of {URL} in .*: .*(full|space)"):
+            far.sql("from equity")
+    assert here(far, "equity") == 0 and not [*far.path.rglob("*.part")]
+    assert content(bt_lake.open(URL)) == content(lake)
 
 
 @pytest.mark.slow

@@ -451,6 +451,6 @@ def _changing(layout: Layout) -> LakeError:
         if not _is_there(seed := layout.seed(table)):
             return Damaged(f"{seed} is lost. `bt-lake check --repair` writes it again.")
     return Conflict(
-        f"{layout.root} changed again and again while it was read. Try again; if it stays so, "
+        f"{layout.address} changed again and again while it was read. Try again; if it stays so, "
         "run `bt-lake check`."
     )

@@ -6,6 +6,7 @@ All else is what the folder is listed for: without it the lake would seem to hav
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
@@ -24,7 +25,9 @@ _FOLDER = re.compile(r"[0-9a-f]{16}")
 _IN_USE_S = 60.0  # what was used so lately stays: somebody may be reading it
 _MARKED_EVERY_S = 10.0
 _LOOKED_EVERY_S = 60.0  # others bring files, too
-_ABANDONED_S = 3600.0  # who began to write a file so long ago was killed
+# Who began to write a file so long ago was killed; what is staged may wait for other files.
+_ABANDONED_S = 3600.0
+_STAGED_S = 86_400.0
 
 
 class _Kept(NamedTuple):
@@ -94,11 +97,19 @@ def _files(lake: Path) -> Iterator[_Kept]:
             path = Path(where, name)
             with suppress(OSError):  # it went
                 there = path.lstat()
-                if name.endswith(".part") and time.time() - there.st_mtime > _ABANDONED_S:
+                told = path.relative_to(lake).as_posix()
+                if time.time() - there.st_mtime > _unfinished_s(told):
                     path.unlink()
                     continue
-                goes = _may_go(path.relative_to(lake).as_posix(), epoch)
-                yield _Kept(there.st_atime, there.st_size, path, goes)
+                yield _Kept(there.st_atime, there.st_size, path, _may_go(told, epoch))
+
+
+def _unfinished_s(name: str) -> float:
+    """How long a file may be unfinished; an image is dropped as a whole, by who makes another."""
+    if name.endswith(".part"):
+        return _ABANDONED_S
+    staged = name.startswith("_stage/") and not name.startswith("_stage/image-")
+    return _STAGED_S if staged and not name.endswith(".lock") else math.inf
 
 
 def _names(folder: Path) -> list[str]:
