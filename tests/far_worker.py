@@ -1,4 +1,4 @@
-"""A machine at work on a lake in a store that is a folder, until it is killed.
+"""A machine at work on a lake in a store, an address or a folder that stands for one, until it is killed.
 
 python far_worker.py STORE appends|writes|folds|reads SEED: what is done is told line by line, once it is.
 """
@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 import obstore
-from obstore.store import LocalStore
+from obstore.store import LocalStore, from_url
 
 import bt_lake
-from bt_lake.errors import Busy, Conflict
+from bt_lake.errors import Busy, CannotRead, CannotWrite, Conflict, Unconfirmed
 from bt_lake.lake import Lake
 from bt_lake.warehouse import compact, mirror, objects
 
@@ -84,19 +84,27 @@ def slow(ask: Callable, most_s: float) -> Callable:
     return asks
 
 
-def main(folder: str, role: str, name: str) -> None:
-    objects._opened = lambda url: LocalStore(folder, mkdir=True)
+def opened(store: str):
+    if "://" not in store:
+        return LocalStore(store, mkdir=True)
+    return from_url(store, client_options={"timeout": "3s", "allow_http": True})
+
+
+def main(store: str, role: str, name: str) -> None:
+    objects._opened = lambda url: opened(store)
     for request in ("put", "get", "list", "delete"):
         most_s = 0.1 if role == "appends" else 0.02
         setattr(obstore, request, slow(getattr(obstore, request), most_s))
     compact.FOLD_AT, compact.LOOK_EVERY, compact.FAN_IN = 8, 4, 4
     mirror._FRESH_S = 0.0
     draw = random.Random(name)
-    lake = bt_lake.open("s3://bucket/lake")
+    lake = bt_lake.open(store if "://" in store else "s3://bucket/lake")
     for n in range(10_000):
         try:
             ACTS[role](lake, draw, name, n)
-        except (Busy, Conflict):  # many are at it: it says that nothing was changed
+        except Unconfirmed:
+            print("unsure", f"{name}-{n}", flush=True)
+        except (Busy, Conflict, CannotRead, CannotWrite):  # many are at it, or the store is away
             print("refused", f"{name}-{n}", flush=True)
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 from bucket_fixtures import URL, content, obstore, save
+from far_rounds import prove, rounds
 
 import bt_lake
 from bt_lake.errors import (
@@ -34,7 +31,6 @@ from bt_lake.warehouse.errors import Unconfirmed
 
 pytest_plugins = ["bucket_fixtures"]
 Machine = Callable[[str], Lake]
-FAR_WORKER = str(Path(__file__).with_name("far_worker.py"))
 
 
 @pytest.fixture
@@ -447,46 +443,13 @@ def test_what_is_not_made_for_a_store_is_refused(machine, act):
         act(far)
 
 
-ROLES = ("appends", "appends", "writes", "folds", "reads")
-
-
 @pytest.mark.thorough
 def test_killed_writers_and_compactors_lose_double_and_tear_nothing(machine, bucket, tmp_path):
-    """Five machines at a time, each killed at any moment; the next one has its cache."""
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    draw, lake = random.Random(seed), machine("last")
+    lake = machine("last")
     lake.create()
-    said: list[list[str]] = []
-    for round in range(2):
-        killed = []
-        for place, role in enumerate(ROLES):
-            where = {**os.environ, "BT_LAKE_CACHE": str(tmp_path / f"caches/{place}")}
-            name = f"{seed}-{round}-{place}"
-            command = [sys.executable, FAR_WORKER, str(bucket), role, name]
-            process = subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, env=where)
-            killed.append(process)
-        # Who needs an epoch to himself may wait for long.
-        first = [
-            process.stdout.readline()
-            for process, role in zip(killed, ROLES, strict=True)
-            if role != "writes"
-        ]
-        for process in draw.sample(killed, len(killed)):
-            time.sleep(draw.uniform(0.0, 0.5))
-            process.kill()
-        rest = [process.communicate() for process in killed]
-        assert not [errors for _, errors in rest if errors]
-        lines = "".join(first + [out for out, _ in rest]).splitlines()
-        said += [line.split(maxsplit=1) for line in lines]
-    done = {act: {what for did, what in said if did == act} for act, _ in said}
-    assert "wrong" not in done
-    found = run_ids(lake)
-    assert len(found) == len({*found}) and done["saved"] <= {*found}
-    tagged = {*lake.sql("select run_id from trials where tags = ['t']")["run_id"]}
-    assert done.get("tagged", set()) <= tagged
-    tried = lake.sql("select params->>'by' || '-' || (params->>'n') as tried from runs")["tried"]
-    assert not done.get("refused", set()).intersection(tried)
-    whole(lake, found, tmp_path)
+    said = rounds(str(bucket), random.Random(seed), tmp_path / "caches")
+    found = prove(lake, said, tmp_path / "down")
     lake.compact(grace_s=0.0)
     assert sorted(run_ids(machine("other"))) == sorted(found)

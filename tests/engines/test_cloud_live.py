@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
+from far_rounds import prove, rounds
 
 import bt_lake
 from bt_lake.errors import LakeError
@@ -32,11 +35,28 @@ for n in range(400):
 
 @pytest.fixture(scope="module")
 def server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = str(Path(__file__).with_name("s3_server.py"))
+    process = subprocess.Popen([sys.executable, program, str(port)], stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            with suppress(OSError):
+                harm(url, 0)
+                break
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def harm(server: str, one_in: int) -> dict[str, int]:
+    """From now on one request in so many is harmed; gives how many were."""
+    request = urllib.request.Request(f"{server}/_harm/{one_in}", method="PUT")
+    return json.loads(urllib.request.urlopen(request).read())
 
 
 @pytest.fixture
@@ -186,6 +206,29 @@ def test_killed_while_others_save_and_fold(bucket, tmp_path):
     subprocess.run([*COPY, str(folder), bucket], check=True, capture_output=True)
     Lake.copy(bucket, tmp_path / "last")
     assert content(bt_lake.open(tmp_path / "last")) == content(bt_lake.open(folder))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("one_in", [0, 8])
+def test_killed_writers_and_compactors_lose_double_and_tear_nothing(
+    server, bucket, tmp_path, monkeypatch, one_in
+):
+    """Killed at any moment; and where one request in some is refused, late or done without an answer."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "caches/last"))
+    lake = bt_lake.open(bucket)
+    lake.create()
+    before = harm(server, one_in)
+    said = rounds(bucket, random.Random(seed), tmp_path / "caches")
+    harmed = harm(server, 0)
+    print(sum(did == "saved" for did, _ in said), "saved", harmed)
+    assert not one_in or all(harmed[how] > before[how] for how in harmed)
+    lake.store.layout.origin.refresh(now=True)
+    found = prove(lake, said, tmp_path / "down")
+    lake.compact(grace_s=0.0)
+    monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "caches/other"))
+    assert sorted(bt_lake.open(bucket).sql("from trials")["run_id"]) == sorted(found)
 
 
 def test_a_refusal_names_no_key(bucket, tmp_path):
