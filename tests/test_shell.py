@@ -54,6 +54,22 @@ def test_the_shell_sees_what_python_sees(tmp_path, name):
         ]
 
 
+def test_the_shell_lists_the_views_that_one_asks_and_no_others(store):
+    store.append(frames(1))
+    named = [
+        "runs",
+        "trials",
+        "equity",
+        "trades",
+        "events",
+        "monthly_returns",
+        "studies",
+        "study_trials",
+    ]
+    assert f"-- Views: {', '.join(named)}." in (store.path / "lake.sql").read_text("utf-8")
+    assert shell(store.path, "show tables") == [[name] for name in sorted(named)]
+
+
 def test_the_shell_reads_an_empty_lake(store):
     store.create()
     assert shell(store.path, "select count(*) from runs") == [["0"]]
@@ -92,6 +108,9 @@ def test_lake_sql_of_the_folder_is_what_python_runs(store):
     text = store.layout.sql.read_text()
     assert text == lake_sql()
     assert snapshot_sql(returned=True) in text
+    for inner in ("files", "rows", "pending_events", "curves", "trade_rows", "shown"):
+        text = text.replace(f"temp macro lake_{inner}() as table", f"temp view lake_{inner} as")
+        text = text.replace(f"lake_{inner}()", f"lake_{inner}")
     assert files_sql() in text
     assert views_sql() in text
     assert all(part in text for part in rest_sql())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,17 @@ def lake_sql(file: str = "lake.sql") -> str:
     listing, relisting = map(_render, ("listing.sql", "relisting.sql"))
     snapshot = (listing, snapshot_sql(returned=True), relisting)
     header = _HEADER.format(file=file)
-    return "\n".join((header, *snapshot, files_sql(), views_sql(), *rest_sql()))
+    views = _without_inner_views("\n".join((files_sql(), views_sql(), *rest_sql())))
+    return "\n".join((header, *snapshot, views))
+
+
+def _without_inner_views(text: str) -> str:
+    """Macros in their place: `.tables` of a shell lists every view, but no macro."""
+    inner = "|".join(re.findall(r"temp view (lake_\w+) as$", text, re.MULTILINE))
+    text = re.sub(rf"(\bfrom |\bjoin |')({inner})\b", r"\1\2()", text)
+    return re.sub(
+        rf"temp view ({inner}) as$", r"temp macro \1() as table", text, flags=re.MULTILINE
+    )
 
 
 @cache

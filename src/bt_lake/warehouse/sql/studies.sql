@@ -13,7 +13,7 @@ create or replace temp macro lake_study_parts(source) as table
           and coalesce(sharpe_period, sharpe_ratio, total_return, final_equity) is null then run_id
       end
     ) as figures
-  from query_table(source) where study is not null;
+  from query('from ' || source) where study is not null;
 
 create or replace temp macro lake_study_acts() as table
   select run_id[7:] as study, "at", event_id, value ->> 'act' as act, value
