@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Condition
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from bt_lake.warehouse.bounds import DOCUMENT_BYTES
@@ -18,6 +20,8 @@ T = TypeVar("T")
 # One line, or one document, may be this long: a gzip bomb ends here.
 MOST_BYTES = DOCUMENT_BYTES
 HEAD_BYTES = 64 << 10
+# So many items are made before they are asked for, unless they are large.
+_AHEAD, _AHEAD_BYTES = 8, 32 << 20
 _GZIP = b"\x1f\x8b"
 
 
@@ -79,14 +83,36 @@ def explained(path: Path) -> Iterator[None]:
         raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items; the next is made, by a thread, while the caller works with one."""
+def ahead(items: Iterator[T], size: Callable[[T], int]) -> Iterator[T]:
+    """The same items; the next are made, by a thread, while the caller works with one."""
     end: Any = object()
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
+    change = Condition()
+    waiting = 0  # bytes of what is made and not taken
+    is_over = False
+
+    def make() -> Any:
+        nonlocal waiting
+        with change:
+            change.wait_for(lambda: waiting < _AHEAD_BYTES or is_over)
+        item = end if is_over else next(items, end)
+        with change:
+            waiting += 0 if item is end else size(item)
+        return item
+
+    thread = ThreadPoolExecutor(1)
+    try:
+        coming = deque(thread.submit(make) for _ in range(_AHEAD))
+        while (item := coming.popleft().result()) is not end:
+            with change:
+                waiting -= size(item)
+                change.notify()
+            coming.append(thread.submit(make))
             yield item
+    finally:
+        with change:
+            is_over = True
+            change.notify()
+        thread.shutdown(cancel_futures=True)
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
