@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,19 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "bucket/lake"
 
 
-@pytest.fixture
-def filled(tmp_path: Path) -> Lake:
-    lake = bt_lake.open(tmp_path / "lake")
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = bt_lake.open(tmp_path_factory.mktemp("filled") / "lake")
     for n in range(3):
         save(lake, n)
     lake.compact()
     save(lake, 3)
-    return lake
+    return lake.path
+
+
+@pytest.fixture
+def filled(filled_once: Path, tmp_path: Path) -> Lake:
+    return bt_lake.open(shutil.copytree(filled_once, tmp_path / "lake"))
 
 
 def save(lake: Lake, n: int) -> str:

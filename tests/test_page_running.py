@@ -43,15 +43,18 @@ CODE = """
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
+def written(folder: Path) -> Path:
     folder.mkdir()
     (folder / "mine.py").write_text(textwrap.dedent(CODE))
     (folder / "wrong.py").write_text("def broken(:\n")
     (folder / "fails.py").write_text("import nothing_of_this_name\ndef run(): pass\n")
-    monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return written(tmp_path / "project")
 
 
 @pytest.fixture
@@ -59,6 +62,16 @@ def running(project: Path, tmp_path: Path) -> Iterator[Server]:
     Lake(tmp_path / "lake").create()
     with server(tmp_path / "lake", "--allow", str(project)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """One for all that it refuses, and its project."""
+    folder = tmp_path_factory.mktemp("refusing")
+    Lake(folder / "lake").create()
+    project = written(folder / "project")
+    with server(folder / "lake", "--allow", str(project)) as made:
+        yield made, project
 
 
 def until(look: Callable[[], object], seconds: float = 30) -> None:
@@ -101,12 +114,14 @@ def test_what_a_folder_allows_is_read_without_importing_it(project: Path, tmp_pa
     "target",
     ["os:system", "bt_lake.examples.sma_cross:run", "{}/mine.py:_private", "{}/../x.py:f", 7],
 )
-def test_nothing_else_is_run(running: Server, project: Path, target):
+def test_nothing_else_is_run(refusing: tuple[Server, Path], target):
+    running, project = refusing
+    before = running.get("jobs")["jobs"]
     target = target.format(project) if isinstance(target, str) else target
     for path in ("jobs", "parameters"):
         refused = running.post(path, {"target": target})
         assert refused.status == 400 and "may not be run from here" in refused.json["error"]
-    assert running.get("jobs")["jobs"] == []
+    assert running.get("jobs")["jobs"] == before
 
 
 def test_where_nothing_is_allowed_or_it_only_reads_nothing_runs(own_page: Server, page: Server):
@@ -157,21 +172,27 @@ def test_one_run_and_one_that_fails(running: Server, project: Path):
         ({"options": {"folds": 3}}, "start"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_with_the_reason(running: Server, project, body, said):
+def test_what_cannot_be_planned_is_refused_with_the_reason(refusing, body, said):
+    running, project = refusing
+    before = len(running.get("jobs")["jobs"])
     assert running.post("jobs", {"target": f"{project}/mine.py:quick", **body}).status == 200
+    assert len(running.get("jobs")["jobs"]) == before + 1
     refused = finished(running)
     assert refused["state"] == "refused" and said in refused["error"]
 
 
-def test_what_is_of_the_wrong_kind_never_starts(running: Server, project: Path):
+def test_what_is_of_the_wrong_kind_never_starts(refusing: tuple[Server, Path]):
+    running, project = refusing
+    before = running.get("jobs")["jobs"]
     target = f"{project}/mine.py:quick"
     for more in ({"params": {"n": 3}}, {"grid": ["n"]}, {"options": {"folds": "3"}}, {"nope": 1},
                  {"options": {"nope": 1}}, {"options": {"symbol": "A"}}, {"jobs": 0}, {"metric": 1}):  # fmt: skip
         assert running.post("jobs", {"target": target, **more}).status == 400, more
-    assert running.get("jobs")["jobs"] == []
+    assert running.get("jobs")["jobs"] == before
 
 
-def test_a_file_that_cannot_be_imported_says_why(running: Server, project: Path):
+def test_a_file_that_cannot_be_imported_says_why(refusing: tuple[Server, Path]):
+    running, project = refusing
     refused = running.post("parameters", {"target": f"{project}/fails.py:run"})
     assert refused.status == 400 and "nothing_of_this_name" in refused.json["error"]
 

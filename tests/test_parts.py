@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,21 +29,33 @@ def points(n: int) -> list[list]:
     ]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        in_small_groups(monkeypatch)
+        lake = bt_lake.open(tmp_path_factory.mktemp("parts") / "lake")
+        with lake.batch() as batch:
+            for n in range(_RUNS):
+                save(batch, n)
+        save(lake, _RUNS)
+        lake.compact()
+    return lake.path
+
+
 @pytest.fixture
-def lake(tmp_path: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def lake(made: Path, tmp_path: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     monkeypatch.setenv("BT_LAKE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(mirror, "_FRESH_S", 0.0)
     monkeypatch.setattr(mirror, "LARGE_BYTES", 1)
-    for table in ("equity", "trades"):
-        monkeypatch.setitem(TABLES, table, replace(TABLES[table], row_group_size=2048))
-    lake = bt_lake.open(tmp_path / "lake")
-    with lake.batch() as batch:
-        for n in range(_RUNS):
-            save(batch, n)
-    save(lake, _RUNS)
-    lake.compact()
+    in_small_groups(monkeypatch)
+    lake = bt_lake.open(shutil.copytree(made, tmp_path / "lake"))
     Lake.copy(lake.path, URL)
     return lake
+
+
+def in_small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    for table in ("equity", "trades"):
+        monkeypatch.setitem(TABLES, table, replace(TABLES[table], row_group_size=2048))
 
 
 def save(to: Any, n: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from bt_lake.lake import Lake
@@ -9,9 +11,9 @@ from bt_lake.queries.resolving import resolve, resolve_all
 from bt_lake.warehouse.errors import Ambiguous, BadInput, NotFound
 
 
-@pytest.fixture
-def lake(tmp_path) -> Lake:
-    lake = Lake(tmp_path / "lake")
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("resolve") / "lake")
     for number, run_id in enumerate(("aaa-111", "aab-211", "bbb-311", "bbb", "%_'-9")):
         lake.save(
             run_id=run_id,
@@ -54,7 +56,8 @@ def test_what_fits_none_is_refused(lake, part, error):
         resolve(lake.reader, part)
 
 
-def test_deleted_runs_are_found_where_asked_for(lake):
+def test_deleted_runs_are_found_where_asked_for(lake, tmp_path):
+    lake = Lake(shutil.copytree(lake.path, tmp_path / "lake"))
     lake.delete("aaa")
     with pytest.raises(NotFound, match="bt-lake restore aaa"):
         resolve(lake.reader, "aaa")
