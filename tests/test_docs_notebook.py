@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("marimo")
+pytestmark = pytest.mark.skipif(find_spec("marimo") is None, reason="marimo is not installed")
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "sweep_to_verdict.py"
 

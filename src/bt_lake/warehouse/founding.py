@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 from bt_lake.warehouse.files import explained, make_folder, step
 from bt_lake.warehouse.folders import Folders
@@ -55,6 +56,7 @@ def furnish(layout: Layout) -> None:
         _publish(folders, layout, "lake.json", card_text(card))
 
 
+@cache
 def _seed(table: str) -> bytes:
     from bt_lake.warehouse.arrays import empty
     from bt_lake.warehouse.commit import encoded

@@ -40,6 +40,7 @@ _FAMILY = "lake_family(family, tried.strategy, tried.sweep, tried.symbol)"
 _SHOWN = ("run_id", "initial_capital", "time_zone", "deleted_at")
 
 
+@cache
 def lake_sql(file: str = "lake.sql") -> str:
     """All of it, for a shell that reads it from `file`."""
     listing, relisting = map(_render, ("listing.sql", "relisting.sql"))
