@@ -65,6 +65,7 @@ def cross(fast: int, slow: int = 20):
     "arguments",
     [
         ["ingest", "result.json"],
+        ["ingest", "results.ndjson"],
         ["run", "cross.py:cross", "-p", "fast=3"],
         ["run", "cross.py:cross", "--grid", "fast=1,2", "--jobs", "1"],
         ["tag", "x", "07"],
@@ -81,6 +82,8 @@ def test_what_writes_does_not_import_pandas(own: Cli, tmp_path: Path, arguments:
     result = {"strategy": "s", "params": {"n": 1}, "tags": ["a"], "metrics": {"own": 1}}
     result |= {"created_at": "2026-01-01T00:00:00Z", "equity": curve, "trades": [trade]}
     (tmp_path / "result.json").write_text(json.dumps(result))
+    lines = [json.dumps(result | {"symbol": symbol}) + "\n" for symbol in "AB"]
+    (tmp_path / "results.ndjson").write_text("".join(lines))
     done = subprocess.run(
         [sys.executable, "-c", SAY.format(heavy=["pandas"]), "--lake", str(own.lake), *arguments],
         env=environment(),

@@ -218,7 +218,7 @@ def test_a_damaged_gzip_is_named(tmp_path):
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(documents, "_BLOCK_BYTES", 1)
-    path = write_lines(tmp_path / "runs.ndjson", [document(symbol=str(n)) for n in range(5)])
+    path = write_lines(tmp_path / "runs.ndjson", [document(symbol=str(n)) for n in range(50)])
     found = documents.read(path)
     next(found)
     with path.open("a") as file:

@@ -77,8 +77,9 @@ def _parse_arrow(values: Any) -> tuple[Floats, Problems]:
 
     kind = values.type
     if types.is_integer(kind) or types.is_floating(kind):
-        numbers: Floats = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return numbers, []
+        floats = values.cast(pa.float64(), safe=False)
+        whole = floats.combine_chunks() if isinstance(floats, pa.ChunkedArray) else floats
+        return to_numpy(whole, np.float64, np.nan), []
     return _parse_objects(values.to_pylist())
 
 

@@ -173,7 +173,7 @@ def _read(pieces: Sequence[bytes], kind: pa.DataType) -> tuple[pa.Array, list[in
     import pyarrow as pa
 
     if not pieces:
-        return pa.array([], kind), [0]
+        return pa.nulls(0, kind), [0]  # `array` imports pandas
     from pyarrow import json
 
     text = b'{"v":' + b'}\n{"v":'.join(pieces) + b"}"

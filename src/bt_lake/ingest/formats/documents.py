@@ -19,7 +19,6 @@ from bt_lake.warehouse.errors import BadInput, LakeError
 from bt_lake.warehouse.schema import EQUITY, TRADES, Table
 from bt_lake.warehouse.values import each_once
 
-_Block = list[tuple[Line, Any]]
 _BLOCK_BYTES = 4 << 20
 _MOST_ODD = 3  # blocks of a file that are read twice, because something in them is odd
 _BOM = b"\xef\xbb\xbf"
@@ -74,9 +73,10 @@ def read_lines(
 
     What may wait, as a pipe does, is not read ahead: nothing could stop that.
     """
-    blocks = _read(line for line in documents if not line.text.isspace())
-    blocks = blocks if may_wait else ahead(blocks, _size)
-    for line, document in itertools.chain.from_iterable(blocks):
+    blocks = _blocks(line for line in documents if not line.text.isspace())
+    read = _Reader()
+    found = map(read, blocks) if may_wait else ahead(blocks, _size, read)
+    for line, document in itertools.chain.from_iterable(found):
         try:
             run = _run(document, f"{name}:{line.number}", folder)
         except LakeError as error:
@@ -86,21 +86,24 @@ def read_lines(
         yield run
 
 
-def _size(block: _Block) -> int:
-    return sum(len(line.text) for line, _ in block)
+def _size(block: list[Line]) -> int:
+    return sum(len(line.text) for line in block)
 
 
-def _read(lines: Iterable[Line]) -> Iterator[_Block]:
-    """Blocks of lines, each with its document, or with the error that says why it has none."""
-    odd = 0
-    for block in _blocks(lines):
+class _Reader:
+    """What is in blocks of lines: of each its document, or the error that says why it has none."""
+
+    def __init__(self) -> None:
+        self._odd = 0
+
+    def __call__(self, block: list[Line]) -> list[tuple[Line, Any]]:
         texts = [line.text for line in block]
-        bulk = Lines(texts, _parsed) if odd < _MOST_ODD else None
-        if bulk is not None and bulk.filled():
-            yield [*zip(block, bulk.documents, strict=True)]
-        else:
-            odd += 1
-            yield [*zip(block, map(_document, texts), strict=True)]
+        if self._odd < _MOST_ODD:
+            bulk = Lines(texts, _parsed)
+            if bulk.filled():
+                return [*zip(block, bulk.documents, strict=True)]
+        self._odd += 1
+        return [*zip(block, map(_document, texts), strict=True)]
 
 
 def _document(text: bytes) -> Any:

@@ -17,6 +17,7 @@ from bt_lake.warehouse.bounds import DOCUMENT_BYTES
 from bt_lake.warehouse.errors import BadInput, NotFound
 
 T = TypeVar("T")
+U = TypeVar("U")
 # One line, or one document, may be this long: a gzip bomb ends here.
 MOST_BYTES = DOCUMENT_BYTES
 HEAD_BYTES = 64 << 10
@@ -83,36 +84,41 @@ def explained(path: Path) -> Iterator[None]:
         raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def ahead(items: Iterator[T], size: Callable[[T], int]) -> Iterator[T]:
-    """The same items; the next are made, by a thread, while the caller works with one."""
+def ahead(items: Iterator[T], size: Callable[[T], int], work: Callable[[T], U]) -> Iterator[U]:
+    """What the work makes of each item, in order; threads do it, while the caller does its own."""
     end: Any = object()
     change = Condition()
-    waiting = 0  # bytes of what is made and not taken
+    waiting = 0  # bytes of what is there and not taken
     is_over = False
 
-    def make() -> Any:
+    def begin() -> Any:
         nonlocal waiting
         with change:
             change.wait_for(lambda: waiting < _AHEAD_BYTES or is_over)
         item = end if is_over else next(items, end)
+        if item is end:
+            return end
         with change:
-            waiting += 0 if item is end else size(item)
-        return item
+            waiting += size(item)
+        return size(item), workers.submit(work, item)
 
-    thread = ThreadPoolExecutor(1)
+    reader, workers = ThreadPoolExecutor(1), ThreadPoolExecutor(2)
     try:
-        coming = deque(thread.submit(make) for _ in range(_AHEAD))
-        while (item := coming.popleft().result()) is not end:
+        coming = deque(reader.submit(begin) for _ in range(_AHEAD))
+        while (begun := coming.popleft().result()) is not end:
+            taken, result = begun
+            made = result.result()
             with change:
-                waiting -= size(item)
+                waiting -= taken
                 change.notify()
-            coming.append(thread.submit(make))
-            yield item
+            coming.append(reader.submit(begin))
+            yield made
     finally:
         with change:
             is_over = True
             change.notify()
-        thread.shutdown(cancel_futures=True)
+        reader.shutdown(cancel_futures=True)
+        workers.shutdown(cancel_futures=True)
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
