@@ -54,6 +54,21 @@ def test_questions_import_duckdb_and_nothing_heavy(cli: Cli, arguments: list[str
     assert done.stderr.splitlines()[-1] == "0"
 
 
+def test_names_of_commands_are_completed_without_importing_any():
+    say = """
+import atexit, sys
+loaded = lambda: [name for name in sys.modules if name.startswith("bt_lake.cli.commands.")]
+atexit.register(lambda: print(loaded()))
+from bt_lake.cli.main import run
+run([])
+"""
+    asked = environment(_BT_LAKE_COMPLETE="complete_bash", COMP_WORDS="bt-lake com", COMP_CWORD="1")
+    done = subprocess.run(
+        [sys.executable, "-c", say], env=asked, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["compare", "compact", "[]"]
+
+
 FILE = """
 def cross(fast: int, slow: int = 20):
     return {"metrics": {"sharpe_ratio": fast / slow}, "equity": [["2024-01-01", 1], ["2024-01-02", 2]]}

@@ -8,7 +8,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from bt_lake.overfit.deflation import FEW_RETURNS, NO_SPREAD, Deflated, deflate
+from bt_lake.overfit.deflation import Deflated, deflate
+from bt_lake.overfit.single import FEW_RETURNS, NO_SPREAD
 
 
 def one(

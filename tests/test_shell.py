@@ -7,11 +7,14 @@ import io
 import os
 import subprocess
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from factory import frames, ids
 
+from bt_lake.queries.reading import Reader
+from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.store import Store
 
 DUCKDB = Path(sysconfig.get_path("scripts")) / "duckdb"
@@ -114,3 +117,27 @@ def test_lake_sql_of_the_folder_is_what_python_runs(store):
     assert files_sql() in text
     assert views_sql() in text
     assert all(part in text for part in rest_sql())
+
+
+@pytest.mark.parametrize(
+    ("sql", "made", "not_made"),
+    [
+        ("from equity", "monthly_returns", "aggregate"),
+        ("from deflated()", "deflated", "aggregate"),
+        ("select lake_param(params, 'fast') from runs", "lake_param", "aggregate"),
+        ("from best('sharpe_ratio')", "aggregate", "deflated"),
+        ("from drawdowns('x') where rank > 1", "drawdowns", "deflated"),
+    ],
+)
+def test_a_question_makes_those_views_and_macros_that_it_needs(store, sql, made, not_made):
+    reader = Reader(store.layout)
+    store.append(frames(1))
+
+    def names(connection):
+        there = "select view_name from duckdb_views() union select function_name from duckdb_functions()"
+        return {name for (name,) in connection.execute(there).fetchall()}
+
+    with suppress(BadInput):  # a macro that says there is no such run
+        reader.ask(lambda connection: connection.execute(sql).fetchall(), user_sql=True)
+    assert {made, not_made} & reader.ask(names) == {made}
+    reader.close()

@@ -94,13 +94,17 @@ class Lake:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Store,
         *,
         existing: bool = False,
         wait: float = WAIT_S,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        self.store = Store(path, existing=existing, wait_s=wait, announce=announce)
+        self.store = (
+            path
+            if isinstance(path, Store)
+            else Store(path, existing=existing, wait_s=wait, announce=announce)
+        )
 
     @property
     def path(self) -> Path:

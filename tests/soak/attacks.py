@@ -37,11 +37,14 @@ def start(target, *arguments, **options):
     return process
 
 
-def ended(*processes, counted: Counted | None = None) -> None:
-    """Wait; a process is killed, or ends well."""
+def ended(*processes, counted: Counted | None = None, at: Path | None = None) -> None:
+    """Wait; a process is killed, or ends well. While the desk `at` fills, nobody is stuck."""
     try:
         for process in processes:
-            process.join(_PATIENCE_S)
+            seen = -1
+            while process.exitcode is None and (now := _noted(at)) != seen:
+                seen = now
+                process.join(_PATIENCE_S)
             assert process.exitcode is not None, "a process does not come to its end"
             assert process.exitcode in (0, -9), f"a process ended with {process.exitcode}"
             if counted is not None:
@@ -49,6 +52,11 @@ def ended(*processes, counted: Counted | None = None) -> None:
     finally:
         for process in processes:  # none goes on beside the next round
             process.kill()
+
+
+def _noted(desk: Path | None) -> int:
+    """How much is acknowledged; without a desk always the same."""
+    return 0 if desk is None else len(lines(desk / "acknowledged"))
 
 
 def whole(lake: Path, desk: Path) -> None:
@@ -350,7 +358,8 @@ def crowd(seed: int, folder: Path, counted: Counted) -> None:
     desk.mkdir()
     Store(lake).create()
     reader = start(crash_worker.watch, lake, desk, plain=False)
-    ended(*[start(crash_worker.write, lake, desk, seed * 64 + n, None, 0, 10) for n in range(64)])
+    writers = [start(crash_worker.write, lake, desk, seed * 64 + n, None, 0, 10) for n in range(64)]
+    ended(*writers, at=desk)
     (desk / "stop").touch()
     ended(reader)
     assert lines(desk / "wrong") == [], lines(desk / "wrong")[:3]

@@ -61,6 +61,11 @@ class Commands(Quick, TyperGroup):
     """The group of all commands; each is made when it is asked for."""
 
     format_options = write_options
+    _completing = False
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        self._completing = True
+        return super().shell_complete(ctx, incomplete)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(PLACES)
@@ -73,6 +78,8 @@ class Commands(Quick, TyperGroup):
                 raise UnknownName.near(
                     "command", cmd_name, PLACES, hint="\n`bt-lake --help` lists them all."
                 )
+            if self._completing and (described := _described(cmd_name)):
+                return described
             self.add_command(load(cmd_name), cmd_name)
         return self.commands[cmd_name]
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from bt_lake.overfit import multiple, sharpe
 from bt_lake.overfit.arrays import Floats
-from bt_lake.overfit.luck import NO_SPREAD
-from bt_lake.overfit.results import FEW_RETURNS
+from bt_lake.overfit.single import FEW_RETURNS, NO_SPREAD
 
 
 @dataclass(frozen=True, slots=True)

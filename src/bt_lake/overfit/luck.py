@@ -13,10 +13,9 @@ from bt_lake.overfit.arrays import Floats, number
 from bt_lake.overfit.family import Family
 from bt_lake.overfit.memory import lags_for
 from bt_lake.overfit.plateau import plateau
-from bt_lake.overfit.results import FEW_RETURNS, FEW_TRIALS, Adjusted, Best, DeflatedSharpe
+from bt_lake.overfit.results import FEW_TRIALS, Adjusted, Best, DeflatedSharpe
 from bt_lake.overfit.search import Worlds
-
-NO_SPREAD = 1e-12  # standard deviation of Sharpe ratios that differ by rounding only
+from bt_lake.overfit.single import FEW_RETURNS, NO_SPREAD
 
 
 def judge(

@@ -12,7 +12,7 @@ from bt_lake.metrics.segments import ROUNDING, Segments
 from bt_lake.overfit.align import Curves, comparable
 from bt_lake.overfit.arrays import Bools, Floats, Ints
 from bt_lake.overfit.memory import inflation
-from bt_lake.overfit.results import FEW_RETURNS
+from bt_lake.overfit.single import FEW_RETURNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bt_lake.drawing.picture import Picture
     from bt_lake.overfit.more import More
 
-FEW_RETURNS = 12  # a year of months; below it the moments mean nothing
 FEW_TRIALS = 10  # below it their spread is hardly known, and ranks are too coarse for PBO
 ROUGH_RETURNS = 250  # below it the error rate of the verdict is not assured
 

@@ -25,7 +25,7 @@ from bt_lake.overfit.arrays import Bools, Floats, Ints
 from bt_lake.overfit.memory import default_block
 from bt_lake.overfit.own import Own, Standardised, table
 from bt_lake.overfit.resampling import resamples
-from bt_lake.overfit.results import FEW_RETURNS
+from bt_lake.overfit.single import FEW_RETURNS
 
 MOST_CELLS = 1 << 26  # of a table of returns: 256 MiB, and as much for their squares
 _LEAST_VARIANCE = (

@@ -14,8 +14,7 @@ import numpy as np
 
 from bt_lake.overfit import normal
 from bt_lake.overfit.arrays import Floats, Numbers
-
-EULER_GAMMA = 0.5772156649015329
+from bt_lake.overfit.single import EULER_GAMMA
 
 
 def variance_factor(sharpe: Numbers, skew: Numbers, kurtosis: Numbers) -> Floats:

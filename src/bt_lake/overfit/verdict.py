@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bt_lake.overfit.results import (
-    FEW_RETURNS,
     FEW_TRIALS,
     ROUGH_RETURNS,
     Best,
@@ -11,6 +10,7 @@ from bt_lake.overfit.results import (
     Overfitting,
     Search,
 )
+from bt_lake.overfit.single import FEW_RETURNS
 
 
 def verdict(

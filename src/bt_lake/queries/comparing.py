@@ -153,7 +153,7 @@ def compare(reader: Reader, run_ids: Sequence[str]) -> Comparison:
     def question(connection: DuckDBPyConnection) -> Comparison:
         runs = whole_rows(connection, ids)
         alike, days = _correlations(connection, runs)
-        beside = standings(connection, ids)
+        beside = standings(connection, runs)
         found = [beside.get(run_id) for run_id in ids]
         differences, metrics = _differences(runs), _metrics(runs)
         return Comparison(ids, runs, differences, metrics, alike, days, found, curves)

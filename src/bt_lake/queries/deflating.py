@@ -11,7 +11,7 @@ import numpy as np
 
 from bt_lake.overfit.deflation import deflate
 from bt_lake.queries.answer import Answer, Query
-from bt_lake.queries.families import WHOLE, Beside, Kin, Rows, beside, label_of, words
+from bt_lake.queries.families import Beside, Kin, Rows, beside, words
 from bt_lake.queries.filters import ALL, Condition, Filters, Time
 from bt_lake.queries.names import PARAM, dimension, meant, metric
 from bt_lake.queries.origins import mixed
@@ -19,6 +19,7 @@ from bt_lake.queries.ranking import hint, ranked
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.rows import count_of, heading, picked, times_of
 from bt_lake.queries.shadowing import Shadow
+from bt_lake.queries.standing import WHOLE, label_of
 from bt_lake.queries.stepping import MOST_TRIALS, left_out, p_values
 from bt_lake.queries.windows import Window
 from bt_lake.warehouse.errors import BadInput

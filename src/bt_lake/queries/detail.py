@@ -88,7 +88,7 @@ class Detail(Shown):
     def standing(self, family: str = "strategy") -> Standing | None:
         """Beside the luck of all trials of the same strategy, sweep or symbol, or of all there are;
         None of a deleted run."""
-        found = self._reader.ask(lambda connection: standings(connection, [self.run_id], family))
+        found = self._reader.ask(lambda connection: standings(connection, [self.row], family))
         return found.get(self.run_id)
 
     @property

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bt_lake.overfit.family import Gathered
 from bt_lake.queries.filters import Condition, Filters
-from bt_lake.queries.standing import FAMILIES
 from bt_lake.queries.windows import Window
-from bt_lake.warehouse.errors import UnknownName
 from bt_lake.warehouse.schema import FILTERS
 from bt_lake.warehouse.surface import tries
 from bt_lake.warehouse.values import AnyOf
@@ -21,7 +19,6 @@ from bt_lake.warehouse.values import AnyOf
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-WHOLE = "''"  # the label of a family that is all of its rows
 _FAMILY = """
   lake_family_rows as (
     select c.*, deviation, coalesce(trials, 0) as trials
@@ -84,15 +81,6 @@ class Beside:
     skew: float
     kurtosis: float
     periods_per_year: float
-
-
-def label_of(family: str) -> str:
-    """SQL for what the trials of a family share."""
-    if family not in FAMILIES:
-        raise UnknownName.near("family", family, FAMILIES, f" There are {', '.join(FAMILIES)}.")
-    if family == "all":
-        return WHOLE
-    return "tried.strategy" if family == "strategy" else f"coalesce(tried.{family}, '')"
 
 
 def beside(

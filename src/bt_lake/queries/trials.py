@@ -12,8 +12,9 @@ import numpy as np
 from bt_lake.overfit.align import Curves
 from bt_lake.overfit.arrays import Bools, Floats
 from bt_lake.overfit.family import Family, Gathered, known_periods, mix_bar_sizes
-from bt_lake.queries.families import WHOLE, Rows
+from bt_lake.queries.families import Rows
 from bt_lake.queries.points import Owners, joined, pieces
+from bt_lake.queries.standing import WHOLE
 from bt_lake.queries.text import sql
 from bt_lake.queries.wholerows import flat
 from bt_lake.queries.windows import Window

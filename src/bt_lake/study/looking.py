@@ -13,7 +13,7 @@ from bt_lake.metrics.segments import Segments
 from bt_lake.overfit import sharpe
 from bt_lake.overfit.arrays import Floats, Ints, number
 from bt_lake.overfit.memory import inflation
-from bt_lake.overfit.results import FEW_RETURNS
+from bt_lake.overfit.single import FEW_RETURNS
 from bt_lake.warehouse import studies
 from bt_lake.warehouse.errors import BadInput
 from bt_lake.warehouse.studies import Standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,7 +32,7 @@ from bt_lake.warehouse.listing import Listing
 from bt_lake.warehouse.live import SHAPE, live_files, origins, snapshots
 from bt_lake.warehouse.quoting import glob_literal
 from bt_lake.warehouse.schema import TABLES
-from bt_lake.warehouse.surface import files_sql, rest_sql, snapshot_sql, views_sql
+from bt_lake.warehouse.surface import files_sql, makes, rest_sql, snapshot_sql, views_sql
 from bt_lake.warehouse.warning import warn
 
 if TYPE_CHECKING:
@@ -115,21 +116,31 @@ class Database:
 
     def complete(self, *, macros: bool = True) -> None:
         """Make the views that only some questions need, and the macros."""
-        while len(self._missing) > (0 if macros else len(rest_sql()) - 1):
-            self._complete_next()
+        while self._missing if macros else rest_sql()[0] in self._missing:
+            self._complete_with(self._missing[0])
 
-    def _complete_next(self) -> None:
-        self._make(self._missing[0])
-        del self._missing[0]
+    def _complete_with(self, part: str) -> None:
+        self._make(part)
+        self._missing.remove(part)
+
+    def _part_for(self, said: str) -> str | None:
+        """The part that makes what DuckDB says is not there."""
+        name = re.search(r"with name (\w+) does not exist", said)
+        parts = (part for part in self._missing if name and makes(part, name[1]))
+        return next(parts, None)
 
     def _make(self, views: str) -> None:
-        from bt_lake.warehouse.engine import Error
+        from bt_lake.warehouse.engine import CatalogException, Error
 
         try:
             self._execute(views)
         except Error as error:
-            self._layout.check_format()
-            raise self._explained(error) from error
+            needed = self._part_for(str(error)) if isinstance(error, CatalogException) else None
+            if needed is None:
+                self._layout.check_format()
+                raise self._explained(error) from error
+            self._complete_with(needed)
+            self._make(views)
 
     def _execute(self, views: str) -> None:
         """A view looks at its files when it is made; those of a store need not be here for it."""
@@ -247,14 +258,15 @@ class Database:
     def _ask(self, question: Callable[[DuckDBPyConnection], T]) -> T:
         from bt_lake.warehouse.engine import CatalogException, Error
 
+        self._questions += 1
         for _ in range(_TRIES):
             try:
                 self._follow()
                 return question(self.connection)
-            except CatalogException:
+            except CatalogException as error:
                 if not self._missing:
                     raise
-                self._complete_next()
+                self._complete_with(self._part_for(str(error)) or self._missing[0])
                 if self._rows:
                     self._rows.show()
             except Error as error:
@@ -296,7 +308,6 @@ class Database:
         """Have the rows of the snapshot at hand, for who asks again and again."""
         if not self._reads or (self._shown and self._rows):
             return
-        self._questions += 1
         if self._questions > FEW_QUESTIONS or self._listed >= FEW_COMMITS or self._rows:
             self._rows = self._rows or LakeRows(self.connection, self._layout.root)
             self._rows.follow()

@@ -6,7 +6,10 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from uuid import UUID
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _lock = threading.Lock()
 _last = 0
@@ -24,6 +27,8 @@ if hasattr(os, "register_at_fork"):
 
 def uuid7() -> UUID:
     """A UUIDv7 whose 12 sub-millisecond bits keep the ids of one process in order."""
+    from uuid import UUID
+
     global _last
     with _lock:
         # Milliseconds and a 12 bit fraction of one, as RFC 9562 method 3.

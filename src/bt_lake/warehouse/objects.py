@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import random
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -153,7 +152,9 @@ class Objects:
             except Unanswered:
                 if wait is None:
                     raise
-                time.sleep(wait * random.uniform(0.5, 1))
+                from random import uniform
+
+                time.sleep(wait * uniform(0.5, 1))
             else:
                 return
 

@@ -7,14 +7,16 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from hashlib import sha256
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from fractions import Fraction
 
 # Below this every integral float stands for one integer only, so 10 and 10.0 may be written alike.
 EXACT_INTEGERS = 2**53
@@ -91,7 +93,7 @@ def _plain(value: Any, path: str) -> Any:
         return _plain(value.value, path)
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, (float, Decimal, Fraction)):
+    if isinstance(value, float) or _is_exact(value):
         return _number(value, path)
     if isinstance(value, int):
         return int(value)
@@ -100,6 +102,13 @@ def _plain(value: Any, path: str) -> Any:
     if isinstance(value, PurePath):
         return value.as_posix()
     return _numpy(value, path)
+
+
+def _is_exact(value: object) -> bool:
+    from decimal import Decimal
+    from fractions import Fraction
+
+    return isinstance(value, (Decimal, Fraction))
 
 
 def _object(value: Mapping[Any, Any], path: str) -> dict[str, Any]:

@@ -80,8 +80,14 @@ def views_sql() -> str:
 
 @cache
 def rest_sql() -> tuple[str, ...]:
-    """Curves, trades and events, studies, macros: each needs those before it, few questions all."""
-    return tuple(map(_render, ("curves.sql", "studies.sql", "macros.sql", "deflated.sql")))
+    """Curves, trades and events, studies, macros: few questions need all of them."""
+    names = ("curves.sql", "studies.sql", "names.sql", "macros.sql", "deflated.sql")
+    return tuple(map(_render, names))
+
+
+def makes(part: str, name: str) -> bool:
+    """Whether a part of the surface makes the view or macro of this name."""
+    return re.search(rf"^create or replace temp (view|macro) {name}\b", part, re.M) is not None
 
 
 def rows_with_events(rows: str = "lake_rows") -> str:
@@ -129,7 +135,6 @@ def _values() -> dict[str, str]:
         "rows_with_events": rows_with_events(),
         "hidden": ", ".join(HIDDEN),
         "configuration": ", ".join(IDENTITY),
-        "tries.family": tries("query_table(source)", _FAMILY),
         "tries.deflated": tries(f"(from trials where {_narrowed()})", _FAMILY),
         "schema.shown": read_schema(RUNS[name] for name in _SHOWN),
         **{f"schema.{table.name}": _as_json(table) for table in (RUNS, EQUITY, TRADES)},

@@ -62,19 +62,6 @@ create or replace temp macro lake_family(family, strategy, sweep, symbol) as
     else error(lake_refusal('family', family, ['strategy', 'sweep', 'symbol', 'all']))
   end;
 
--- What is tried, and what it amounts to. `source` is a table with the columns of `runs`.
-create or replace temp macro lake_families(family, source := 'trials') as table
-  with
-{{tries.family}}
-  select
-    label, trials, runs, repeats, folds, in_sample, failed_alike, deviation,
-    deviation * lake_expected_max(trials) as luck
-  from lake_counts
-  join (select label as same, count(*) as trials from lake_trials group by label)
-    on label is not distinct from same
-  join (select label as spread_of, deviation from lake_spread)
-    on label is not distinct from spread_of;
-
 -- Every run beside the luck of its family, which is made of the runs that the arguments leave:
 -- trials, how many configurations were tried; expected_max_sharpe, the best annual Sharpe ratio
 -- that luck alone would bring among so many; psr, the probability that the true Sharpe ratio is
