@@ -122,10 +122,10 @@ def test_lake_sql_of_the_folder_is_what_python_runs(store):
 @pytest.mark.parametrize(
     ("sql", "made", "not_made"),
     [
-        ("from equity", "monthly_returns", "aggregate"),
-        ("from deflated()", "deflated", "aggregate"),
-        ("select lake_param(params, 'fast') from runs", "lake_param", "aggregate"),
-        ("from best('sharpe_ratio')", "aggregate", "deflated"),
+        ("from equity", "monthly_returns", "sweep"),
+        ("from deflated()", "deflated", "sweep"),
+        ("select lake_param(params, 'fast') from runs", "lake_param", "sweep"),
+        ("from best('sharpe_ratio')", "sweep", "deflated"),
         ("from drawdowns('x') where rank > 1", "drawdowns", "deflated"),
     ],
 )

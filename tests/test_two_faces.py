@@ -44,6 +44,7 @@ OF_PYTHON = {
     "live_files": "for other readers: `delta`, or lake.sql in the duckdb shell",
     "optuna_callback": "is called by Optuna, in the process of the search",
     "path": "--lake",
+    "reader": "what commands ask through, begun before the lake",
     "record": "around a function of the caller's: `run`",
     "relative": "a run beside its benchmark, over time: its sums are columns, `best beta`",
     "returns": "of a curve: `equity`, and `sql` over it",
