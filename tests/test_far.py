@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from bucket_fixtures import URL, content, obstore, save
@@ -441,6 +444,83 @@ def test_what_is_not_made_for_a_store_is_refused(machine, act):
     save(far, 0)
     with pytest.raises(CannotWrite, match=f"{URL} is a lake in an object store: "):
         act(far)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the store is asked for, in order."""
+    requests: list[str] = []
+    for name in ("listed", "read", "create", "replace", "remove", "changed_at", "touch"):
+        method = getattr(objects.Objects, name)
+
+        def notes(self, *given, method=method, name=name):
+            requests.append(f"{name} {given[0] if given else ''}")
+            return method(self, *given)
+
+        monkeypatch.setattr(objects.Objects, name, notes)
+    return requests
+
+
+def test_a_look_after_the_first_asks_for_no_log_that_it_knows(machine, asked):
+    one, two = machine("one"), machine("two")
+    save(one, 0)
+    run_ids(two), asked.clear(), run_ids(two)
+    assert asked == ["listed events", "listed runs", "listed _log"]
+    save(one, 1), one.compact(grace_s=0.0), save(one, 2)
+    assert len(run_ids(two)) == 3  # the log that it knows is no longer the newest
+
+
+def test_a_save_that_must_look_first_asks_for_no_time_that_it_does_not_need(
+    machine, asked, monkeypatch
+):
+    lake = machine("one")
+    monkeypatch.setattr(mirror, "_FRESH_S", 60.0)
+    run = {"strategy": "s", "metrics": {"own": 1.0}, "unique": True}
+    lake.save(**run, params={"n": 0}), asked.clear()
+    lake.save(**run, params={"n": 1})
+    assert len(asked) <= 8 and not [each for each in asked if each.startswith(("touch", "changed"))]
+
+
+SAVER = """
+import sys, time
+import far_worker
+from far_worker import bt_lake, objects, obstore, opened, slow
+from bt_lake.errors import Duplicate
+objects._opened = lambda url: opened(sys.argv[1])
+for request in ("put", "get", "list", "delete"):
+    setattr(obstore, request, slow(getattr(obstore, request), 0.01))
+lake = bt_lake.open("s3://bucket/lake")
+print("ready", flush=True), sys.stdin.readline()
+for n in range(2):
+    for own in ("all", sys.argv[2]):
+        try:
+            lake.save(strategy=own, params={"n": n}, equity=far_worker.CURVE, unique=True)
+        except Duplicate:
+            assert own == "all"
+"""
+
+
+@pytest.mark.thorough
+def test_of_many_machines_that_look_and_save_at_once_nobody_fails(machine, bucket, tmp_path):
+    """Each saves runs of its own, and some that all of them save: these are there once."""
+    lake = machine("last")
+    lake.create()
+    savers = []
+    for n in range(16):
+        command = [sys.executable, "-c", SAVER, str(bucket), f"own-{n}"]
+        where = {**os.environ, "BT_LAKE_CACHE": str(tmp_path / f"caches/{n}")}
+        where |= {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "text": True}
+        savers.append(subprocess.Popen(command, env=where, **pipes))
+    assert [saver.stdout.readline() for saver in savers] == ["ready\n"] * 16
+    for saver in savers:
+        saver.stdin.write("go\n"), saver.stdin.flush()
+    assert [saver.communicate()[1] for saver in savers] == [""] * 16
+    found = lake.sql("select strategy, (params->>'n')::int as n from runs").rows()
+    assert sorted(found) == sorted(
+        (own, n) for own in ("all", *(f"own-{n}" for n in range(16))) for n in range(2)
+    )
+    whole(lake, run_ids(lake), tmp_path)
 
 
 @pytest.mark.thorough

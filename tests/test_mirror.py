@@ -206,8 +206,8 @@ def test_a_slower_reader_takes_nothing_from_a_faster_one(lake, far, monkeypatch)
     other, look = bt_lake.open(URL), mirror.remote
     content(far), content(other)
 
-    def slowly(store, known):
-        seen = look(store, known)
+    def slowly(store, known, **how):
+        seen = look(store, known, **how)
         monkeypatch.setattr(mirror, "remote", look)
         save(lake, 11)
         Lake.copy(lake.path, URL)

@@ -140,20 +140,28 @@ class Remote:
         return {add.path: add.digest for add in self.state.adds}
 
 
-def remote(objects: Objects, known: Remote | None = None) -> Remote:
+def remote(objects: Objects, known: Remote | None = None, *, likely_known: bool = False) -> Remote:
     """What is live, by the read rule: the log, then events, then runs, then what is theirs.
 
     If a newer log came meanwhile, what it replaced may have gone before it was listed: look again.
-    The log that is `known` is not read again.
+    The log that is `known` is not read again; if it is still the newest at the end, it was so at
+    the beginning, which need not be asked where it is likely.
     """
+    name = known.log_name if known and likely_known else _newest_log(objects)
     for _ in range(_TRIES):
-        name = _newest_log(objects)
-        with suppress(FileNotFoundError):
-            seen = known if known and known.log_name == name else _logged(objects, name)
+        with suppress(FileNotFoundError), ThreadPoolExecutor(1) as pool:
+            is_known = known is not None and known.log_name == name
+            logged = None if is_known else pool.submit(_logged, objects, name)
             listed = _commits(objects)
+            seen = known if logged is None else logged.result()
+            assert seen is not None
             names = [*_standing(objects, seen.state, listed), *(a.path for a in seen.state.adds)]
-            if _newest_log(objects) == name:
+            latest = _newest_log(objects)
+            if latest == name:
                 return replace(seen, names=names, listed=frozenset(listed))
+            name = latest
+            continue
+        name = _newest_log(objects)
     raise Conflict(f"{objects.url} changed again and again while it was looked at. Try again.")
 
 

@@ -32,7 +32,9 @@ T = TypeVar("T")
 NAMES = ("ingest", "maintenance", "study", "sweep")
 SAY_AFTER_S = 3.0
 _LOOK_EVERY_S = 0.05
-_TURNS = 50
+_TURNS = 50  # and as long as the caller waits
+_MOST_TURNS_OFF = 16
+_MOST_OFF_S = 5.0
 _COMMIT = re.compile(r"[0-9a-f]{32}")
 _WINDOWS = sys.platform == "win32"
 
@@ -103,8 +105,9 @@ def locked(layout: Layout, name: str, *, wait: bool = True) -> Iterator[Lock | N
 
 def alone(layout: Layout, name: str, act: Callable[[Lock], T]) -> T:
     """Look and commit while no other process does; again, if another took over meanwhile."""
-    tries = 0
+    tries, ends = 0, time.monotonic() + layout.wait_s
     while True:
+        began = time.monotonic()
         with locked(layout, name) as lock, layout.turn() as is_ours:
             assert lock is not None
             try:
@@ -113,14 +116,22 @@ def alone(layout: Layout, name: str, act: Callable[[Lock], T]) -> T:
                 tries += 1
                 if not is_ours:
                     raise
-                if tries == _TURNS:
+                if tries >= _TURNS and began >= ends:
                     raise Busy(
                         f"{layout.address}: other machines were faster {tries} times. Nothing was "
-                        "changed. Try again."
+                        "changed. Try again, or wait longer: --wait SECONDS."
                     ) from None
             except (Taken, CannotWrite) as error:
                 if lock.is_ours or isinstance(error, Unconfirmed):
                     raise
+        if tries:
+            _let_others_go(time.monotonic() - began, tries)
+
+
+def _let_others_go(turn_s: float, tries: int) -> None:
+    """Of many who look at the same moment one is first: the others come back one by one."""
+    most = turn_s * min(2**tries, _MOST_TURNS_OFF)
+    time.sleep(random.uniform(0.0, min(most, _MOST_OFF_S)))
 
 
 class HeldLock(Protocol):

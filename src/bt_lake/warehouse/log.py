@@ -232,14 +232,14 @@ def advance(
     `strikes` stop being live, too, but are not to be unlinked: they are lost, and may turn up.
     `forgets` are commits that must never be live again.
     """
-    now = lake_time(layout)
-    gone = _unlink(layout, state, overdue(layout, state)[:most])
+    forgotten = state.forgotten.union(forgets)
+    now = lake_time(layout) if state.removed or forgotten else 0.0
+    gone = _unlink(layout, state, overdue(layout, state, now)[:most])
     removed: dict[str, float | None] = {
         path: now if at is None else min(at, now)  # a clock may have gone back
         for path, at in state.removed.items()
         if path not in gone
     }
-    forgotten = state.forgotten.union(forgets)
     removed |= {path: removed.get(path, now) for path in sorted(forgotten)}
     removed |= {path: None for path in sorted(drops) if not goes_with_its_commit(path, drops)}
     unseen = {child for path in drops for child in _children(path)} - drops
@@ -336,10 +336,12 @@ def write(layout: Layout, state: State) -> None:
             folders.flush_folder("_log")
 
 
-def overdue(layout: Layout, state: State) -> list[str]:
-    """Files that were removed longer ago than the grace period."""
-    now = lake_time(layout)
-    since = min(now, _published(layout, state))
+def overdue(layout: Layout, state: State, now: float | None = None) -> list[str]:
+    """Files that were removed longer ago than the grace period; to ask for a time takes a while."""
+    if not state.removed:
+        return []
+    now = lake_time(layout) if now is None else now
+    since = min(now, _published(layout, state)) if None in state.removed.values() else now
     ages = {path: now - (since if at is None else at) for path, at in state.removed.items()}
     late = sorted(path for path, age in ages.items() if age >= state.grace_s)
     return [path for path in late if path not in state.forgotten or _is_there(layout, path)]

@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,7 @@ class Mirror:
         """Bring what is new of runs and events, and let go of what was replaced."""
         fresh = time.monotonic() - self._looked < _FRESH_S
         if now or self._now is None or not fresh:
-            self._try(self._bring)
+            self._try(lambda: self._bring(likely_known=not now))
 
     def fetch_for_a_few(self, names: Iterable[str], run_ids: Iterable[str]) -> list[str]:
         """Bring what may hold some runs, for a question that reads no more; gives what to read."""
@@ -172,12 +172,14 @@ class Mirror:
         names = self._now.names if self._now is not None else []
         return [name for name in names if wanted(name) and not is_kept(self.root / name)]
 
-    def _bring(self) -> None:
+    def _bring(self, *, likely_known: bool = False) -> None:
         # Whatever is kept was in the store before this look at it: if it is not there now, it went.
         kept = self._kept()
-        now = remote(self._objects, self._now)
-        if self._now is None:
-            self._begin()
+        with ThreadPoolExecutor(1) as pool:
+            card = pool.submit(read_card, self._objects) if self._now is None else None
+            now = remote(self._objects, self._now, likely_known=likely_known)
+        if card is not None:
+            self._begin(card)
             self._room.make(0)  # the bound may be less than it was
         eager = sorted((n for n in now.names if n not in kept and _is_eager(n)), key=rank)
         folded = [name for name in eager if "/m-" in name]
@@ -201,11 +203,11 @@ class Mirror:
             if found and found[1] not in live and int(found[2]) <= now.state.epoch:
                 path.unlink(missing_ok=True)
 
-    def _begin(self) -> None:
+    def _begin(self, asked: Future[bytes]) -> None:
         layout = Layout(self.root)
         kept = layout.card.read_bytes() if layout.exists else None
         try:
-            card = read_card(self._objects)
+            card = asked.result()
         except NotFound:
             if kept is not None:
                 shutil.rmtree(self.root)  # of a lake that was there
@@ -213,9 +215,9 @@ class Mirror:
         if kept not in (None, card):
             shutil.rmtree(self.root)  # of another lake, which had this address before
         self._make_folders()
-        for name in [*SEEDS, "lake.sql"]:
-            if not (self.root / name).is_file():
-                self._one(name)
+        missing = [n for n in [*SEEDS, "lake.sql"] if not (self.root / n).is_file()]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._one, missing))
         if not layout.exists:
             write_whole(layout.card, card)
 

@@ -193,6 +193,8 @@ class Objects:
     def remove(self, names: Sequence[str]) -> None:
         import obstore
 
+        if not names:
+            return
         with self._explained(CannotWrite):
             try:
                 obstore.delete(self._store, [*names])  # a thousand in a request
