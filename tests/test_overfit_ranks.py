@@ -47,8 +47,10 @@ def test_the_logits_up_to_zero_are_the_pbo(trials):
     assert below / splits.winner.size == splits.pbo
 
 
-def test_trials_that_tie_share_a_rank():
-    returns = np.repeat(seeded().normal(size=(96, 2)), 5, axis=1)
+@pytest.mark.parametrize("leverages", [np.ones(10), np.linspace(1, 3, 10)], ids=["same", "scaled"])
+def test_trials_that_tie_share_a_rank(leverages):
+    """To the last digits of their Sharpe ratios, which no leverage changes but for rounding."""
+    returns = np.repeat(seeded().normal(size=(96, 2)), 5, axis=1) * leverages
     found = logits(returns, 8, cscv(returns, 8)).by_rank
     assert [one.rank for one in found] == pytest.approx([0.25, 0.75])
 

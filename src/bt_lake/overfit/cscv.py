@@ -109,13 +109,19 @@ def halves(blocks: int) -> Floats:
 def _judge(inside: Floats, outside: Floats) -> tuple[Ints, Floats, Floats, Floats]:
     """Winner in sample, its rank out of sample, and its two Sharpe ratios, for each split."""
     best = inside.max(axis=1, keepdims=True)
-    winner = np.argmax(inside >= best - _TIE * np.maximum(1.0, np.abs(best)), axis=1)
+    winner = np.argmax(inside >= best - tie(best), axis=1)
     row = np.arange(len(winner))
     score = outside[row, winner][:, None]
-    tie = _TIE * np.maximum(1.0, np.abs(score))
-    below = np.count_nonzero(outside < score - tie, axis=1)
-    not_above = np.count_nonzero(outside <= score + tie, axis=1)
+    near = tie(score)
+    below = np.count_nonzero(outside < score - near, axis=1)
+    not_above = np.count_nonzero(outside <= score + near, axis=1)
     return winner, (below + not_above + 1) / 2, inside[row, winner], score[:, 0]
+
+
+def tie(sharpe: Floats) -> Floats:
+    """How far from each of these one may be that counts as equal."""
+    around: Floats = _TIE * np.maximum(1.0, np.abs(sharpe))
+    return around
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bt_lake.overfit.arrays import Floats
-from bt_lake.overfit.cscv import BlockSums, Splits, halves
+from bt_lake.overfit.cscv import BlockSums, Splits, halves, tie
 from bt_lake.overfit.results import Logits, Ranked
 
 _BARS = 40
@@ -56,6 +56,8 @@ def _quartiles(ranks: Floats, trials: int) -> list[float]:
 def _ranks(scores: Floats) -> Floats:
     """The rank of each score in its row, 1 the worst; ties share theirs."""
     ranks = np.empty_like(scores)
-    for row, ordered, place in zip(scores, np.sort(scores, axis=1), ranks, strict=True):
-        place[:] = ordered.searchsorted(row, "left") + ordered.searchsorted(row, "right") + 1
+    ties = tie(scores)
+    every = zip(scores - ties, scores + ties, np.sort(scores, axis=1), ranks, strict=True)
+    for low, high, ordered, place in every:
+        place[:] = ordered.searchsorted(low, "left") + ordered.searchsorted(high, "right") + 1
     return np.divide(ranks, 2.0, out=ranks)
