@@ -119,6 +119,21 @@ def test_what_maintenance_never_wrote_is_left_to_the_rule(content):
     assert live_files(Listing(Path("log"), content, [], [], [], 0.0)) is None
 
 
+def test_only_what_stands_can_have_returned():
+    """What was folded lingers for the grace period, and is no reason to ask the rule."""
+    young, old = (f"runs/month=2026-11/c-{digit * 32}.parquet" for digit in "95")
+    for folded_to, removed, is_left_to_the_rule in (
+        ("5" * 32, {old: 1.5}, False),
+        ("5" * 32, {}, True),
+        ("9" * 32, {old: 1.5}, True),
+        ("4" * 32, {}, False),
+        (7, {old: 1.5}, True),
+    ):
+        content = {"grace_s": 1, "adds": [], "removed": removed, "folded_to": folded_to}
+        listing = Listing(Path("log"), json.dumps(content), [], [young, old], [], 0.0)
+        assert (live_files(listing) is None) == is_left_to_the_rule, (folded_to, removed)
+
+
 def test_no_folder_of_runs_is_no_runs_only_where_nothing_has_any(tmp_path):
     layout = Layout(tmp_path)
     for child in ("equity", "trades"):

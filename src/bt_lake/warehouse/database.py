@@ -208,7 +208,7 @@ class Database:
     def _show(self, listing: Listing) -> None:
         """Choose the live files of what was listed."""
         snapshots[self.connection] = next(_numbers)
-        live = None if listing.may_have_returned else live_files(listing)
+        live = live_files(listing)
         if live is None:
             choose_by_sql(self.connection, listing)
         else:

@@ -51,6 +51,8 @@ def live_files(listing: Listing) -> dict[str, Any] | None:
         return None
     removed: dict[str, Any] = state["removed"]
     standing = _standing(listing, removed)
+    if _may_have_returned(standing, state.get("folded_to", "")):
+        return None
     gone = {path for path in removed if not path.startswith(("runs/", "event"))}
     children = [path for path in _children(listing, standing) if path not in gone]
     files = [*map(_committed, (*standing, *children)), *map(_added, state["adds"])]
@@ -65,6 +67,11 @@ def live_files(listing: Listing) -> dict[str, Any] | None:
         "files": files or None,
         "grace_ms": 1000 * state["grace_s"],
     }
+
+
+def _may_have_returned(standing: Iterable[str], folded_to: Any) -> bool:
+    """Whether a commit that stands is no younger than one that maintenance has taken in."""
+    return not isinstance(folded_to, str) or any(path[-40:-8] <= folded_to for path in standing)
 
 
 def _standing(listing: Listing, removed: dict[str, Any]) -> list[str]:
