@@ -113,7 +113,7 @@ def _fold(task: Task, files: list[LiveFile]) -> None:
     for table in TABLES:
         small = [f.path for f in files if f.table == table and f.bytes < LARGE_BYTES]
         if small:
-            task.rewriter.write(table, small)
+            task.rewriter.write(table, small, are_fresh=True)
             task.drops |= set(small)
     for file in files:
         if file.bytes >= LARGE_BYTES:

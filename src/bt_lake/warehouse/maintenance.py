@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse import delta, log
 from bt_lake.warehouse.database import Database, explain, interruptible, vanished
@@ -55,31 +55,32 @@ class Task:
     @cached_property
     def live(self) -> list[LiveFile]:
         """The live files of the snapshot."""
-        return self._files("true")
+        return self._files()
 
     def files(self, table: str) -> list[LiveFile]:
         return [file for file in self.live if file.table == table]
 
     def oldest_commits(self, most: int) -> list[list[LiveFile]]:
         """The files of some standing commits, together for each."""
-        files = self._files(
-            "commit_id in (select distinct commit_id from lake_files where commit_id is not null "
-            "order by all limit ?)",
-            most,
-        )
-        commits: dict[str, list[LiveFile]] = {}
-        for file in sorted(files, key=lambda file: file.commit_id or ""):
-            commits.setdefault(file.commit_id or "", []).append(file)
-        return list(commits.values())
+        oldest = sorted({commit for _, _, commit, *_ in self._listed if commit})[:most]
+        commits: dict[str, list[LiveFile]] = {commit: [] for commit in oldest}
+        for file in self._files(commits):
+            commits[file.commit_id or ""].append(file)
+        return [files for files in commits.values() if files]
 
-    def _files(self, condition: str, *values: object) -> list[LiveFile]:
-        rows = self.connection.execute(
+    @cached_property
+    def _listed(self) -> list[tuple[Any, ...]]:
+        return self.connection.execute(
             "select table_name, path, commit_id, coalesce(rows, 0), bytes, min_run_id, "
-            f"max_run_id, folded from lake_files where {condition} order by path",
-            values,
+            "max_run_id, folded from lake_files order by path"
         ).fetchall()
+
+    def _files(self, of_commits: Container[str] | None = None) -> list[LiveFile]:
+        """All live files, or those of some commits."""
         files, halves = [], set()
-        for name, path, commit, count, size, *rest in rows:
+        for name, path, commit, count, size, *rest in self._listed:
+            if of_commits is not None and commit not in of_commits:
+                continue
             try:
                 there = size or os.stat(f"{self.layout.root}{os.sep}{path}").st_size
             except FileNotFoundError:
@@ -113,9 +114,9 @@ class Task:
     def keep_together(self) -> None:
         """A commit goes whole: what the act left of those it touched is taken over."""
         names = {os.path.basename(path) for path in self.drops}
-        gone = [name[2:-8] for name in names if name.startswith("c-")]
+        gone = {name[2:-8] for name in names if name.startswith("c-")}
         if gone:
-            for file in self._files("commit_id in (select unnest(?))", gone):
+            for file in self._files(gone):
                 if file.path not in self.drops:
                     self.take_over(file)
 

@@ -1,8 +1,9 @@
 """The rows of one run as a Parquet file, put together here: pyarrow takes 12 µs for each column.
 
 What depends on the columns alone comes from an empty file that pyarrow writes once. Values are
-plain and uncompressed: the next compaction encodes them well. Numbers in the comments are those of
-parquet.thrift, whose compact form this writes.
+plain and uncompressed: the next compaction encodes them well, and reads them by `manyruns.py`,
+which knows no other form than this. Numbers in the comments are those of parquet.thrift, whose
+compact form this writes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ALL_PLAIN, _HAS_DICTIONARY = b"\x19\x25\x06\x00", b"\x19\x35\x06\x00\x10"
 _NO_ROWS = b"\x16\x00\x19\x0c"
 
 
-class _Leaf(NamedTuple):
+class Leaf(NamedTuple):
     """A column as Parquet has it; a map is two of them."""
 
     defined: int  # its greatest level of definition
@@ -41,10 +42,10 @@ class _Leaf(NamedTuple):
     about: bytes  # how the metadata of its chunk begins: type, encodings, path, no compression
 
 
-class _Template(NamedTuple):
-    schema: bytes
-    columns: list[list[_Leaf]]
-    orders: bytes
+class Template(NamedTuple):
+    schema: bytes  # how the footer begins
+    end: bytes  # and how it ends
+    columns: list[list[Leaf]]
     has_texts: bool  # beside run_id
 
 
@@ -59,12 +60,12 @@ def encoded(name: str, table: pa.Table, marks: Mapping[str, str]) -> bytes | Non
         column: values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
         for column, values in zip(table.column_names, table.columns, strict=True)
     }
-    template = _template(name, tuple(columns))
+    shape = template(name, tuple(columns))
     run_id = _one_of(columns["run_id"])
-    if run_id is None or (template.has_texts and count > _MANY_TEXTS):
+    if run_id is None or (shape.has_texts and count > _MANY_TEXTS):
         return None
     pages, chunks, at = [b"PAR1"], [], 4
-    for (column, values), leaves in zip(columns.items(), template.columns, strict=True):
+    for (column, values), leaves in zip(columns.items(), shape.columns, strict=True):
         if column == "run_id":
             page, chunk = _of_run(run_id, count, leaves[0], at)
             pages.append(page)
@@ -76,12 +77,12 @@ def encoded(name: str, table: pa.Table, marks: Mapping[str, str]) -> bytes | Non
             pages.append(page)
             chunks.append(_chunk(leaf.about, slots, len(page), at))
             at += len(page)
-    footer = _footer(template, count, chunks, at - 4, marks)
+    footer = _footer(shape, count, chunks, at - 4, marks)
     return b"".join((*pages, footer, len(footer).to_bytes(4, "little"), b"PAR1"))
 
 
 @lru_cache(maxsize=64)
-def _template(name: str, columns: tuple[str, ...]) -> _Template:
+def template(name: str, columns: tuple[str, ...]) -> Template:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,7 +91,7 @@ def _template(name: str, columns: tuple[str, ...]) -> _Template:
     file = sink.getvalue()
     data = file.to_pybytes()
     footer = data[-8 - int.from_bytes(data[-8:-4], "little") : -8]
-    found: dict[str, list[_Leaf]] = {column: [] for column in columns}
+    found: dict[str, list[Leaf]] = {column: [] for column in columns}
     shape = pq.read_metadata(pa.BufferReader(file)).schema
     for place in range(len(shape)):
         leaf = shape.column(place)
@@ -98,7 +99,7 @@ def _template(name: str, columns: tuple[str, ...]) -> _Template:
         kind = _TYPES[leaf.physical_type]
         names = b"".join(_text(part.encode()) for part in path)
         found[path[0]].append(
-            _Leaf(
+            Leaf(
                 leaf.max_definition_level,
                 leaf.max_repetition_level,
                 kind == _TYPES["BYTE_ARRAY"],
@@ -108,8 +109,9 @@ def _template(name: str, columns: tuple[str, ...]) -> _Template:
         )
     leaves = [*found.values()]
     has_texts = any(leaf.is_text for each in leaves for leaf in each if each is not found["run_id"])
-    by_type = _list(12, [b"\x1c\x00\x00"] * len(shape))
-    return _Template(footer[: footer.index(_NO_ROWS)], leaves, by_type, has_texts)
+    orders = _list(12, [b"\x1c\x00\x00"] * len(shape))
+    end = b"\x18%b\x19%b\x00" % (_text(b"bt-lake version " + __version__.encode()), orders)
+    return Template(footer[: footer.index(_NO_ROWS)], end, leaves, has_texts)
 
 
 def _one_of(ids: pa.StringArray) -> bytes | None:
@@ -125,7 +127,7 @@ def _one_of(ids: pa.StringArray) -> bytes | None:
     )
 
 
-def _of_run(run_id: bytes, count: int, leaf: _Leaf, at: int) -> tuple[bytes, bytes]:
+def _of_run(run_id: bytes, count: int, leaf: Leaf, at: int) -> tuple[bytes, bytes]:
     """The pages of `run_id` and what is said of them, the least and greatest value included."""
     value = len(run_id).to_bytes(4, "little") + run_id
     # null_count, max_value, min_value
@@ -141,12 +143,12 @@ def _of_run(run_id: bytes, count: int, leaf: _Leaf, at: int) -> tuple[bytes, byt
     return page, _chunk(about, count, len(page), at + len(dictionary), rest)
 
 
-def _bodies(values: pa.Array, leaves: list[_Leaf]) -> Iterator[tuple[_Leaf, int, bytes]]:
+def _bodies(values: pa.Array, leaves: list[Leaf]) -> Iterator[tuple[Leaf, int, bytes]]:
     """Of each leaf of a column how many places it has, and its levels and values."""
     if not leaves[0].repeated:
         (leaf,) = leaves
         known = _known(values)
-        levels = _run(1, len(values)) if known is None else _packed(known, 1)
+        levels = one_level(1, len(values)) if known is None else _packed(known, 1)
         yield leaf, len(values), levels * leaf.defined + _plain(values, known, leaf.is_text)
         return
     # Only `runs` has lists and maps, and of one run there is one.
@@ -159,7 +161,7 @@ def _bodies(values: pa.Array, leaves: list[_Leaf]) -> Iterator[tuple[_Leaf, int,
         if known is not None:
             levels = _packed(leaf.defined - 1 + known, 2)
         else:  # what is there but empty has a place and no value
-            levels = _run(leaf.defined if len(items) else 1, slots)
+            levels = one_level(leaf.defined if len(items) else 1, slots)
         body = _packed(again, 1) + levels + _plain(items, known, leaf.is_text)
         yield leaf, slots, body
 
@@ -181,7 +183,7 @@ def _plain(values: pa.Array, known: NDArray[np.uint8] | None, is_text: bool) -> 
 
 
 @lru_cache(maxsize=64)
-def _run(level: int, count: int) -> bytes:
+def one_level(level: int, count: int) -> bytes:
     """The same level so many times."""
     return _sized(_varint(count << 1) + bytes([level]))
 
@@ -224,14 +226,13 @@ def _sized_chunk(about: bytes, slots: int, size: int) -> bytes:
 
 
 def _footer(
-    template: _Template, count: int, chunks: list[bytes], size: int, marks: Mapping[str, str]
+    shape: Template, count: int, chunks: list[bytes], size: int, marks: Mapping[str, str]
 ) -> bytes:
     pairs = [b"\x18%b\x18%b\x00" % (_text(k.encode()), _text(v.encode())) for k, v in marks.items()]
     rows = _int(count)
     # of the one group of rows its columns, size and rows; then the marks, created_by, column_orders
-    return b"%b\x16%b\x19\x1c\x19%b\x16%b\x16%b\x00\x19%b\x18%b\x19%b\x00" % (
-        template.schema, rows, _list(12, chunks), _int(size), rows,
-        _list(12, pairs), _text(b"bt-lake version " + __version__.encode()), template.orders,
+    return b"%b\x16%b\x19\x1c\x19%b\x16%b\x16%b\x00\x19%b%b" % (
+        shape.schema, rows, _list(12, chunks), _int(size), rows, _list(12, pairs), shape.end,
     )  # fmt: skip
 
 

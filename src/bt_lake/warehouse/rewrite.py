@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bt_lake.warehouse import manyruns
 from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import step
@@ -50,16 +51,19 @@ class Rewriter:
         once: bool = False,
         folded: bool = False,
         revised: Sequence[str] = (),
+        are_fresh: bool = False,
     ) -> None:
         """Write the rows of some files as one or more new files.
 
         `with_events` folds the pending events into rows of `runs`; `without` is a relation of
         run_ids, or of another key, to leave out; `once` keeps one of rows that have the same key;
-        `revised` are the columns to take from the relation of that name, for the runs in it.
+        `revised` are the columns to take from the relation of that name, for the runs in it;
+        `are_fresh` says that these are few small commits, mostly of one run.
         """
         files = [self._layout.root / path for path in paths]
-        columns = self._columns(table, files, (*(EVENT_COLUMNS * with_events), *revised))
-        source = plain_rows(table, files, columns)
+        fresh, others = manyruns.read(table, files) if are_fresh else ([], files)
+        columns = self._columns(table, fresh, others, (*(EVENT_COLUMNS * with_events), *revised))
+        source = self._source(table, fresh, others, columns)
         if revised:
             source = f"({_with_revised(source, revised)})"
         if with_events:
@@ -79,17 +83,43 @@ class Rewriter:
                 f"{count} rows of {table} to rewrite, {written} written. Nothing changed."
             )
 
-    def _columns(self, table: str, files: Sequence[Path], also: Sequence[str]) -> list[AnyColumn]:
+    def _columns(
+        self,
+        table: str,
+        fresh: Sequence[pa.Table],
+        files: Sequence[Path],
+        also: Sequence[str],
+    ) -> list[AnyColumn]:
         """The columns that hold something: files need not have the others.
 
         Those of a later writer, too: who rewrites a row loses nothing of it.
         """
-        there, unknown = columns_there(self._connection, table, files)
+        there, unknown = columns_there(self._connection, table, files) if files else (set(), [])
+        names = {*also, *(name for rows in fresh for name in rows.column_names)}
         return [
             column
             for column in TABLES[table].columns
-            if column.field_id in there or column.required or column.name in also
+            if column.field_id in there or column.required or column.name in names
         ] + unknown
+
+    def _source(
+        self,
+        table: str,
+        fresh: Sequence[pa.Table],
+        files: Sequence[Path],
+        columns: Sequence[AnyColumn],
+    ) -> str:
+        """The relation of all these rows."""
+        if not fresh:
+            return plain_rows(table, files, columns)
+        import pyarrow as pa
+
+        self._connection.register("lake_fresh", pa.concat_tables(fresh, promote_options="default"))
+        return (
+            f"(from lake_fresh union all by name from {plain_rows(table, files, columns)})"
+            if (files)
+            else "lake_fresh"
+        )
 
     def _ranges(self, table: str, source: str, count: int) -> list[tuple[str | None, str | None]]:
         """Split by run_id, so that no file grows too large; one range when all fits."""
