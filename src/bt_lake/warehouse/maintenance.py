@@ -75,11 +75,13 @@ class Task:
             "max_run_id, folded from lake_files order by path"
         ).fetchall()
 
-    def _files(self, of_commits: Container[str] | None = None) -> list[LiveFile]:
-        """All live files, or those of some commits."""
+    def _files(
+        self, of_commits: Container[str] | None = None, but: Container[str] = ()
+    ) -> list[LiveFile]:
+        """All live files, or those of some commits, without some paths."""
         files, halves = [], set()
         for name, path, commit, count, size, *rest in self._listed:
-            if of_commits is not None and commit not in of_commits:
+            if path in but or (of_commits is not None and commit not in of_commits):
                 continue
             try:
                 there = size or os.stat(f"{self.layout.root}{os.sep}{path}").st_size
@@ -116,9 +118,8 @@ class Task:
         names = {os.path.basename(path) for path in self.drops}
         gone = {name[2:-8] for name in names if name.startswith("c-")}
         if gone:
-            for file in self._files(gone):
-                if file.path not in self.drops:
-                    self.take_over(file)
+            for file in self._files(gone, but=self.drops):
+                self.take_over(file)
 
     @property
     def changes(self) -> bool:
