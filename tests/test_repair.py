@@ -207,7 +207,7 @@ def damage(store: Store, backup: Path, kind: str, rng: random.Random) -> None:
     victim = rng.choice(parquet)
     match kind:
         case "truncate":
-            victim.write_bytes(victim.read_bytes()[: rng.randrange(victim.stat().st_size)])
+            victim.write_bytes(victim.read_bytes()[: rng.randrange(max(1, victim.stat().st_size))])
         case "empty":
             victim.write_bytes(b"")
         case "flip":
