@@ -24,6 +24,7 @@ def rounds(store: str, draw: random.Random, caches: Path, count: int = 2) -> lis
         killed = []
         for place, role in enumerate(ROLES):
             where = {**os.environ, "BT_LAKE_CACHE": str(caches / str(place))}
+            where |= {"PYTHONWARNINGS": "ignore"}  # of a fold that a store in trouble refused
             command = [
                 sys.executable,
                 WORKER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import threading
 from threading import Lock
 
 import pytest
@@ -14,6 +15,7 @@ import bt_lake
 from bt_lake.errors import BadInput, CannotWrite, Damaged, LakeError
 from bt_lake.lake import Lake
 from bt_lake.warehouse import objects
+from bt_lake.warehouse.objects import each_of
 
 pytest_plugins = ["bucket_fixtures"]
 
@@ -108,6 +110,7 @@ def test_stopped_on_its_way_down_there_is_no_lake_and_then_it_goes_on(
     total = Lake.copy(lake.path, URL).files
     stops, down = Stops(monkeypatch, "read"), tmp_path / "down"
     for allowed in range(0, total, 3):
+        shutil.rmtree(down, ignore_errors=True)  # or there is less to be read each time
         stops.left = allowed
         with pytest.raises(Stopped):
             Lake.copy(URL, down)
@@ -121,6 +124,26 @@ def test_stopped_on_its_way_down_there_is_no_lake_and_then_it_goes_on(
     assert not bt_lake.open(down).check().findings
     with pytest.raises(BadInput, match="has a lake already"):
         Lake.copy(URL, down)
+
+
+def test_of_small_objects_more_are_asked_for_at_once():
+    names, lock, now = [str(n) for n in range(200)], Lock(), [0, 0]
+    all_small = threading.Barrier(64, timeout=20)
+
+    def one(name: str) -> str:
+        with lock:
+            now[0] += 1
+            now[1] = max(now)
+        if int(name) < 64:
+            all_small.wait()
+        with lock:
+            now[0] -= 1
+        return name
+
+    large = list(each_of(one, names[64:], {"99": 5 << 20}))
+    assert [*map(str, range(64, 200))] == [name for name, done in large if name == done]
+    assert now[1] <= 16
+    assert len([*each_of(one, names[:64], dict.fromkeys(names, 99))]) == 64
 
 
 def test_a_put_that_succeeded_though_the_answer_was_lost(lake, bucket, tmp_path, monkeypatch):

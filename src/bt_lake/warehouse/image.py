@@ -11,7 +11,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.findings import Finding
 from bt_lake.warehouse.ids import CHILDREN, uuid7
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.objects import AT_ONCE, Objects, There
+from bt_lake.warehouse.objects import Objects, There, each_of
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.rot import Progress
 from bt_lake.warehouse.schema import TABLES
@@ -136,9 +135,9 @@ def _bring(objects: Objects, found: Image, whole: bool, progress: Progress | Non
             if progress:
                 progress(done, total, files)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _ in pool.map(one, sorted(placed.difference(logs[-1:]))):
-            pass
+    sizes = {name: found.there[name].bytes for name in placed}
+    for _ in each_of(one, sorted(placed.difference(logs[-1:])), sizes):
+        pass
 
 
 def _state(layout: Layout) -> log.State:

@@ -11,10 +11,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Self
 
 from bt_lake.warehouse import claims, log
 from bt_lake.warehouse.backup import held
@@ -24,7 +23,7 @@ from bt_lake.warehouse.errors import BadInput, Conflict, Damaged, NotFound
 from bt_lake.warehouse.files import explained
 from bt_lake.warehouse.ids import CHILDREN, children_of
 from bt_lake.warehouse.layout import Layout
-from bt_lake.warehouse.objects import AT_ONCE, Objects
+from bt_lake.warehouse.objects import Objects, each_of
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.wholefile import unfinished
 
@@ -39,8 +38,9 @@ def up(layout: Layout, objects: Objects, progress: Progress | None = None) -> Co
     card = layout.read_card()
     there = objects.sizes()
     claims.to_copy(objects, there, card.lake_id)
-    with held(layout) as snapshot, _Together(snapshot.sizes, progress) as together:
+    with held(layout) as snapshot:
         sizes = snapshot.sizes
+        together = _Together(sizes, progress)
 
         def one(path: str) -> int:
             source, digest = snapshot.place(path), snapshot.digests.get(path)
@@ -62,26 +62,18 @@ class _Together:
     def __init__(self, sizes: Mapping[str, int], progress: Progress | None) -> None:
         self._sizes, self._progress = sizes, progress
         self._total = sum(sizes.values())
-        self._pool = ThreadPoolExecutor(AT_ONCE)
         self._done = self._files = 0
         self.copied = self.reused = 0
 
     def do(self, one: Callable[[str], int], paths: Iterable[str]) -> None:
         """All of these before what comes after; `one` says how many bytes it copied."""
-        listed = [*paths]
-        for path, copied in zip(listed, self._pool.map(one, listed), strict=True):
+        for path, copied in each_of(one, paths, self._sizes):
             self.copied += copied
             self.reused += not copied
             self._done += self._sizes.get(path, 0)
             self._files += 1
             if self._progress:
                 self._progress(self._done, self._total, self._files)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
 
 def _is_there(objects: Objects, there: Mapping[str, int], name: str, source: Path) -> bool:
@@ -133,7 +125,13 @@ class Remote:
     log_name: str
     log_text: bytes
     names: list[str]
-    listed: frozenset[str] = frozenset()  # commits' files that were there, removed ones too
+    # Commits' files that were there, removed ones too, with sizes.
+    listed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """As far as they are known: not of the curves of commits."""
+        return {**self.listed, **{add.path: add.bytes for add in self.state.adds}}
 
     @property
     def digests(self) -> dict[str, str | None]:
@@ -158,7 +156,7 @@ def remote(objects: Objects, known: Remote | None = None, *, likely_known: bool 
             names = [*_standing(objects, seen.state, listed), *(a.path for a in seen.state.adds)]
             latest = _newest_log(objects)
             if latest == name:
-                return replace(seen, names=names, listed=frozenset(listed))
+                return replace(seen, names=names, listed=listed)
             name = latest
             continue
         name = _newest_log(objects)
@@ -181,14 +179,14 @@ def _logged(objects: Objects, name: str) -> Remote:
     return Remote(log.parse(text, f"{objects.url}/{name}"), name, text, [])
 
 
-def _commits(objects: Objects) -> list[str]:
+def _commits(objects: Objects) -> dict[str, int]:
     """Those of events, then those of runs: every event that is listed finds its run."""
-    return [
-        path
+    return {
+        path: size
         for table in ("events", "runs")
-        for path in objects.sizes(table)
+        for path, size in objects.sizes(table).items()
         if (file := data_file(path)) and file.table == table and file.commit
-    ]
+    }
 
 
 def _standing(objects: Objects, state: log.State, listed: Iterable[str]) -> Iterator[str]:
@@ -244,8 +242,8 @@ def _down(objects: Objects, layout: Layout, card: bytes, progress: Progress | No
         return len(data)
 
     wanted = [*names, now.log_name]
-    with _Together({name: sizes.get(name, 0) for name in wanted}, progress) as together:
-        together.do(one, wanted)
+    together = _Together({name: sizes.get(name, 0) for name in wanted}, progress)
+    together.do(one, wanted)
     write_whole(layout.card, card)
     return Copied(layout.root, len(wanted) + 1, together.copied + len(card), together.reused)
 

@@ -39,7 +39,7 @@ from bt_lake.warehouse.lifting import (
     write_whole,
 )
 from bt_lake.warehouse.log import State, is_log
-from bt_lake.warehouse.objects import AT_ONCE, Objects
+from bt_lake.warehouse.objects import AT_ONCE, Objects, each_of
 from bt_lake.warehouse.parts import FOLDER, LARGE_BYTES, NAME, Parts, stem
 from bt_lake.warehouse.paths import data_file
 from bt_lake.warehouse.schema import TABLES
@@ -238,8 +238,7 @@ class Mirror:
             with suppress(*[FileNotFoundError] * lost_too):  # who asks for it will see
                 self._one(name, digests.get(name))
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return len([*pool.map(one, names)])
+        return len([*each_of(one, names, now.sizes)]) if names else 0
 
     def _one(self, name: str, digest: str | None = None) -> None:
         data = self._objects.read(name)

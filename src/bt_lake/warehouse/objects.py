@@ -7,16 +7,20 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bt_lake.warehouse.errors import BadInput, CannotRead, CannotWrite, Damaged, MissingExtra
 
+T = TypeVar("T")
 SCHEMES = ("s3", "gs", "az")
 # A Path has lost one of the two slashes.
 _URL = re.compile(rf"({'|'.join(SCHEMES)}):/++(.+)")
 AT_ONCE = 16  # requests to a store
+_SMALL_BYTES = 4 << 20
+_SMALL_AT_ONCE = 64  # what is small has room in memory all the same
 _WAITS_S = (0.2, 1.0, 3.0)  # beside the library's own tries
 _process: int | None = None  # that asked first: the library's threads do not go into a fork
 _SECRETS = re.compile(r"(?i)secret|token|password|access_key|account_key|sas")
@@ -42,6 +46,19 @@ def url_of(text: str | os.PathLike[str]) -> str | None:
             "come from the environment"
         )
     return f"{found[1]}://{rest}"
+
+
+def each_of(
+    act: Callable[[str], T], names: Iterable[str], sizes: Mapping[str, int]
+) -> Iterator[tuple[str, T]]:
+    """What an act gives for each object, many at once: more of those that are known to be small."""
+    listed = [*names]
+    small = {name for name in listed if sizes.get(name, _SMALL_BYTES) < _SMALL_BYTES}
+    large = [name for name in listed if name not in small]
+    for some, most in ((large, AT_ONCE), ([*small], _SMALL_AT_ONCE)):
+        if some:
+            with ThreadPoolExecutor(most) as pool:
+                yield from zip(some, pool.map(act, some), strict=True)
 
 
 class There(NamedTuple):
