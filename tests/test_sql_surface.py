@@ -31,6 +31,11 @@ def shell(folder: Path, sql: str, *options: str) -> subprocess.CompletedProcess[
     )
 
 
+def rows_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    assert done.returncode == 0, done.stderr
+    return list(csv.reader(io.StringIO(done.stdout)))
+
+
 def as_text(row: tuple) -> list[str]:
     return ["NULL" if value is None else str(value) for value in row]
 
@@ -65,10 +70,10 @@ ASKED = [
 @pytest.fixture(scope="module")
 def answers(golden) -> dict[str, list[list[str]]]:
     """What one shell answers to all of them: to open a lake in it takes longer than they do."""
-    done = shell(golden.lake.path, f";\nselect '{NEXT}';\n".join(ASKED) + ";", "-bail")
-    assert done.returncode == 0, done.stderr
     found: list[list[list[str]]] = [[]]
-    for row in csv.reader(io.StringIO(done.stdout)):
+    for row in rows_of(
+        shell(golden.lake.path, f";\nselect '{NEXT}';\n".join(ASKED) + ";", "-bail")
+    ):
         if row == [NEXT]:
             found.append([])
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bt_lake.warehouse.commit import append_events
@@ -83,15 +83,26 @@ def standings(store: Store, names: Sequence[str] | None = None) -> dict[str, Sta
 
     def question(connection: DuckDBPyConnection) -> dict[str, Standing]:
         given = None if names is None else list(names)
-        return {
-            row[0]: Standing(*row) for row in connection.execute(_STANDINGS, [given]).fetchall()
-        }
+        rows = connection.execute(_STANDINGS, [given]).fetchall()
+        return {row[0]: Standing(*map(_in_utc, row)) for row in rows}
 
     return store.ask(question)
 
 
+_TIMES = ("opened_at", "holdout_from", "holdout_to", "decided_at")
+
+
+def _naive(column: str) -> str:
+    """DuckDB 2.0.0 needs pytz to give a time with its zone."""
+    return f'make_timestamp(epoch_us("{column}"))'
+
+
+def _in_utc(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
 _STANDINGS = (
-    f"select {', '.join(_COLUMNS)} from studies "
+    f"select {', '.join(_naive(c) if c in _TIMES else c for c in _COLUMNS)} from studies "
     "where $1::varchar[] is null or study in (select unnest($1::varchar[])) "
     "order by opened_at, study"
 )
@@ -124,11 +135,11 @@ def acts(store: Store, name: str) -> list[Act]:
 
     def question(connection: DuckDBPyConnection) -> list[Act]:
         rows = connection.execute(
-            'select "at", act, value from lake_study_acts() '
+            f"select {_naive('at')}, act, value from lake_study_acts() "
             'where study = $1 order by "at", event_id',
             [name],
         ).fetchall()
-        return [Act(at, act, _told(value)) for at, act, value in rows]
+        return [Act(_in_utc(at), act, _told(value)) for at, act, value in rows]
 
     return store.ask(question) if store.layout.exists else []
 
