@@ -274,7 +274,10 @@ def test_the_lake_as_a_whole_may_be_behind_a_link(store, tmp_path):
     linked.append(frames(1))
     linked.compact(grace_s=0)
     assert linked.check().findings == []
-    assert len(store.ask(lambda connection: connection.execute("from runs").fetchall())) == 3
+    assert (
+        len(store.ask(lambda connection: connection.execute("select run_id from runs").fetchall()))
+        == 3
+    )
 
 
 def test_repair_rebuilds_a_log_from_files_of_strict_names_only(store, rows):

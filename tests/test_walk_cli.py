@@ -33,7 +33,8 @@ def test_walkforward_in_80_columns(lake: Lake, cli: Cli):
 def test_decay_in_columns(lake: Lake, cli: Cli):
     walk(lake, noise_of(seeded(), rows=250, trials=4))
     said = cli("decay", "--strategy", "s", "-n", 3)
-    assert said.lines[0].split()[:2] == ["fold", "params"]
+    heads = said.lines[0].split()
+    assert heads[heads[0] == "fold"] == "params"  # a fold that all three share is in no column
     assert len(said.lines) == 4
     assert "of 3 pairs" in said.err
     empty = cli("decay", "--sample", "in")

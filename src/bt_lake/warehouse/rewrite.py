@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bt_lake.warehouse import manyruns
 from bt_lake.warehouse.digest import digest_of_file
 from bt_lake.warehouse.errors import Damaged
 from bt_lake.warehouse.files import step
@@ -60,6 +59,8 @@ class Rewriter:
         `revised` are the columns to take from the relation of that name, for the runs in it;
         `are_fresh` says that these are few small commits, mostly of one run.
         """
+        from bt_lake.warehouse import manyruns  # it loads numpy
+
         files = [self._layout.root / path for path in paths]
         fresh, others = manyruns.read(table, files) if are_fresh else ([], files)
         columns = self._columns(table, fresh, others, (*(EVENT_COLUMNS * with_events), *revised))
