@@ -14,6 +14,7 @@ _WITHOUT_A_LAKE = {"-h", "--help", "--version", "metrics"}
 def main() -> None:
     signal.signal(signal.SIGINT, _leave)
     gc.set_threshold(50_000)  # what is loaded makes no garbage
+    sys.setswitchinterval(0.0001)  # DuckDB's answers are not to wait for what is loaded meanwhile
     from bt_lake.warehouse.connecting import begin
 
     if len(sys.argv) > 1 and not _WITHOUT_A_LAKE.intersection(sys.argv):

@@ -15,6 +15,7 @@ from bt_lake.cli import registry, stopping
 from bt_lake.cli.binding import Bound
 from bt_lake.cli.ending import Ended, Interrupted
 from bt_lake.cli.everywhere import everywhere, lake_first
+from bt_lake.cli.leaving import leave
 from bt_lake.cli.parsing import Unclear, read
 from bt_lake.warehouse.errors import LakeError
 
@@ -29,7 +30,7 @@ def main() -> None:
         stopping.no_more()
     except KeyboardInterrupt:  # a second one, or just before or behind the command
         code = STOPPED + signal.SIGINT
-    sys.exit(code)
+    leave(code)
 
 
 def _warn(text: str, said: set[str]) -> None:

@@ -370,6 +370,12 @@ def interrupt() -> None:
             database.connection.interrupt()
 
 
+def close_all() -> None:
+    """What DuckDB put on disk for want of memory goes with its connections."""
+    for database in list(_databases):
+        database.connection.close()
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let Ctrl-C be what it is; DuckDB makes an error of it."""

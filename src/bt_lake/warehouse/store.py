@@ -356,6 +356,8 @@ def _log(text: str) -> None:
 
 def _mirror(path: str | os.PathLike[str]) -> Mirror | None:
     """What stands for a lake in an object store, if the path is an address of one."""
+    if _SCHEME.match(os.fspath(path)) is None:
+        return None
     from bt_lake.warehouse.objects import url_of
 
     url = url_of(path)
