@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bt_lake.queries.given import ByLabel, GivenLabels, Texts
 from bt_lake.queries.guard import checked_condition
-from bt_lake.queries.names import any_run_has_param, number, own_params, param
+from bt_lake.queries.names import any_run_has_param, number, own_params, param, same_number
 from bt_lake.warehouse.errors import BadInput, UnknownName, did_you_mean
 from bt_lake.warehouse.params import EXACT_INTEGERS, to_json
 from bt_lake.warehouse.quoting import identifier
@@ -264,7 +264,8 @@ def _param_fits(name: str, operator: str, value: Any, bind: Callable[[Any], str]
     if operator == "!=":
         operator = "is distinct from"
     if given is not None:
-        fits = f"{number(sql)} {operator} {bind(given)}"
+        bound = bind(given)
+        fits = same_number(sql, bound) if operator == "=" else f"{number(sql)} {operator} {bound}"
         if abs(given) < EXACT_INTEGERS or operator not in ("=", "is distinct from"):
             return fits
         whole = f"regexp_full_match({sql}, '[+-]?[0-9]+')"  # and so another number than this one

@@ -108,6 +108,13 @@ def number(text: str) -> str:
     return f"case when isfinite({found}) then {found} end"
 
 
+def same_number(text: str, value: str) -> str:
+    """Whether that is this finite number. Of equal ones alone the text is looked at: to do so of
+    all takes as long as all else, and of two conditions DuckDB tries each first."""
+    pattern = f"regexp_matches({text}, {literal(NUMBER)})"
+    return f"case when try_cast({text} as double) = {value} then {pattern} end"
+
+
 def pointer(path: Iterable[str]) -> str:
     """Keys as a JSON pointer."""
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)

@@ -39,12 +39,21 @@ def mixed(connection: DuckDBPyConnection, wanted: Metric, filters: Filters) -> s
         return ""
     condition = filters.condition(connection)
     found = connection.execute(
-        "select count(*) filter (metrics_from = 'curve'), "
-        "count(*) filter (metrics_from = 'reported') "
+        f"select {', '.join(of_origins('*'))} "
         f"from runs where ({condition.sql}) and {wanted.sql} is not null",
         dict(condition.values) or None,
     ).fetchall()
-    computed, reported = found[0]
-    if not (computed and reported):
+    return mixed_words(wanted, *found[0])
+
+
+def of_origins(value: str) -> tuple[str, str]:
+    """SQL for how many values are computed, and how many are as reported."""
+    kinds = ("curve", "reported")
+    computed, reported = (f"count({value}) filter (metrics_from = '{kind}')" for kind in kinds)
+    return computed, reported
+
+
+def mixed_words(wanted: Metric, computed: int, reported: int) -> str:
+    if not (wanted.declared and RUNS[wanted.name].group == "curve" and computed and reported):
         return ""
     return f"{computed:,} computed from curves, {reported:,} as their sources report"

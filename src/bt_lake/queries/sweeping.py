@@ -22,7 +22,7 @@ from bt_lake.queries.names import (
     pointer,
     require,
 )
-from bt_lake.queries.origins import mixed, unreported
+from bt_lake.queries.origins import mixed_words, of_origins, unreported
 from bt_lake.queries.reading import Reader
 from bt_lake.queries.text import sql
 from bt_lake.warehouse.errors import BadInput, UnknownName
@@ -165,19 +165,21 @@ def sweep(
     def question(connection: DuckDBPyConnection) -> tuple[list[tuple[Any, ...]], str]:
         condition = filters.condition(connection)
         names = [f"a{place}" for place in range(len(axes))]
-        found, expressions = _found(axes)
+        taken, expressions = _found(axes)
         text = sql(
             "sweep",
             axes=", ".join(names),
-            found=found,
+            found=taken,
             expressions=", ".join(
                 f"{each} as {name}" for each, name in zip(expressions, names, strict=True)
             ),
             metric=wanted.sql,
+            origins=", ".join(of_origins("value")),
             how="count(value)" if how == "count" else f"lake_finite({HOW[how]}(value))",
             condition=condition.sql,
         )
-        cells = connection.execute(text, dict(condition.values)).fetchall()
+        found = connection.execute(text, dict(condition.values)).fetchall()
+        cells = [row[:-2] for row in found]
         rows = [row for row in cells if not {None, "null"} & set(row[: len(axes)])]
         if not rows:
             return [], filters.hint(connection) or _lacking(connection, axes)
@@ -185,7 +187,8 @@ def sweep(
             require(connection, wanted)
         if not any(row[-1] for row in rows):
             return _typed(rows, axes), unreported(connection, wanted, filters)
-        return _typed(rows, axes), mixed(connection, wanted, filters)
+        computed, reported = (sum(row[place] for row in found) for place in (-2, -1))
+        return _typed(rows, axes), mixed_words(wanted, computed, reported)
 
     rows, note = reader.ask(question, user_sql=filters.user_sql)
     return Grid(
@@ -233,7 +236,8 @@ def _typed(rows: list[tuple[Any, ...]], axes: Sequence[str]) -> list[tuple[Any, 
 
 def _values(texts: tuple[Any, ...]) -> tuple[Any, ...]:
     """Numbers where all are numbers, else texts, such that no two values look alike."""
-    values = [json.loads(text) for text in texts]
+    parsed = {text: json.loads(text) for text in set(texts)}
+    values = [parsed[text] for text in texts]
     numbers = [value for value in values if type(value) in (int, float)]
     if len(numbers) == len(values):
         wide = any(type(number) is int and abs(number) >= _INT64 for number in numbers)
