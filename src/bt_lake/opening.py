@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import LakeError
+from bt_lake.warehouse.held import OF_A_COMMAND
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Opening:
         announce: Callable[[str], None],
     ) -> None:
         self.store = Store(path, existing=existing, wait_s=wait, announce=announce)
-        self.reader = Reader(self.store.layout)
+        self.reader = Reader(self.store.layout, few=OF_A_COMMAND)
 
     def begin(self) -> None:
         """In a thread; what goes wrong is said by the first question."""

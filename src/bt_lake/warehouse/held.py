@@ -23,9 +23,9 @@ from bt_lake.warehouse.surface import read_schema, rows_beside_told, told
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# A command asks a few questions and reads the few columns it needs; where many commits stand, even
-# it would open each of them several times.
-FEW_QUESTIONS = 5
+# To hold the rows takes as long as two or three questions without them. A command asks a few and is
+# done; where many commits stand, even it would open each of them several times.
+FEW_QUESTIONS, OF_A_COMMAND = 2, 5
 FEW_COMMITS = 200
 # Of commits at most so many rows are held, and none of one that is not small: a row takes some 150
 # bytes of its file, and ten times as many in memory.
