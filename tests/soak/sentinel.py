@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -45,6 +46,8 @@ class Sentinel:
         self._may: tuple[str, ...] | None = None
         self.seen: list[str] = []
         sys.dont_write_bytecode = True  # what is imported late would be written outside
+        for name in ("numpy", "pandas", "polars", "pyarrow.parquet"):  # these load libraries
+            import_module(name)
         sys.addaudithook(self._hook)
 
     @contextmanager
