@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bt_lake.queries.reading import Reader
 from bt_lake.warehouse.errors import LakeError
-from bt_lake.warehouse.held import OF_A_COMMAND
 from bt_lake.warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Opening:
         announce: Callable[[str], None],
     ) -> None:
         self.store = Store(path, existing=existing, wait_s=wait, announce=announce)
-        self.reader = Reader(self.store.layout, few=OF_A_COMMAND)
+        self.reader = Reader(self.store.layout)
 
     def begin(self) -> None:
         """In a thread; what goes wrong is said by the first question."""

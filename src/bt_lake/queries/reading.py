@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from bt_lake.queries.guard import lock
 from bt_lake.warehouse.database import Database, explain, interruptible
 from bt_lake.warehouse.errors import BadInput, Damaged, did_you_mean
-from bt_lake.warehouse.held import FEW_QUESTIONS
 from bt_lake.warehouse.layout import Layout
 from bt_lake.warehouse.schema import TABLES
 
@@ -25,9 +24,8 @@ T = TypeVar("T")
 class Reader:
     """Asks questions of a lake, one at a time, each on a consistent snapshot of now."""
 
-    def __init__(self, layout: Layout, *, few: int = FEW_QUESTIONS) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._few = few  # questions before the rows are kept at hand
         self._database: Database | None = None
         self._begun: Event | None = None
         # Whether an answer was without some files, because they may not be read.
@@ -74,8 +72,7 @@ class Reader:
         return self._database
 
     def _opened(self) -> Database:
-        prepare = partial(lock, root=self.layout.root)
-        return Database(self.layout, prepare, reads=True, few=self._few)
+        return Database(self.layout, partial(lock, root=self.layout.root), reads=True)
 
     def probe(self) -> None:
         """Leave out what may not be read now, before a stream begins."""

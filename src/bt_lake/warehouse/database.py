@@ -65,13 +65,10 @@ class Database:
         *,
         views: bool = True,
         reads: bool = False,
-        few: int = FEW_QUESTIONS,
     ) -> None:
         self._layout = layout
-        # One that only reads keeps rows at hand after a few questions, and answers without files
-        # that may not be read.
+        # One that only reads keeps rows at hand, and answers without files that may not be read.
         self._reads = reads
-        self._few = few
         self.left_out: dict[str, str] = {}  # and why
         self._prepare = prepare
         self._views = views
@@ -311,7 +308,7 @@ class Database:
         """Have the rows of the snapshot at hand, for who asks again and again."""
         if not self._reads or (self._shown and self._rows):
             return
-        if self._questions > self._few or self._listed >= FEW_COMMITS or self._rows:
+        if self._questions > FEW_QUESTIONS or self._listed >= FEW_COMMITS or self._rows:
             self._rows = self._rows or LakeRows(self.connection, self._layout.root)
             self._rows.follow()
             self._shown = True

@@ -23,9 +23,9 @@ from bt_lake.warehouse.surface import read_schema, rows_beside_told, told
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# To hold the rows takes as long as two or three questions without them. A command asks a few and is
-# done; where many commits stand, even it would open each of them several times.
-FEW_QUESTIONS, OF_A_COMMAND = 2, 5
+# To hold the rows, and make a frame of them, takes as long as four questions without. A command
+# asks few; where many commits stand, even it would open each of them several times.
+FEW_QUESTIONS = 5
 FEW_COMMITS = 200
 # Of commits at most so many rows are held, and none of one that is not small: a row takes some 150
 # bytes of its file, and ten times as many in memory.
