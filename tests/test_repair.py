@@ -299,6 +299,10 @@ def hides_and_doubles_nothing(seed: int, kinds: list[str], folder: Path) -> None
 SOME = st.lists(st.sampled_from(KINDS), min_size=1, max_size=4)
 
 
+def test_a_file_that_is_cut_off_does_not_stop_the_log_from_being_rebuilt(tmp_path):
+    hides_and_doubles_nothing(2221, ["truncate", "log", "truncate"], tmp_path)
+
+
 @pytest.mark.slow
 @settings(max_examples=4)
 @given(seed=st.integers(0, 2**32), kinds=SOME)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bt_lake.warehouse.maintenance import Task
 from bt_lake.warehouse.rewrite import plain_rows, was_folded
-from bt_lake.warehouse.schema import TABLES
+from bt_lake.warehouse.schema import TABLES, Column
 from bt_lake.warehouse.strays import KEYS
 
 
@@ -22,22 +22,25 @@ def take_in(task: Task, files: Iterable[tuple[str, str]]) -> set[str]:
             continue
         key = KEYS[table]
         column = TABLES[table][key]
-        live = [task.layout.root / file.path for file in task.files(table)]
-        live += [task.layout.root / staged for staged in task.rewriter.staged(table)]
-        there = plain_rows(table, live or [task.layout.seed(table)], [column])
+        live = [file.path for file in task.files(table)] + task.rewriter.staged(table)
+        known = [each for each in live if _is_readable(task, table, each, [column])]
+        places = [task.layout.root / each for each in known] or [task.layout.seed(table)]
         task.connection.execute(
-            f"create or replace temp table there as select distinct {key} from {there}"
+            "create or replace temp table there as "
+            f"select distinct {key} from {plain_rows(table, places, [column])}"
         )
         folded = was_folded(task.connection, task.layout.root / path)
         task.rewriter.write(table, [path], without="there", key=key, folded=folded)
     return unread
 
 
-def _is_readable(task: Task, table: str, path: str) -> bool:
+def _is_readable(
+    task: Task, table: str, path: str, columns: Sequence[Column] | None = None
+) -> bool:
     from duckdb import Error
 
     try:
-        rows = plain_rows(table, [task.layout.root / path])
+        rows = plain_rows(table, [task.layout.root / path], columns)
         task.connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
     except Error:
         return False
