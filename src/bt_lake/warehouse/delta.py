@@ -235,14 +235,25 @@ def _actions(folder: Path, names: list[str], start: int) -> Iterator[tuple[int, 
     if start >= 0:
         import pyarrow.parquet as pq
 
-        # Maps come as lists of pairs, and what an action lacks as null.
         read = pq.read_table(folder / f"{start:020d}.checkpoint.parquet")
-        for row in read.to_pylist(maps_as_pydicts="strict"):
-            yield start, {kind: action for kind, action in row.items() if action is not None}
+        kinds = {field.name: field.type for field in read.schema}
+        for row in read.to_pylist():
+            yield start, {k: _plain(v, kinds[k]) for k, v in row.items() if v is not None}
     for number in sorted(int(m[1]) for m in map(_VERSION.fullmatch, names) if m):
         if number > start:
             for line in (folder / f"{number:020d}.json").read_text("utf-8").splitlines():
                 yield number, json.loads(line)
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    """Maps as such: pyarrow gives lists of pairs."""
+    import pyarrow as pa
+
+    if value is None or not pa.types.is_nested(kind) or pa.types.is_list(kind):
+        return value
+    if pa.types.is_map(kind):
+        return dict(value)
+    return {field.name: _plain(value[field.name], field.type) for field in kind}
 
 
 def _write_checkpoint(
