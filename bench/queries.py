@@ -9,13 +9,14 @@ Cold ones are the command line as a user types it, above `python -c "import duck
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -171,15 +172,28 @@ class Bench:
         return text if self.at_full_size else ""
 
     def cold(self) -> None:
+        """Whole commands, beside the least that Python takes, alone and with DuckDB."""
         run_id = self.ids[0]
         base = elapsed([sys.executable, "-c", "import duckdb"])
         self.report.row("python -c 'import duckdb'", "", base, "ms")
         command = [str(Path(sys.executable).with_name("bt-lake")), "--lake", str(self.path)]
+        most = "<= 1.6" if self.at_full_size else "<= 1.3"
         for words in (["best", "sharpe_ratio"], ["list"], ["show", run_id], ["show", run_id[-8:]]):
-            spent = elapsed([*command, *words]) - base
+            spent = elapsed([*command, *words])
             self.report.row(
-                f"cold: bt-lake {words[0]}", "above import duckdb", spent, "ms", "<= 200"
+                f"cold: bt-lake {words[0]}", "above import duckdb", spent - base, "ms", "<= 200"
             )
+            self.report.ratio("bt-lake / import duckdb", spent / base, most)
+        least = elapsed([sys.executable, "-c", "pass"])
+        asked = {
+            "_BT_LAKE_COMPLETE": "complete_bash",
+            "COMP_WORDS": "bt-lake be",
+            "COMP_CWORD": "1",
+        }
+        for word, where in (("--version", {}), ("--help", {}), ("completion", asked)):
+            words = [] if where else [word]
+            spent = elapsed([command[0], *words], environment=where) - least
+            self.report.row(f"cold: bt-lake {word}", "above python -c pass", spent, "ms", "<= 100")
 
 
 def median(question: Callable[[], Any], times: int = 9) -> float:
@@ -193,9 +207,10 @@ def median(question: Callable[[], Any], times: int = 9) -> float:
     return statistics.median(spent)
 
 
-def elapsed(command: list[str], times: int = 9) -> float:
+def elapsed(command: list[str], times: int = 9, environment: Mapping[str, str] = {}) -> float:
     def run() -> None:
-        subprocess.run(command, capture_output=True, check=True)
+        where = {**os.environ, **environment}
+        subprocess.run(command, capture_output=True, check=True, env=where)
 
     return median(run, times)
 

@@ -19,6 +19,7 @@ from bt_lake.cli.leaving import leave
 from bt_lake.cli.parsing import Unclear, read
 from bt_lake.warehouse.errors import LakeError
 
+_TURN_S = 0.005  # of a thread, as Python has it; while things are loaded turns are shorter
 STOPPED = 128  # and the number of the signal: 130 for Ctrl-C, 143 for SIGTERM
 
 
@@ -26,11 +27,16 @@ def main() -> None:
     said = set[str]()  # one command asks several questions
     warnings.showwarning = lambda message, *_, **__: _warn(str(message), said)
     try:
-        code = run(sys.argv[1:], stopping.listen)
+        code = run(sys.argv[1:], _loaded)
         stopping.no_more()
     except KeyboardInterrupt:  # a second one, or just before or behind the command
         code = STOPPED + signal.SIGINT
     leave(code)
+
+
+def _loaded() -> None:
+    sys.setswitchinterval(_TURN_S)
+    stopping.listen()
 
 
 def _warn(text: str, said: set[str]) -> None:

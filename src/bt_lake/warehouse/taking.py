@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cache, partial
 
 from bt_lake.warehouse.maintenance import Task
 from bt_lake.warehouse.rewrite import plain_rows, was_folded
@@ -16,14 +17,15 @@ def take_in(task: Task, files: Iterable[tuple[str, str]]) -> set[str]:
     Gives the files that cannot be read: nothing of them is taken.
     """
     order, unread = list(TABLES), set()
+    is_readable = cache(partial(_is_readable, task))
     for table, path in sorted(files, key=lambda file: (order.index(file[0]), file[1])):
-        if not _is_readable(task, table, path):
+        if not is_readable(table, path):
             unread.add(path)
             continue
         key = KEYS[table]
         column = TABLES[table][key]
         live = [file.path for file in task.files(table)] + task.rewriter.staged(table)
-        known = [each for each in live if _is_readable(task, table, each, [column])]
+        known = [each for each in live if is_readable(table, each, column)]
         places = [task.layout.root / each for each in known] or [task.layout.seed(table)]
         task.connection.execute(
             "create or replace temp table there as "
@@ -34,13 +36,11 @@ def take_in(task: Task, files: Iterable[tuple[str, str]]) -> set[str]:
     return unread
 
 
-def _is_readable(
-    task: Task, table: str, path: str, columns: Sequence[Column] | None = None
-) -> bool:
+def _is_readable(task: Task, table: str, path: str, column: Column | None = None) -> bool:
     from duckdb import Error
 
     try:
-        rows = plain_rows(table, [task.layout.root / path], columns)
+        rows = plain_rows(table, [task.layout.root / path], [column] if column else None)
         task.connection.execute(f"select max(hash(r)) from {rows} r").fetchall()
     except Error:
         return False
